@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a backend is: an engine that knows descriptors and readiness, and
+ * nothing of keys, callbacks, deadlines or errors of the program's.
+ *
+ * Every rule of the contract stands above it, once, for all backends.  A
+ * backend checks no argument: what reaches it is a registered descriptor and a
+ * mask of SEL_EVENT_ bits.
+ */
+#ifndef SEL_BACKEND_H
+#define SEL_BACKEND_H
+
+#include <selkie/selectors.h>
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SEL__EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
+
+/* A wait without an end. */
+#define SEL__FOREVER INT64_MAX
+
+typedef struct sel__backend {
+    const char *name;
+
+    /* Its add() refuses what can't be waited for, because the kernel does. */
+    bool refuses_files;
+
+    /* Make the engine's state.  0, or a negative errno and nothing made. */
+    int (*open)(sel_selector *sel, void **ret_state);
+
+    /* Free it.  `forked`: the parent shares the kernel's side, leave it alone. */
+    void (*close)(void *state, bool forked);
+
+    /*
+     * Begin to watch an open descriptor that is not watched.  Returns the
+     * events that are armed now: all of them, or 0 from a backend that arms
+     * with change(), just before the next wait; or a negative errno and nothing
+     * done.
+     */
+    int (*add)(void *state, int fd, int events);
+
+    /*
+     * Watch for these events from now on; 0 pauses.  Called just before a wait
+     * and only when something really differs.  A descriptor that turns out
+     * closed or replaced is sel__gone() and no error.
+     */
+    int (*change)(void *state, int fd, int events);
+
+    /* Stop watching, whatever has become of the descriptor. */
+    void (*remove)(void *state, int fd);
+
+    /*
+     * Wait up to `timeout` nanoseconds (0 looks, SEL__FOREVER) and sel__report()
+     * what is ready.  It may come back early with nothing: the caller goes on.
+     * Returns 0, -EINTR, or another negative errno, after which a later call
+     * tries again.  Allocates nothing.
+     */
+    int (*wait)(void *state, int64_t timeout);
+
+    /*
+     * In a forked child: replace the kernel's side by one that is not shared
+     * and watch the same descriptors with it.  NULL: nothing is shared.
+     */
+    int (*rearm)(void *state);
+
+    /* The descriptor that is readable while a wait would report; or NULL. */
+    int (*fileno)(void *state);
+} sel__backend;
+
+extern const sel__backend sel__uv_backend;
+extern const sel__backend sel__epoll_backend;
+extern const sel__backend sel__poll_backend;
+extern const sel__backend sel__select_backend;
+
+/* The backend that `backend` means here and now; NULL and *ret_error if none. */
+const sel__backend *sel__find_backend(sel_backend backend, int *ret_error);
+
+/*
+ * poll(2)'s bits and ours.  Hang-up and error set every bit, as in CPython,
+ * where READ is `event & ~POLLOUT` and WRITE is `event & ~POLLIN`; an urgent
+ * byte alone is EXCEPT.  epoll(7) has the same numbers.
+ */
+static inline int sel__from_poll(int revents)
+{
+    enum { R = SEL_EVENT_READ, W = SEL_EVENT_WRITE, X = SEL_EVENT_EXCEPT };
+    static const unsigned char ready[] = {
+        [POLLIN] = R, [POLLPRI] = X, [POLLIN | POLLPRI] = R | X,
+        [POLLOUT] = W, [POLLOUT | POLLIN] = R | W, [POLLOUT | POLLPRI] = W | X,
+        [POLLOUT | POLLIN | POLLPRI] = R | W | X,
+    };
+
+    if (revents & (POLLERR | POLLHUP))
+        return SEL__EVERY_EVENT;
+    return ready[revents & (POLLIN | POLLOUT | POLLPRI)];
+}
+
+static inline short sel__to_poll(int events)
+{
+    return (short)(((events & SEL_EVENT_READ) ? POLLIN : 0) |
+                   ((events & SEL_EVENT_WRITE) ? POLLOUT : 0) |
+                   ((events & SEL_EVENT_EXCEPT) ? POLLPRI : 0));
+}
+
+/* Report the `count` entries of fds[0..length) that poll(2) found ready. */
+void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned length, int count);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * select(2).
+ *
+ * select() tells which descriptors to look at, and for most of them what has
+ * come. It does not tell a hang-up: it calls one readable, and only where
+ * readability was asked for. So every descriptor stands in the read set, and
+ * where the answer is not just what the program wants, poll(2) is asked once
+ * for all of those.
+ */
+#include "clock.h"
+#include "selector.h"
+
+#include <stdlib.h>
+#include <sys/select.h>
+
+struct state {
+    sel_selector *sel;
+    fd_set watched; /* for anything at all */
+    fd_set writers;
+    fd_set excepts;
+    int limit; /* above the highest descriptor that was ever watched */
+};
+
+static int open_select(sel_selector *sel, void **ret_state)
+{
+    struct state *state = calloc(1, sizeof *state);
+
+    if (state == NULL)
+        return -ENOMEM;
+    state->sel = sel;
+    FD_ZERO(&state->watched);
+    FD_ZERO(&state->writers);
+    FD_ZERO(&state->excepts);
+    *ret_state = state;
+    return 0;
+}
+
+static void close_select(void *data, bool forked)
+{
+    (void)forked;
+    free(data);
+}
+
+static void put(fd_set *set, int fd, bool member)
+{
+    if (member)
+        FD_SET(fd, set);
+    else
+        FD_CLR(fd, set);
+}
+
+static int change(void *data, int fd, int events)
+{
+    struct state *state = data;
+
+    put(&state->watched, fd, events != 0);
+    put(&state->writers, fd, events & SEL_EVENT_WRITE);
+    put(&state->excepts, fd, events & SEL_EVENT_EXCEPT);
+    return 0;
+}
+
+/* Beyond FD_SETSIZE, FD_SET would write past the end of the set. */
+static int add(void *data, int fd, int events)
+{
+    struct state *state = data;
+
+    if (fd >= FD_SETSIZE)
+        return -ERANGE;
+    if (fd >= state->limit)
+        state->limit = fd + 1;
+    change(state, fd, events);
+    return events;
+}
+
+static void remove_select(void *data, int fd)
+{
+    change(data, fd, 0);
+}
+
+static struct pollfd as_pollfd(const struct state *state, int fd)
+{
+    return (struct pollfd){
+        .fd = fd,
+        .events = sel__to_poll(sel__entry_at(state->sel, fd)->armed),
+    };
+}
+
+/*
+ * Wait with poll(2) instead: for a descriptor that is readable though nobody
+ * wants to read it, at which select() would return again and again, and to
+ * find the closed one behind select()'s EBADF, which does not say.
+ */
+static int wait_by_poll(struct state *state, int64_t timeout)
+{
+    struct pollfd fds[FD_SETSIZE];
+    struct timespec left = sel__to_timespec(timeout);
+    unsigned length = 0;
+    int count;
+
+    for (int fd = 0; fd < state->limit; fd++)
+        if (FD_ISSET(fd, &state->watched))
+            fds[length++] = as_pollfd(state, fd);
+    count = ppoll(fds, length, timeout != SEL__FOREVER ? &left : NULL, NULL);
+    if (count < 0)
+        return -errno;
+    sel__report_polled(state->sel, fds, length, count);
+    return 0;
+}
+
+/* Report what select() said outright; put the rest into fds. */
+static unsigned report_plain(struct state *state, const fd_set *read, const fd_set *write,
+                             const fd_set *except, struct pollfd *fds)
+{
+    unsigned unsure = 0;
+
+    for (int fd = 0; fd < state->limit; fd++) {
+        int ready = (FD_ISSET(fd, read) ? SEL_EVENT_READ : 0) |
+                    (FD_ISSET(fd, write) ? SEL_EVENT_WRITE : 0) |
+                    (FD_ISSET(fd, except) ? SEL_EVENT_EXCEPT : 0);
+        int wanted;
+
+        if (ready == 0)
+            continue;
+        wanted = sel__entry_at(state->sel, fd)->armed;
+        if ((wanted & ~ready) != 0)
+            fds[unsure++] = as_pollfd(state, fd);
+        else if (sel__check(state->sel, fd))
+            sel__report(state->sel, fd, wanted);
+    }
+    return unsure;
+}
+
+static int wait_select(void *data, int64_t timeout)
+{
+    struct state *state = data;
+    fd_set read = state->watched, write = state->writers, except = state->excepts;
+    struct timespec left = sel__to_timespec(timeout);
+    struct pollfd fds[FD_SETSIZE];
+    int64_t left_ns;
+    unsigned unsure;
+    int count = pselect(state->limit, &read, &write, &except,
+                        timeout != SEL__FOREVER ? &left : NULL, NULL);
+
+    if (count < 0)
+        return errno == EBADF ? wait_by_poll(state, 0) : -errno;
+    if (count == 0)
+        return 0;
+    unsure = report_plain(state, &read, &write, &except, fds);
+    if (unsure == 0)
+        return 0;
+    count = poll(fds, unsure, 0);
+    if (count < 0)
+        return -errno;
+    sel__report_polled(state->sel, fds, unsure, count);
+    if (count > 0 || sel__is_over(state->sel))
+        return 0;
+    left_ns = sel__left(state->sel->deadline);
+    return wait_by_poll(state, left_ns < timeout ? left_ns : timeout);
+}
+
+const sel__backend sel__select_backend = {
+    .name = "select",
+    .open = open_select,
+    .close = close_select,
+    .add = add,
+    .change = change,
+    .remove = remove_select,
+    .wait = wait_select,
+};

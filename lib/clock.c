@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "clock.h"
+
+#include <limits.h>
+
+int sel__to_ms(int64_t ns)
+{
+    int64_t ms = ns / SEL__NS_PER_MS + (ns % SEL__NS_PER_MS != 0);
+
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+struct timespec sel__to_timespec(int64_t ns)
+{
+    return (struct timespec){
+        .tv_sec = (time_t)(ns / SEL__NS_PER_SECOND),
+        .tv_nsec = (long)(ns % SEL__NS_PER_SECOND),
+    };
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Seconds as the program says them and nanoseconds of CLOCK_MONOTONIC as the
+ * library counts them.
+ */
+#ifndef SEL_CLOCK_H
+#define SEL_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+enum { SEL__NS_PER_MS = 1000000, SEL__NS_PER_SECOND = 1000000000 };
+
+static inline int64_t sel__now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SEL__NS_PER_SECOND + now.tv_nsec;
+}
+
+/* Longer than this is for ever, and what is shorter fits its nanoseconds. */
+#define SEL__CENTURY 3.2e9
+
+/*
+ * Seconds, not NaN, to nanoseconds, rounded up: 0 for zero or less, INT64_MAX
+ * for a century or more.
+ */
+static inline int64_t sel__to_ns(double seconds)
+{
+    double ns = seconds * SEL__NS_PER_SECOND;
+
+    if (seconds >= SEL__CENTURY)
+        return INT64_MAX;
+    if (seconds <= 0)
+        return 0;
+    return (int64_t)ns + ((double)(int64_t)ns < ns);
+}
+
+/* The time that lies `ns` after now; 0 and INT64_MAX stay what they are. */
+static inline int64_t sel__deadline(int64_t ns)
+{
+    return ns == 0 || ns == INT64_MAX ? ns : sel__now() + ns;
+}
+
+/* How much is left until then, 0 if it has passed. */
+static inline int64_t sel__left(int64_t deadline)
+{
+    int64_t now;
+
+    if (deadline == 0 || deadline == INT64_MAX)
+        return deadline;
+    now = sel__now();
+    return now < deadline ? deadline - now : 0;
+}
+
+/* Nanoseconds to whole milliseconds, rounded up, INT_MAX at most. */
+int sel__to_ms(int64_t ns);
+
+struct timespec sel__to_timespec(int64_t ns);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include <selkie/compat.h>
+
+#include "clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/select.h>
+
+/* One of the three lists on its way in and out. */
+struct list {
+    const int *fds;
+    size_t length;
+    fd_set set;
+};
+
+static int fill(struct list *list, int *limit)
+{
+    FD_ZERO(&list->set);
+    if (list->fds == NULL)
+        list->length = 0;
+    for (size_t i = 0; i < list->length; i++) {
+        int fd = list->fds[i];
+
+        if (fd < 0)
+            return -EINVAL;
+        if (fd >= FD_SETSIZE)
+            return -ERANGE;
+        FD_SET(fd, &list->set);
+        if (fd >= *limit)
+            *limit = fd + 1;
+    }
+    return 0;
+}
+
+/* The ready ones to the front, in their order; `ret_fds` may be the list. */
+static int take_ready(const struct list *list, int *ret_fds, size_t *ret_length)
+{
+    size_t ready = 0;
+
+    for (size_t i = 0; i < list->length; i++) {
+        if (!FD_ISSET(list->fds[i], &list->set))
+            continue;
+        if (ret_fds != NULL)
+            ret_fds[ready] = list->fds[i];
+        ready++;
+    }
+    if (ret_length != NULL)
+        *ret_length = ready;
+    return (int)ready;
+}
+
+static void copy_sets(struct list to[3], const struct list from[3])
+{
+    for (int i = 0; i < 3; i++)
+        to[i].set = from[i].set;
+}
+
+/* pselect() until something is ready or the time is really over. */
+static int wait_until(struct list lists[3], int limit, int64_t timeout)
+{
+    int64_t deadline = sel__deadline(timeout);
+    int64_t left = timeout;
+    struct list asked[3];
+    int count;
+
+    memcpy(asked, lists, sizeof asked);
+    do {
+        struct timespec wait = sel__to_timespec(left);
+
+        copy_sets(lists, asked);
+        count = pselect(limit, &lists[0].set, &lists[1].set, &lists[2].set,
+                        left == INT64_MAX ? NULL : &wait, NULL);
+        if (count < 0 && errno != EINTR)
+            return -errno;
+        left = sel__left(deadline);
+    } while (count < 0 || (count == 0 && left > 0));
+    return 0;
+}
+
+int sel_compat_select(const int *rlist, size_t nr, int *ret_r, size_t *ret_nr,
+                      const int *wlist, size_t nw, int *ret_w, size_t *ret_nw,
+                      const int *xlist, size_t nx, int *ret_x, size_t *ret_nx,
+                      double timeout)
+{
+    struct list lists[3] = {
+        {.fds = rlist, .length = nr},
+        {.fds = wlist, .length = nw},
+        {.fds = xlist, .length = nx},
+    };
+    int limit = 0;
+    int error = isnan(timeout) ? -EINVAL : 0;
+
+    for (int i = 0; i < 3 && error == 0; i++)
+        error = fill(&lists[i], &limit);
+    if (error == 0)
+        error = wait_until(lists, limit, sel__to_ns(timeout));
+    if (error < 0)
+        return error;
+    return take_ready(&lists[0], ret_r, ret_nr) + take_ready(&lists[1], ret_w, ret_nw) +
+           take_ready(&lists[2], ret_x, ret_nx);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * A Linux device number fits 32 bits and so do the inodes of sockets, pipes and
+ * anonymous files: for those the number is exact. A larger inode folds over the
+ * device, which still tells any two files of one device apart.
+ */
+static uint64_t fold(const struct stat *status)
+{
+    uint64_t device = (uint64_t)status->st_dev;
+
+    return (uint64_t)status->st_ino ^ (device << 32 | device >> 32);
+}
+
+int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    *ret_identity = fold(&status);
+    *ret_kind = S_ISSOCK(status.st_mode) ? SEL__SOCKET :
+                S_ISFIFO(status.st_mode) ? SEL__PIPE : SEL__OTHER;
+    return 0;
+}
+
+/*
+ * Only the kernel knows which files have something to wait for: some regular
+ * ones do (/proc/self/mounts), some devices do not (/dev/null).
+ */
+int sel__probe(int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    int error;
+
+    if (set < 0)
+        return -errno;
+    error = epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    close(set);
+    return error;
+}
+
+bool sel__is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}

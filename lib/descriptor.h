@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What can be asked of a descriptor without waiting for it.
+ */
+#ifndef SEL_DESCRIPTOR_H
+#define SEL_DESCRIPTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Sockets and pipes can always be waited for; of others the kernel knows. */
+typedef enum { SEL__OTHER, SEL__PIPE, SEL__SOCKET } sel__kind;
+
+/*
+ * Which file a descriptor stands for: device and inode in one number, which no
+ * two open files share but those that share the pair (eventfds all do).
+ * 0, or -EBADF and the like.
+ */
+int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind);
+
+/* 0 if epoll takes the descriptor, -EPERM if it is always ready, or -errno. */
+int sel__probe(int fd);
+
+bool sel__is_open(int fd);
+
+#endif

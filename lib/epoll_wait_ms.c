@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* For C libraries without epoll_pwait2(). */
+#include "epoll_wait.h"
+
+#include "clock.h"
+
+int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout)
+{
+    int count = epoll_wait(set, events, capacity, sel__to_ms(timeout));
+
+    return count >= 0 ? count : -errno;
+}

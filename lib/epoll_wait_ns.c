@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* For C libraries with epoll_pwait2(); the kernel has it since Linux 5.11. */
+#include "epoll_wait.h"
+
+#include "clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Old kernels and valgrind say ENOSYS, some containers' filters EPERM. */
+static atomic_bool no_pwait2;
+
+int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout)
+{
+    struct timespec left = sel__to_timespec(timeout);
+    int count = -1;
+
+    if (!atomic_load_explicit(&no_pwait2, memory_order_relaxed)) {
+        count = epoll_pwait2(set, events, capacity, &left, NULL);
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+            return count >= 0 ? count : -errno;
+        atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
+    }
+    count = epoll_wait(set, events, capacity, sel__to_ms(timeout));
+    return count >= 0 ? count : -errno;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A selector's life: made, forked, ended.
+ */
+#include "selector.h"
+
+#include "observer.h"
+#include "services.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void drop_tasks(sel_selector *sel)
+{
+    sel__item *item = sel__tasks_take(&sel->tasks);
+
+    while (item != NULL) {
+        sel__item *next = item->next;
+
+        free(item);
+        item = next;
+    }
+}
+
+/* Free what there is of a selector, whole or not. */
+static void destroy(sel_selector *sel)
+{
+    bool forked = sel->forks != sel__forks;
+
+    if (sel->state != NULL)
+        sel->backend->close(sel->state, forked);
+    if (sel->services != NULL)
+        sel__services_close(sel->services, forked);
+    if (sel->observer != NULL)
+        sel__observer_close(sel->observer);
+    drop_tasks(sel);
+    if (sel->outer >= 0)
+        close(sel->outer);
+    sel__wakeup_close(&sel->wakeup);
+    sel__batch_free(&sel->batch);
+    sel__table_free(&sel->table);
+    free(sel);
+}
+
+int sel_open(sel_backend backend, sel_selector **ret_sel)
+{
+    sel_selector *sel;
+    const sel__backend *found;
+    int error = ret_sel == NULL ? -EINVAL : sel__count_forks();
+
+    if (error < 0)
+        return error;
+    found = sel__find_backend(backend, &error);
+    if (found == NULL)
+        return error;
+    sel = calloc(1, sizeof *sel);
+    if (sel == NULL)
+        return -ENOMEM;
+    sel->backend = found;
+    sel->forks = sel__forks;
+    sel->first_changed = SEL__NO_FD;
+    sel->outer = -1;
+
+    error = sel__wakeup_open(&sel->wakeup);
+    if (error == 0)
+        error = found->open(sel, &sel->state);
+    if (error == 0)
+        error = sel__add_internal(sel, sel->wakeup.fd);
+    if (error == 0)
+        error = sel__observer_from_environment(sel);
+    if (error < 0) {
+        destroy(sel);
+        return error;
+    }
+    *ret_sel = sel;
+    return 0;
+}
+
+int sel_close(sel_selector *sel)
+{
+    if (sel == NULL)
+        return 0;
+    if (sel->busy & SEL__DISPATCHING)
+        return -EBUSY;
+    sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here */
+    if (sel->forks == sel__forks) {
+        if (sel->services != NULL)
+            sel__services_end_jobs(sel->services);
+        sel__wakeup_wait_for_senders(&sel->wakeup);
+    }
+    sel__detach(sel);
+    destroy(sel);
+    return 0;
+}
+
+/* The wake-up descriptor is an eventfd, which parent and child share. */
+static int replace_wakeup(sel_selector *sel)
+{
+    sel__wakeup fresh;
+    int error = sel__wakeup_open(&fresh);
+    int number = error == 0 ? sel__free_number(sel, fresh.fd) : error;
+
+    if (number != fresh.fd)
+        sel__wakeup_close(&fresh);
+    error = number >= 0 ? sel__add_internal(sel, number) : number;
+    if (error < 0) {
+        if (number >= 0)
+            close(number);
+        return error;
+    }
+    sel__remove_internal(sel, sel->wakeup.fd);
+    sel__wakeup_close(&sel->wakeup);
+    sel->wakeup.fd = number;
+    atomic_store(&sel->wakeup.pending, false);
+    atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
+    return 0;
+}
+
+int sel_after_fork(sel_selector *sel)
+{
+    int error = 0;
+
+    if (sel == NULL)
+        return -EINVAL;
+    if (sel->forks == sel__forks)
+        return 0;
+    if (sel->busy & SEL__DISPATCHING)
+        return -EBUSY;
+    sel__check_all(sel);
+    if (sel->outer >= 0)
+        close(sel->outer);
+    sel->outer = -1;
+    if (sel->backend->rearm != NULL)
+        error = sel->backend->rearm(sel->state);
+    if (error == 0)
+        error = replace_wakeup(sel);
+    if (error == 0 && sel->services != NULL)
+        error = sel__services_after_fork(sel->services);
+    if (error == 0)
+        sel->forks = sel__forks;
+    return error;
+}
+
+int sel_wakeup(sel_selector *sel)
+{
+    int error = sel__usable(sel);
+
+    if (error < 0)
+        return error;
+    sel__wakeup_begin(&sel->wakeup);
+    sel__wakeup_send(&sel->wakeup);
+    sel__wakeup_end(&sel->wakeup);
+    return 0;
+}
+
+const char *sel_backend_name(const sel_selector *sel)
+{
+    return sel != NULL ? sel->backend->name : NULL;
+}

@@ -1,0 +1,11 @@
+# find_package(selkie): what the pkg-config file beside it says, as selkie::selkie.
+include(CMakeFindDependencyMacro)
+find_dependency(PkgConfig)
+set(_selkie_path "$ENV{PKG_CONFIG_PATH}")
+set(ENV{PKG_CONFIG_PATH} "${CMAKE_CURRENT_LIST_DIR}/../../pkgconfig:${_selkie_path}")
+pkg_check_modules(_selkie QUIET IMPORTED_TARGET GLOBAL selkie)
+set(ENV{PKG_CONFIG_PATH} "${_selkie_path}")
+set(selkie_FOUND ${_selkie_FOUND})
+if(selkie_FOUND AND NOT TARGET selkie::selkie)
+  add_library(selkie::selkie ALIAS PkgConfig::_selkie)
+endif()

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "services_uv.h"
+
+#include "clock.h"
+
+#include <selkie/uv.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- the loops --- */
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* The loop's descriptor, if a key had its number, was watched as a duplicate. */
+static void close_duplicate(sel__nested *nested)
+{
+    if (nested->fd != SEL__NO_FD && nested->fd != uv_backend_fd(&nested->uv))
+        close(nested->fd);
+    nested->fd = SEL__NO_FD;
+}
+
+static void close_nested(sel__nested *nested)
+{
+    uv_walk(&nested->uv, close_handle, NULL);
+    while (uv_loop_close(&nested->uv) == UV_EBUSY)
+        uv_run(&nested->uv, UV_RUN_DEFAULT);
+    free(nested);
+}
+
+static int watch(sel__nested *nested)
+{
+    sel_selector *sel = nested->services->sel;
+    int own = uv_backend_fd(&nested->uv);
+    int fd = sel__free_number(sel, own);
+    int error = fd >= 0 ? sel__add_internal(sel, fd) : fd;
+
+    if (error == 0)
+        nested->fd = fd;
+    else if (fd >= 0 && fd != own)
+        close(fd);
+    return error;
+}
+
+static void unwatch(sel__nested *nested)
+{
+    if (nested->fd != SEL__NO_FD)
+        sel__remove_internal(nested->services->sel, nested->fd);
+    close_duplicate(nested);
+}
+
+static void keep_alive(uv_prepare_t *unused)
+{
+    (void)unused;
+}
+
+/*
+ * uv_run() does not look at the kernel when no handle is active, but something
+ * may be there to be taken: a pool thread's wake-up that comes after its job
+ * was already seen, a signal whose handler has just been removed. Left there it
+ * would end every wait.
+ */
+static void run(sel__nested *nested)
+{
+    nested->ready = false;
+    uv_prepare_start(&nested->keeper, keep_alive);
+    uv_run(&nested->uv, UV_RUN_NOWAIT);
+    uv_prepare_stop(&nested->keeper);
+}
+
+static int open_nested(sel__services *services, sel__nested **ret_nested)
+{
+    sel__nested *nested = calloc(1, sizeof *nested);
+    int error;
+
+    if (nested == NULL)
+        return -ENOMEM;
+    sel__check_all(services->sel);
+    error = uv_loop_init(&nested->uv);
+    if (error < 0) {
+        free(nested);
+        return error;
+    }
+    uv_prepare_init(&nested->uv, &nested->keeper);
+    nested->services = services;
+    nested->fd = SEL__NO_FD;
+    run(nested); /* tells the kernel of libuv's own descriptors */
+    error = watch(nested);
+    if (error == 0)
+        *ret_nested = nested;
+    else
+        close_nested(nested);
+    return error;
+}
+
+static int get_services(sel_selector *sel, const char *call, sel__services **ret_services)
+{
+    int error = sel__enter(sel, call);
+
+    if (error < 0)
+        return error;
+    if (sel->services == NULL) {
+        sel->services = calloc(1, sizeof *sel->services);
+        if (sel->services == NULL)
+            return -ENOMEM;
+        sel->services->sel = sel;
+    }
+    *ret_services = sel->services;
+    return 0;
+}
+
+int sel__get_main_loop(sel_selector *sel, const char *call, sel__services **ret_services)
+{
+    int error = get_services(sel, call, ret_services);
+
+    if (error == 0 && (*ret_services)->main == NULL)
+        error = open_nested(*ret_services, &(*ret_services)->main);
+    return error;
+}
+
+int sel__get_pool_loop(sel_selector *sel, const char *call, sel__services **ret_services)
+{
+    int error = get_services(sel, call, ret_services);
+
+    if (error == 0 && (*ret_services)->pool == NULL)
+        error = open_nested(*ret_services, &(*ret_services)->pool);
+    return error;
+}
+
+struct uv_loop_s *sel_loop(sel_selector *sel)
+{
+    sel__services *services;
+
+    if (sel__get_main_loop(sel, __func__, &services) < 0)
+        return NULL;
+    services->main->shared = true;
+    return &services->main->uv;
+}
+
+/* --- waiting --- */
+
+void sel__services_ready(sel__services *services, int fd)
+{
+    if (services->main != NULL && services->main->fd == fd)
+        services->main->ready = true;
+    if (services->pool != NULL && services->pool->fd == fd)
+        services->pool->ready = true;
+}
+
+/*
+ * Besides a due timer, uv_backend_timeout() is 0 for handles that were started
+ * and that only uv_run() makes known to the kernel, and for closing ones.
+ */
+static bool has_to_run(sel__nested *nested)
+{
+    uv_update_time(&nested->uv);
+    return nested->ready ||
+           (uv_loop_alive(&nested->uv) && uv_backend_timeout(&nested->uv) == 0);
+}
+
+static void collect(sel__nested *nested)
+{
+    if (nested == NULL || !has_to_run(nested))
+        return;
+    if (!nested->shared) {
+        run(nested);
+    } else if (!nested->due) {
+        nested->due = true;
+        nested->services->sel->recorded++;
+    }
+}
+
+void sel__services_collect(sel__services *services)
+{
+    collect(services->main);
+    collect(services->pool);
+}
+
+/*
+ * To the nanosecond, from the loop's time of the last look. libuv may count by
+ * a coarser clock that has not got there yet when ours has: then a little more.
+ */
+int64_t sel__services_sleep(const sel__services *services)
+{
+    const sel__nested *nested = services->main;
+    int64_t left;
+    int ms;
+
+    if (nested == NULL || !uv_loop_alive(&nested->uv))
+        return SEL__FOREVER;
+    ms = uv_backend_timeout(&nested->uv);
+    if (ms <= 0)
+        return ms < 0 ? SEL__FOREVER : 0;
+    left = ((int64_t)uv_now(&nested->uv) + ms) * SEL__NS_PER_MS - sel__now();
+    return left > 0 ? left : SEL__NS_PER_MS / 10;
+}
+
+int sel__services_dispatch(sel__services *services)
+{
+    sel__nested *nested = services->main;
+    int called;
+
+    if (nested != NULL && nested->due) {
+        nested->due = false;
+        services->sel->recorded--;
+        run(nested);
+    }
+    called = sel__timers_dispatch(services);
+    called += sel__signals_dispatch(services);
+    return called + sel__jobs_dispatch(services);
+}
+
+/* A handle that is being closed counts for libuv, so that is ended first. */
+bool sel__services_are_alive(sel__services *services)
+{
+    sel__services_collect(services);
+    return services->sel->recorded > 0 ||
+           (services->main != NULL && uv_loop_alive(&services->main->uv)) ||
+           (services->pool != NULL && uv_loop_alive(&services->pool->uv));
+}
+
+/* --- forking and closing --- */
+
+/*
+ * What the parent's signal handler wrote into the shared pipe never comes here,
+ * and libuv before 1.45 would wait for it for ever when the handle is closed.
+ */
+static void forget_caught(uv_handle_t *handle, void *unused)
+{
+    uv_signal_t *signal = (uv_signal_t *)handle;
+
+    (void)unused;
+    if (uv_handle_get_type(handle) == UV_SIGNAL)
+        signal->caught_signals = signal->dispatched_signals = 0;
+}
+
+/* A loop whose uv_loop_fork() failed has no epoll set and would abort if it ran. */
+static int fork_nested(sel__nested *nested)
+{
+    int error = nested->lost ? -ENOMEM : uv_loop_fork(&nested->uv);
+
+    nested->lost = error < 0;
+    uv_walk(&nested->uv, forget_caught, NULL);
+    return error;
+}
+
+static int follow_fork(sel__nested *nested)
+{
+    int error;
+
+    if (nested == NULL)
+        return 0;
+    unwatch(nested);
+    error = fork_nested(nested);
+    return error < 0 ? error : watch(nested);
+}
+
+/*
+ * A job that is on a thread of the parent's never ends here, and libuv can't
+ * close a loop that waits for one: that loop is left behind, a new one is made
+ * with the next job.
+ */
+static void leave_behind(sel__nested *nested)
+{
+    static sel__nested *left_behind;
+
+    nested->next = left_behind;
+    left_behind = nested;
+}
+
+int sel__services_after_fork(sel__services *services)
+{
+    int error;
+
+    if (sel__jobs_abandon(services)) {
+        unwatch(services->pool);
+        leave_behind(services->pool);
+        services->pool = NULL;
+    }
+    sel__signals_stop_all();
+    error = follow_fork(services->pool);
+    if (error == 0)
+        error = follow_fork(services->main);
+    return error < 0 ? error : sel__signals_restart(services);
+}
+
+static void end_nested(sel__nested *nested, bool forked)
+{
+    if (nested == NULL)
+        return;
+    close_duplicate(nested);
+    if (!forked || fork_nested(nested) == 0)
+        close_nested(nested);
+}
+
+/* The selector's backend is closed by now: nothing is watched any more. */
+void sel__services_close(sel__services *services, bool forked)
+{
+    if (forked)
+        sel__signals_stop_all();
+    sel__signals_close(services);
+    if (forked && sel__jobs_abandon(services))
+        leave_behind(services->pool);
+    else
+        end_nested(services->pool, forked);
+    end_nested(services->main, forked);
+    sel__timers_free(services);
+    sel__signals_free(services);
+    free(services);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "tasks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static sel__item *new_task(sel_task *task, void *data)
+{
+    sel__queued *queued = malloc(sizeof *queued);
+
+    if (queued == NULL)
+        return NULL;
+    *queued = (sel__queued){.task = task, .data = data};
+    return &queued->item;
+}
+
+int sel__tasks_push(sel__tasks *tasks, sel_task *task, void *data)
+{
+    sel__item *item = new_task(task, data);
+
+    if (item == NULL)
+        return -ENOMEM;
+    sel__queue_push(&tasks->queue, item);
+    return 0;
+}
+
+int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data)
+{
+    sel__item *item = new_task(task, data);
+
+    if (item == NULL)
+        return -ENOMEM;
+    item->next = atomic_load_explicit(&tasks->inbox, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&tasks->inbox, &item->next, item))
+        continue;
+    return 0;
+}
+
+sel__item *sel__tasks_take(sel__tasks *tasks)
+{
+    sel__item *posted = atomic_exchange(&tasks->inbox, NULL);
+    sel__item *in_order = NULL;
+
+    while (posted != NULL) {
+        sel__item *next = posted->next;
+
+        posted->next = in_order;
+        in_order = posted;
+        posted = next;
+    }
+    while (in_order != NULL) {
+        sel__item *next = in_order->next;
+
+        sel__queue_push(&tasks->queue, in_order);
+        in_order = next;
+    }
+    return sel__queue_take(&tasks->queue);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Timers: a uv_timer_t each, whose callback queues the timer. Due times are
+ * whole milliseconds of CLOCK_MONOTONIC, as libuv's own, so a handle goes off in
+ * the millisecond it is due and never before. libuv holds the waiting ones in
+ * order, the C library's tree finds one by its id.
+ */
+#include "services_uv.h"
+
+#include "call.h"
+#include "clock.h"
+
+#include <math.h>
+#include <search.h>
+#include <stdlib.h>
+
+struct sel__timer {
+    sel__item item; /* among the due, or the idle */
+    uint64_t id;    /* counts up, so equal due times run in the order of ids */
+    uv_timer_t uv;
+    sel_task *task; /* NULL: cancelled */
+    void *data;
+    uint64_t pass; /* that it was made in, and does not run in */
+    int64_t due_ms;
+    int64_t start;   /* of a repeating timer: run n is due at start + n * interval */
+    double interval; /* 0: runs once */
+};
+
+static int64_t ms_after(int64_t start, double seconds)
+{
+    int64_t ns = sel__to_ns(seconds);
+
+    if (ns >= SEL__FOREVER - start)
+        return SEL__FOREVER / SEL__NS_PER_MS;
+    return (start + ns) / SEL__NS_PER_MS + ((start + ns) % SEL__NS_PER_MS != 0);
+}
+
+/* --- by id --- */
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = ((const sel__timer *)a)->id;
+    uint64_t right = ((const sel__timer *)b)->id;
+
+    return (left > right) - (left < right);
+}
+
+static sel__timer *find(const sel__timers *timers, uint64_t id)
+{
+    sel__timer key = {.id = id};
+    void *node = tfind(&key, &timers->by_id, compare_ids);
+
+    return node != NULL ? *(sel__timer **)node : NULL;
+}
+
+static void forget_id(sel__timers *timers, const sel__timer *timer)
+{
+    tdelete(timer, &timers->by_id, compare_ids);
+}
+
+/* --- handles: a stopped one is kept for the next timer --- */
+
+static sel__timer *take_idle(sel__timers *timers)
+{
+    sel__timer *timer = timers->idle;
+
+    if (timer != NULL)
+        timers->idle = (sel__timer *)timer->item.next;
+    return timer;
+}
+
+static sel__timer *take_handle(sel__services *services)
+{
+    sel__timer *timer = take_idle(&services->timers);
+
+    if (timer != NULL)
+        return timer;
+    timer = calloc(1, sizeof *timer);
+    if (timer == NULL)
+        return NULL;
+    uv_timer_init(&services->main->uv, &timer->uv);
+    timer->uv.data = timer;
+    return timer;
+}
+
+static void give_back(sel__timers *timers, sel__timer *timer)
+{
+    timer->item.next = (sel__item *)timers->idle;
+    timers->idle = timer;
+}
+
+/* --- firing --- */
+
+static void on_timer(uv_timer_t *handle)
+{
+    sel__services *services = sel__services_of(handle->loop);
+
+    sel__record(services, &services->timers.due, &((sel__timer *)handle->data)->item);
+}
+
+static void start(sel__services *services, sel__timer *timer)
+{
+    int64_t left = timer->due_ms - (int64_t)uv_now(&services->main->uv);
+
+    timer->pass = services->sel->passes;
+    uv_timer_start(&timer->uv, on_timer, left > 0 ? (uint64_t)left : 0, 0);
+}
+
+static bool is_before(const sel__timer *a, const sel__timer *b)
+{
+    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->id < b->id;
+}
+
+/*
+ * libuv fires timers in their order, but counts those that were overdue when
+ * they were made as due then: a merge sort puts these right.
+ */
+static sel__item *sort(sel__item *list)
+{
+    sel__item *halves[2] = {NULL, NULL};
+    sel__item *sorted = NULL;
+    sel__item **end = &sorted;
+
+    if (list == NULL || list->next == NULL)
+        return list;
+    for (int i = 0; list != NULL; i = !i) {
+        sel__item *next = list->next;
+
+        list->next = halves[i];
+        halves[i] = list;
+        list = next;
+    }
+    halves[0] = sort(halves[0]);
+    halves[1] = sort(halves[1]);
+    while (halves[0] != NULL && halves[1] != NULL) {
+        int first = is_before((sel__timer *)halves[1], (sel__timer *)halves[0]);
+
+        *end = halves[first];
+        end = &halves[first]->next;
+        halves[first] = *end;
+    }
+    *end = halves[0] != NULL ? halves[0] : halves[1];
+    return sorted;
+}
+
+/* Run n comes no earlier than start + n * interval; missed runs are skipped. */
+static void start_again(sel__services *services, sel__timer *timer)
+{
+    int64_t now = sel__now();
+    double elapsed = (double)(now - timer->start) / SEL__NS_PER_SECOND;
+    double n = floor(elapsed / timer->interval) + 1;
+
+    timer->due_ms = isfinite(n) ? ms_after(timer->start, n * timer->interval)
+                                : now / SEL__NS_PER_MS + 1; /* smaller than any clock's */
+    start(services, timer);
+}
+
+/* The task may cancel the timer that it runs for, if that would run again. */
+static int run(sel__services *services, sel__timer *timer)
+{
+    int called = timer->task != NULL;
+
+    if (timer->task != NULL && timer->interval == 0)
+        forget_id(&services->timers, timer);
+    if (timer->task != NULL)
+        sel__call_task(services->sel, timer->task, timer->data, "timer");
+    if (timer->task != NULL && timer->interval != 0)
+        start_again(services, timer);
+    else
+        give_back(&services->timers, timer);
+    return called;
+}
+
+int sel__timers_dispatch(sel__services *services)
+{
+    sel__item *due = sort(sel__queue_take(&services->timers.due));
+    int called = 0;
+
+    while (due != NULL) {
+        sel__timer *timer = (sel__timer *)due;
+
+        due = due->next;
+        services->sel->recorded--;
+        if (timer->pass == services->sel->passes)
+            sel__record(services, &services->timers.due, &timer->item);
+        else
+            called += run(services, timer);
+    }
+    return called;
+}
+
+/* --- calls --- */
+
+static int make(sel_selector *sel, const char *call, int64_t due_ms, const sel__timer *wanted,
+                sel_timer *ret_timer)
+{
+    sel__services *services;
+    sel__timer *timer;
+    int error = wanted->task != NULL ? sel__get_main_loop(sel, call, &services) : -EINVAL;
+
+    if (error < 0)
+        return error;
+    timer = take_handle(services);
+    if (timer == NULL)
+        return -ENOMEM;
+    timer->id = services->timers.newest_id + 1;
+    if (tsearch(timer, &services->timers.by_id, compare_ids) == NULL) {
+        give_back(&services->timers, timer);
+        return -ENOMEM;
+    }
+    services->timers.newest_id++;
+    timer->task = wanted->task;
+    timer->data = wanted->data;
+    timer->start = wanted->start;
+    timer->interval = wanted->interval;
+    timer->due_ms = due_ms;
+    start(services, timer);
+    sel__revive(sel);
+    if (ret_timer != NULL)
+        ret_timer->id = timer->id;
+    return 0;
+}
+
+int sel_call_later(sel_selector *sel, double delay, sel_task *task, void *data,
+                   sel_timer *ret_timer)
+{
+    sel__timer wanted = {.task = task, .data = data};
+    int64_t now = sel__now();
+
+    if (isnan(delay))
+        return -EINVAL;
+    return make(sel, __func__, delay > 0 ? ms_after(now, delay) : now / SEL__NS_PER_MS, &wanted,
+                ret_timer);
+}
+
+int sel_call_at(sel_selector *sel, double when, sel_task *task, void *data,
+                sel_timer *ret_timer)
+{
+    sel__timer wanted = {.task = task, .data = data};
+
+    return isnan(when) ? -EINVAL : make(sel, __func__, ms_after(0, when), &wanted, ret_timer);
+}
+
+int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *data,
+                   sel_timer *ret_timer)
+{
+    sel__timer wanted = {.task = task, .data = data, .start = sel__now(), .interval = interval};
+
+    if (!(interval > 0))
+        return -EINVAL;
+    return make(sel, __func__, ms_after(wanted.start, interval), &wanted, ret_timer);
+}
+
+int sel_cancel(sel_selector *sel, sel_timer id)
+{
+    int error = sel__enter(sel, __func__);
+    sel__timer *timer;
+
+    if (error < 0)
+        return error;
+    timer = sel->services != NULL ? find(&sel->services->timers, id.id) : NULL;
+    if (timer == NULL)
+        return -ENOENT;
+    forget_id(&sel->services->timers, timer);
+    timer->task = NULL;
+    if (uv_is_active((uv_handle_t *)&timer->uv)) {
+        uv_timer_stop(&timer->uv);
+        give_back(&sel->services->timers, timer);
+    }
+    return 0;
+}
+
+/*
+ * A timer with an id is found by it, whether it waits or is due; one that was
+ * cancelled while it was due is only in that queue.
+ */
+void sel__timers_free(sel__services *services)
+{
+    sel__timers *timers = &services->timers;
+
+    for (sel__item *item = sel__queue_take(&timers->due), *next; item != NULL; item = next) {
+        next = item->next;
+        if (((sel__timer *)item)->task == NULL)
+            give_back(timers, (sel__timer *)item);
+    }
+    tdestroy(timers->by_id, free);
+    while (timers->idle != NULL)
+        free(take_idle(timers));
+}

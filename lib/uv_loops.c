@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "uv_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static void free_portal(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_portal(uv_poll_t *portal, int status, int events)
+{
+    sel__uv_loop *loop = portal->data;
+
+    (void)status;
+    (void)events;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+static int open_portal(sel__uv_state *state, int index)
+{
+    sel__uv_loop *loop = state->loops[index];
+    sel__uv_loop *above = state->loops[(index - 1) / SEL__UV_PORTALS];
+    uv_poll_t *portal = malloc(sizeof *portal);
+    int error;
+
+    if (portal == NULL)
+        return -ENOMEM;
+    error = uv_poll_init(&above->uv, portal, uv_backend_fd(&loop->uv));
+    if (error < 0) {
+        free(portal);
+        return error;
+    }
+    portal->data = loop;
+    uv_poll_start(portal, UV_READABLE, on_portal);
+    loop->portal = portal;
+    above->unsent = state->unsent = true;
+    return 0;
+}
+
+static void close_portal(sel__uv_loop *loop)
+{
+    if (loop->portal == NULL)
+        return;
+    uv_close((uv_handle_t *)loop->portal, free_portal);
+    loop->portal = NULL;
+}
+
+static int open_loop(sel__uv_state *state)
+{
+    int index = state->loops_length;
+    sel__uv_loop **loops = realloc(state->loops, ((size_t)index + 1) * sizeof *loops);
+    sel__uv_loop *loop;
+    int error;
+
+    if (loops == NULL)
+        return -ENOMEM;
+    state->loops = loops;
+    loop = calloc(1, sizeof *loop);
+    if (loop == NULL)
+        return -ENOMEM;
+    sel__check_all(state->sel);
+    error = uv_loop_init(&loop->uv);
+    if (error < 0) {
+        free(loop);
+        return error;
+    }
+    loop->state = state;
+    loops[index] = loop;
+    if (index > 0 && (error = open_portal(state, index)) < 0) {
+        uv_loop_close(&loop->uv);
+        free(loop);
+        return error;
+    }
+    state->loops_length++;
+    return 0;
+}
+
+int sel__uv_find_loop(sel__uv_state *state, sel__uv_loop **ret_loop)
+{
+    int last = state->loops_length - 1;
+
+    if (last < 0 || state->loops[last]->watchers >= SEL__UV_WATCHERS) {
+        int error = open_loop(state);
+
+        if (error < 0)
+            return error;
+        last++;
+    }
+    *ret_loop = state->loops[last];
+    return 0;
+}
+
+void sel__uv_send(sel__uv_state *state)
+{
+    state->unsent = false;
+    state->loops[0]->unsent = false;
+    for (int i = state->loops_length - 1; i > 0; i--) {
+        if (state->loops[i]->unsent)
+            uv_run(&state->loops[i]->uv, UV_RUN_NOWAIT);
+        state->loops[i]->unsent = false;
+    }
+}
+
+/*
+ * Start every active watcher of a loop again, into an epoll set that knows none
+ * of them. What is no longer its own file has been stopped before: libuv aborts
+ * when the kernel refuses it.
+ */
+static void restart(sel__uv_loop *loop)
+{
+    sel__uv_state *state = loop->state;
+
+    for (int fd = 0; fd < state->length; fd++) {
+        sel__uv_watcher *watcher = state->watchers[fd];
+
+        if (watcher == NULL || watcher->home != loop)
+            continue;
+        watcher->in_kernel = uv_is_active((uv_handle_t *)&watcher->poll);
+        if (watcher->in_kernel)
+            sel__uv_start_again(watcher);
+    }
+    loop->unsent = state->unsent = true;
+}
+
+static void restart_portals(sel__uv_loop *loop)
+{
+    sel__uv_state *state = loop->state;
+
+    for (int i = 1; i < state->loops_length; i++)
+        if (state->loops[(i - 1) / SEL__UV_PORTALS] == loop && state->loops[i]->portal != NULL)
+            uv_poll_start(state->loops[i]->portal, UV_READABLE, on_portal);
+}
+
+/*
+ * A ghost can't be taken out of an epoll set, so the loop gets a new set under
+ * the old number. uv_loop_fork() would do the same but leaves the loop without
+ * any when it fails. The portal and the set that sel_fileno() gave out watch
+ * the old one and must leave it while its number still means it.
+ */
+static int renew_loop(sel__uv_state *state, int index)
+{
+    sel__uv_loop *loop = state->loops[index];
+    int fd = uv_backend_fd(&loop->uv);
+    int error = 0;
+    int fresh;
+
+    sel__check_all(state->sel);
+    fresh = epoll_create1(EPOLL_CLOEXEC);
+    if (fresh < 0)
+        return -errno;
+    close_portal(loop);
+    if (index == 0)
+        sel__leave_outer(state->sel, fd);
+    dup3(fresh, fd, O_CLOEXEC);
+    close(fresh);
+    restart(loop);
+    restart_portals(loop);
+    error = index == 0 ? sel__enter_outer(state->sel, fd) : open_portal(state, index);
+    loop->stale = error < 0;
+    return error;
+}
+
+int sel__uv_renew(sel__uv_state *state)
+{
+    for (int i = 0; i < state->loops_length; i++) {
+        int error = state->loops[i]->stale ? renew_loop(state, i) : 0;
+
+        if (error < 0)
+            return error;
+    }
+    state->stale = false;
+    return 0;
+}
+
+/* Downwards from the first loop, so that a portal is opened on a loop that has followed. */
+int sel__uv_follow_fork(sel__uv_state *state)
+{
+    for (int i = 0; i < state->loops_length; i++) {
+        sel__uv_loop *loop = state->loops[i];
+        int error = state->lost ? -ENOMEM : 0;
+
+        close_portal(loop);
+        if (error == 0)
+            error = uv_loop_fork(&loop->uv);
+        if (error < 0) {
+            state->lost = true;
+            return error;
+        }
+        restart(loop);
+        loop->stale = false;
+        if (i > 0 && (error = open_portal(state, i)) < 0)
+            return error;
+    }
+    state->stale = false;
+    return 0;
+}
+
+static void free_watcher(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (uv_is_closing(handle))
+        return;
+    if (uv_handle_get_type(handle) == UV_POLL)
+        uv_close(handle, free_watcher);
+    else
+        uv_close(handle, NULL);
+}
+
+/* A loop that lost its epoll set in a fork would abort the process if it ran. */
+void sel__uv_close_loops(sel__uv_state *state)
+{
+    for (int i = state->loops_length - 1; i >= 0 && !state->lost; i--) {
+        sel__uv_loop *loop = state->loops[i];
+
+        uv_walk(&loop->uv, close_handle, NULL);
+        while (uv_loop_close(&loop->uv) == UV_EBUSY)
+            uv_run(&loop->uv, UV_RUN_DEFAULT);
+        free(loop);
+    }
+    free(state->loops);
+    free(state->watchers);
+}

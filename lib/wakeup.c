@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "wakeup.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int sel__wakeup_open(sel__wakeup *wakeup)
+{
+    wakeup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&wakeup->pending, false);
+    atomic_init(&wakeup->senders, 0);
+    return wakeup->fd >= 0 ? 0 : -errno;
+}
+
+void sel__wakeup_close(sel__wakeup *wakeup)
+{
+    if (wakeup->fd >= 0)
+        close(wakeup->fd);
+    wakeup->fd = -1;
+}
+
+void sel__wakeup_begin(sel__wakeup *wakeup)
+{
+    atomic_fetch_add(&wakeup->senders, 1);
+}
+
+void sel__wakeup_end(sel__wakeup *wakeup)
+{
+    atomic_fetch_sub(&wakeup->senders, 1);
+}
+
+void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
+{
+    while (atomic_load(&wakeup->senders) > 0)
+        sched_yield();
+}
+
+/*
+ * Adding 1 to an eventfd fails only when 2^64 - 2 were added before, and the
+ * flag lets one in at a time.
+ */
+void sel__wakeup_send(sel__wakeup *wakeup)
+{
+    int saved = errno;
+
+    if (!atomic_exchange(&wakeup->pending, true))
+        eventfd_write(wakeup->fd, 1);
+    errno = saved;
+}
+
+/*
+ * The descriptor is emptied before the flag falls: the other way round a sender
+ * between the two would find its byte eaten and the flag up for good.
+ */
+void sel__wakeup_receive(sel__wakeup *wakeup)
+{
+    eventfd_t value;
+
+    eventfd_read(wakeup->fd, &value);
+    atomic_exchange(&wakeup->pending, false);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ending a wait from another thread or a signal handler: an eventfd, watched as
+ * an ordinary descriptor, and a flag that makes calls coalesce.
+ *
+ * Not uv_async_t: its pending flag does not survive uv_loop_fork (a send that
+ * was pending swallows every later one), and its init is not thread-safe.
+ */
+#ifndef SEL_WAKEUP_H
+#define SEL_WAKEUP_H
+
+#include <stdatomic.h>
+
+typedef struct sel__wakeup {
+    int fd;
+    atomic_bool pending;
+    atomic_uint senders; /* calls of other threads that have not returned yet */
+} sel__wakeup;
+
+int sel__wakeup_open(sel__wakeup *wakeup);
+void sel__wakeup_close(sel__wakeup *wakeup);
+
+/*
+ * Make the descriptor readable.  From any thread; async-signal-safe.  Between
+ * begin and end the selector is not freed: what a sender does may be seen, and
+ * the selector closed for it, before the sender has returned.
+ */
+void sel__wakeup_begin(sel__wakeup *wakeup);
+void sel__wakeup_send(sel__wakeup *wakeup);
+void sel__wakeup_end(sel__wakeup *wakeup);
+
+/* Until no sender is between begin and end. */
+void sel__wakeup_wait_for_senders(sel__wakeup *wakeup);
+
+/* Take what was sent.  What senders did before is visible afterwards. */
+void sel__wakeup_receive(sel__wakeup *wakeup);
+
+#endif
