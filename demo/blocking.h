@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Python's blocking sockets do by themselves and C's don't:
+ * socket.create_connection() and sock.sendall().
+ */
+#ifndef DEMO_BLOCKING_H
+#define DEMO_BLOCKING_H
+
+#include <stddef.h>
+
+enum { NO_TIMEOUT = 0 };
+
+/*
+ * A socket connected to the first of the server's addresses that answers.  After
+ * `timeout` seconds a connect, a send or a receive of it gives up with EAGAIN
+ * (EINPROGRESS for the connect).  Failure is one plain line and the program's end.
+ */
+int create_connection(const char *host, int port, int timeout);
+
+/* Send all of it, in as many parts as the socket takes.  0 or a negative errno. */
+int send_all(int fd, const char *bytes, size_t size);
+
+/* The message for a blocking call's errno: one that gave up has timed out. */
+const char *blocking_error(int error);
+
+#endif

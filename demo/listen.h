@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every server here does around its loop: read the command line, listen, say
+ * where, and what is to be known about accept() and close().
+ *
+ * Before the loop a failure is one plain line on stderr and the end of the
+ * program: exit code 2 for a wrong command line, 1 for anything else.
+ */
+#ifndef DEMO_LISTEN_H
+#define DEMO_LISTEN_H
+
+#include <stdbool.h>
+
+enum { EXIT_USAGE = 2 };
+
+typedef struct {
+    const char *purpose; /* one sentence for --help; set before parse_options() */
+    bool takes_timeout;  /* is there a --timeout? set before parse_options() */
+    const char *host;
+    const char *port;
+    int backlog;
+    double timeout; /* seconds; SEL_FOREVER: never */
+    bool verbose;
+} server_options;
+
+/* Print "program: message" on stderr and exit. */
+_Noreturn void fail(int status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* With --verbose, print "program: message" on stderr. */
+void note(bool verbose, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Flush stdout, and fail if it could not take all that was printed. */
+void flush_stdout(void);
+
+/* argparse's parse_args(); does not return from --help and --version. */
+void parse_options(int argc, char **argv, server_options *options);
+
+/* A socket that listens, non-blocking and close-on-exec. */
+int open_listener(const server_options *options);
+
+/* "listening on 127.0.0.1:1234" and how to try it. */
+void print_listening(int listener);
+
+/*
+ * A descriptor kept back for accept_client(): when all others are taken it is
+ * closed, and its number serves to take one client and hang up.  Not accepted,
+ * that client would keep the listener readable and the loop spinning.
+ */
+int open_reserve(void);
+
+/*
+ * Accept one client, non-blocking and close-on-exec.  Returns its descriptor, or
+ *   -EAGAIN        nobody is waiting
+ *   -ECONNABORTED  the one that was is gone already; there may be another
+ *   -EMFILE        no descriptor was left and one client was turned away
+ *   another error: the kernel has no room at all; try again a little later
+ */
+int accept_client(int listener, int *reserve);
+
+/*
+ * Has the client got all that was sent to it, and have we read all it sent?
+ * Closing a socket with unread bytes resets the connection, and then what is
+ * still on its way to the client is lost.
+ */
+bool is_settled(int fd);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* How the programs that try things tell what they found. */
+#ifndef DEMO_TELL_H
+#define DEMO_TELL_H
+
+#include <stdbool.h>
+
+const char *yes_or_no(bool answer);
+
+/* "EAGAIN" for EAGAIN, "0" for no error: Python's errno.errorcode. */
+const char *error_name(int error);
+
+/* `result`, where a system call must not fail; if it has, one plain line is the end. */
+int check(int result, const char *what);
+
+/* time.monotonic(): seconds. */
+double monotonic(void);
+
+#endif

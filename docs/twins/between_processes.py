@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Seven ways that threads and processes share something, or don't.
+
+Threads have one memory; a forked process has a copy.  What a process is to learn from
+another has to be sent as bytes, lie in memory mapped by both, or be kept by a third.
+Every child here ends before its part does.  demo/between_processes.c is the same
+program in C.
+"""
+import mmap
+import multiprocessing
+import os
+import queue as queues
+import signal
+import socket
+import struct
+import threading
+from selectors import EVENT_READ, DefaultSelector
+
+from command_line import read_command_line
+from handlers import Handlers
+from manager import Manager, ask_manager
+from process import receive_line, run_in_child, send_line
+
+ADDERS, ADDITIONS, MANAGED, PRINTERS, LINES = 4, 1000, 10, 5, 3
+HEAD = struct.Struct("!Ii")
+COUNTER = struct.Struct("i")
+
+PURPOSE = "Seven ways that threads and processes share something, or don't."
+
+queue = queues.Queue()
+
+
+def put_hello():
+    queue.put("hello")
+
+
+def threads_share():
+    thread = threading.Thread(target=put_hello)
+    thread.start()
+    print(f"threads share: a thread has put '{queue.get()}' into the queue")
+    thread.join()
+
+
+def put_and_count():
+    put_hello()
+    return queue.qsize()
+
+
+def fork_copies():
+    _, status = os.waitpid(run_in_child(put_and_count), 0)
+    print(f"a fork copies: the child's queue has {os.WEXITSTATUS(status)},"
+          f" its parent's {queue.qsize()}")
+
+
+def send_message(sock, number, text):
+    """Sent as bytes that mean the same anywhere: sizes and numbers in network order."""
+    data = text.encode()
+    sock.sendall(HEAD.pack(len(data), number) + data)
+
+
+def receive_exactly(sock, size):
+    data = bytearray()
+    while len(data) < size:
+        part = sock.recv(size - len(data))
+        if not part:
+            raise ConnectionResetError("the other process is gone")
+        data += part
+    return data
+
+
+def receive_message(sock):
+    size, number = HEAD.unpack(receive_exactly(sock, HEAD.size))
+    return number, receive_exactly(sock, size).decode()
+
+
+def exchange(sock, parents_end):
+    parents_end.close()
+    send_message(sock, 11, "hello from the child")
+    send_message(sock, 22, "hello again")
+    number, text = receive_message(sock)
+    send_message(sock, number + 1, text)
+
+
+def pair_carries():
+    ours, theirs = socket.socketpair()
+    pid = run_in_child(exchange, theirs, ours)
+    theirs.close()
+    send_message(ours, 20, "hello from the parent")
+    for _ in range(3):
+        number, text = receive_message(ours)
+        print(f"a pair carries: {number} '{text}'")
+    ours.close()
+    os.waitpid(pid, 0)
+
+
+def between_processes_lock():
+    """A lock that works between processes: its state is in memory that all map."""
+    return multiprocessing.get_context("fork").Lock()
+
+
+def add(page, lock):
+    for _ in range(ADDITIONS):
+        with lock:  # read, add, write: three steps that nobody may enter
+            counter, = COUNTER.unpack_from(page)
+            COUNTER.pack_into(page, 0, counter + 1)
+
+
+def wait_for_all(count):
+    for _ in range(count):
+        os.wait()
+
+
+def memory_is_shared():
+    lock = between_processes_lock()
+    with mmap.mmap(-1, COUNTER.size) as page:  # a page that a fork does not copy
+        for _ in range(ADDERS):
+            run_in_child(add, page, lock)
+        wait_for_all(ADDERS)
+        counter, = COUNTER.unpack_from(page)
+    print(f"memory is shared: {ADDERS} processes have added {ADDITIONS} each: {counter}")
+
+
+def use_manager(manager, number):
+    with manager.connect() as sock:
+        ask_manager(sock, f"append {number}")
+        ask_manager(sock, "add processes 1")
+        ask_manager(sock, f"add sum {number}")
+
+
+def manager_keeps():
+    manager = Manager()
+    for number in range(1, MANAGED + 1):
+        run_in_child(use_manager, manager, number)
+    wait_for_all(MANAGED)
+    with manager.connect() as sock:
+        print(f"a manager keeps: {ask_manager(sock, 'dict')}")
+        print("a manager keeps, in the order they came:", ask_manager(sock, "list"))
+    manager.stop()
+
+
+def print_block(lock, screen, number):
+    """Several writes, as a screen gets them from several processes."""
+    with lock:
+        for _ in range(LINES):
+            send_line(screen, str(number))
+
+
+def lock_keeps_together():
+    lock = between_processes_lock()
+    screen, theirs = socket.socketpair()
+    for number in range(1, PRINTERS + 1):
+        run_in_child(print_block, lock, theirs, number)
+    theirs.close()
+    together = 0
+    while first := receive_line(screen):
+        same = 1
+        while same < LINES and receive_line(screen) == first:
+            same += 1
+        together += same == LINES
+    wait_for_all(PRINTERS)
+    screen.close()
+    print(f"a lock keeps together: {together} of {PRINTERS} blocks are whole")
+
+
+def signal_parent(sock, parents_end):
+    parents_end.close()
+    os.kill(os.getppid(), signal.SIGUSR1)
+    sock.recv(1)  # until a signal, or the parent's end
+
+
+def signals_tell():
+    ours, theirs = socket.socketpair()
+    sel, handlers = DefaultSelector(), Handlers()
+    child, running = 0, True
+
+    def signalled():
+        print("signals tell: SIGUSR1 has come from the child")
+        os.kill(child, signal.SIGTERM)
+
+    def child_ended():
+        nonlocal running
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid == child:
+            print("signals tell: the child was ended by signal", os.WTERMSIG(status))
+            running = False
+
+    sel.register(handlers, EVENT_READ)
+    handlers.add_signal_handler(signal.SIGUSR1, signalled)
+    handlers.add_signal_handler(signal.SIGCHLD, child_ended)
+    child = run_in_child(signal_parent, theirs, ours)
+    while running:
+        sel.select()
+        handlers.run()
+    sel.close()
+
+
+def main():
+    read_command_line(PURPOSE, [])
+    for part in (threads_share, fork_copies, pair_carries, memory_is_shared,
+                 manager_keeps, lock_keeps_together, signals_tell):
+        part()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The command line of the programs here that are no servers: a table of options, read
+once before anything else happens.
+
+--help and --version are in every table by themselves.  What is wrong is one plain
+line on stderr and exit code 2.  The C side of this file is demo/command_line.c.
+"""
+import getopt
+import sys
+from types import SimpleNamespace
+
+from listen import (EXIT_USAGE, PROGRAM, fail, hold_standard_descriptors,
+                    positive_seconds, print_out, print_version)
+
+USAGE_END = """\
+  -h, --help             print this and exit
+  -V, --version          print the version and exit
+"""
+
+
+class Option:
+    """`default` is its value when it is not given; a flag has no argument."""
+
+    def __init__(self, letter, name, argument, text, default=None, read=None):
+        self.letter, self.name, self.argument = letter, name, argument
+        self.text, self.default, self.read = text, default, read
+
+
+def number(lowest, highest):
+    def read(name, text):
+        value = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else -1
+        if not lowest <= value <= highest:
+            fail(EXIT_USAGE,
+                 f"{name} is a number from {lowest} to {highest}, not '{text}'")
+        return value
+    return read
+
+
+def word(name, text):
+    return text
+
+
+seconds = positive_seconds
+
+
+def print_help(purpose, options):
+    lines = []
+    for option in options:
+        names = f"-{option.letter}, --{option.name} {option.argument or ''}"
+        lines.append(f"  {names:<22} {option.text}\n")
+    print_out(f"Usage: {PROGRAM} [OPTION]...\n{purpose}\n\n{''.join(lines)}{USAGE_END}")
+    sys.exit()
+
+
+def read_command_line(purpose, options):
+    """The options' values by name; does not return from --help and --version."""
+    letters = "".join(o.letter + ":" * bool(o.argument) for o in options) + "hV"
+    names = [o.name + "=" * bool(o.argument) for o in options] + ["help", "version"]
+    by_name = {f"--{o.name}": o for o in options} | {f"-{o.letter}": o for o in options}
+    values = SimpleNamespace(**{o.name: o.default for o in options})
+
+    hold_standard_descriptors()
+    try:
+        given, rest = getopt.gnu_getopt(sys.argv[1:], letters, names)
+    except getopt.GetoptError as error:
+        fail(EXIT_USAGE, error.msg)
+    for name, value in given:
+        if name in ("-h", "--help"):
+            print_help(purpose, options)
+        if name in ("-V", "--version"):
+            print_version()
+        option = by_name[name]
+        read = option.read(f"--{option.name}", value) if option.argument else True
+        setattr(values, option.name, read)
+    if rest:
+        fail(EXIT_USAGE, f"unexpected argument '{rest[0]}'")
+    return values
