@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The build directories under build/: how each is configured, and bringing one up to date.
+
+    build.py NAME [TARGET...]
+
+A directory is made anew whenever its options, the tree's place or meson's version differ
+from those it was made with, so that no old choice lives on in it.
+"""
+
+import fcntl
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = TOP / 'build'
+BOUND = 900  # seconds for one configuration or compilation
+
+WARNINGS = [
+    '-Wall', '-Wextra', '-Wshadow', '-Wconversion', '-Wstrict-prototypes',
+    '-Wmissing-prototypes', '-Wpedantic',
+]
+STRICT = ['-Dwerror=true', '-Dtests=enabled', '-Ddemos=enabled', '-Dbench=enabled']
+NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled']
+PREFIX = BUILD / 'packaged' / 'prefix'  # where the packaging tests install
+UBSAN = ['-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
+
+
+def strict(compiler, *options, c_args=()):
+    """A build for the tests: everything in it, and a warning is an error."""
+    words = ' '.join([*WARNINGS, *c_args])
+    return {'CC': compiler}, [*STRICT, f'-Dc_args={words}', *options]
+
+
+# name: the environment's changes, the options of `meson setup`
+BUILDS = {
+    'release': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled']),
+    'bench': ({}, [
+        '--buildtype=release', '-Dtests=disabled', '-Ddemos=disabled', '-Dbench=enabled']),
+    'gcc': strict('gcc', '--buildtype=debugoptimized'),
+    'clang': strict('clang', '--buildtype=debug'),
+    'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined', c_args=UBSAN),
+    'tsan': strict('gcc', '--buildtype=debugoptimized', '-Db_sanitize=thread'),
+    'packaged': ({}, [
+        '-Ddefault_library=both', f'--prefix={PREFIX}', '-Dlibdir=lib', *NOTHING_MORE]),
+    'without-libuv': strict('gcc', '--buildtype=debug', '-Dlibuv=disabled'),
+}
+
+
+class BuildError(Exception):
+    """A configuration or compilation failed; str() is what the tool said."""
+
+
+def run_tool(command, log, environment):
+    """One bounded step of a build; its output goes to the log."""
+    with open(log, 'ab') as output:
+        try:
+            status = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, **environment}, timeout=BOUND).returncode
+        except subprocess.TimeoutExpired:
+            status = f'not done after {BOUND} s'
+    if status != 0:
+        lines = log.read_text(errors='replace').splitlines()
+        raise BuildError('\n'.join([*lines[-60:], f'{command[0]}: {status}; see {log}']))
+
+
+def describe(environment, options):
+    """All that a directory depends on and ninja does not watch."""
+    version = subprocess.run(['meson', '--version'], capture_output=True, text=True)
+    return repr((str(TOP), version.stdout, sorted(environment.items()), options))
+
+
+def configure(directory, log, environment, options):
+    made_from = directory / 'made-from'
+    wanted = describe(environment, options)
+    if made_from.exists() and made_from.read_text() == wanted:
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    run_tool(['meson', 'setup', str(directory), str(TOP), *options], log, environment)
+    made_from.write_text(wanted)
+
+
+def build(name, *targets):
+    """Bring build/<name> up to date and return its path."""
+    environment, options = BUILDS[name]
+    options = [*options, '-Db_colorout=never']  # it goes to a log
+    directory = BUILD / name
+    BUILD.mkdir(exist_ok=True)
+    log = BUILD / f'{name}.log'
+    with open(BUILD / f'{name}.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        log.write_bytes(b'')
+        configure(directory, log, environment, options)
+        run_tool(['ninja', '-C', str(directory), *targets], log, environment)
+    return directory
+
+
+def main(name, *targets):
+    if not (BUILD / name / targets[0] if targets else BUILD / name).exists():
+        print(f'run: building in build/{name}', file=sys.stderr)
+    try:
+        build(name, *targets)
+    except BuildError as error:
+        sys.exit(f'{error}\nrun: the build failed')
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

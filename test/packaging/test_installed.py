@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An installed tree, used with pkg-config and a compiler, or CMake, and nothing else."""
+
+import pathlib
+import shlex
+import shutil
+import tempfile
+import unittest
+
+import tree
+
+LANGUAGES = {'c': ['cc', '-std=c11'], 'cpp': ['g++', '-std=c++11']}
+
+
+class Installed(unittest.TestCase):
+    """What both ways share."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.prefix = tree.install()
+        directory = tempfile.TemporaryDirectory(prefix='selkie installed ')
+        cls.addClassCleanup(directory.cleanup)
+        cls.directory = pathlib.Path(directory.name)
+
+    def link(self, language, flags):
+        """Compile and link the consumer; returns the program."""
+        program = self.directory / f'consumer_{language}'
+        tree.run(*LANGUAGES[language], '-Wall', '-Wextra',
+                 tree.CONSUMER / f'consumer.{language}', *flags, '-o', program)
+        return program
+
+    def uses_shared(self, program, prefix):
+        environment = {'LD_LIBRARY_PATH': str(prefix / 'lib')}
+        self.assertIn(str(prefix / 'lib' / 'libselkie.so'),
+                      tree.run('ldd', program, env=environment))
+        tree.run(program, env=environment)
+
+
+class WithPkgConfig(Installed):
+    def test_shared(self):
+        for language in LANGUAGES:
+            with self.subTest(language):
+                flags = tree.pkg_config(self.prefix, '--cflags', '--libs')
+                self.uses_shared(self.link(language, flags), self.prefix)
+
+    def test_static(self):
+        for language in LANGUAGES:
+            with self.subTest(language):
+                flags = tree.pkg_config(self.prefix, '--static', '--cflags', '--libs')
+                archive = ['-l:libselkie.a' if f == '-lselkie' else f for f in flags]
+                program = self.link(language, archive)
+                self.assertNotIn('selkie.so', tree.run('ldd', program))
+                tree.run(program)
+
+    def test_not_installed(self):
+        """pkg-config knows the build directory, too."""
+        directory = tree.build.BUILD / 'packaged'
+        flags = tree.run('pkg-config', '--cflags', '--libs', 'selkie', env={
+            'PKG_CONFIG_PATH': str(directory / 'meson-uninstalled')})
+        program = self.link('c', shlex.split(flags))
+        tree.run(program, env={'LD_LIBRARY_PATH': str(directory / 'lib')})
+
+    @unittest.skipUnless(tree.is_thorough, 'only with --thorough')
+    def test_moved(self):
+        """Configured as relocatable, the tree works wherever it is put."""
+        build, first, then = (self.directory / name for name in ('build', 'first', 'then'))
+        tree.run('meson', 'setup', build, tree.TOP, f'--prefix={first}', '-Dlibdir=lib',
+                 '-Dpkgconfig.relocatable=true', *tree.build.NOTHING_MORE)
+        tree.run('meson', 'install', '-C', build)
+        first.rename(then)
+        flags = tree.pkg_config(then, '--cflags', '--libs')
+        self.uses_shared(self.link('c', flags), then)
+
+
+
+@unittest.skipUnless(tree.is_thorough, 'only with --thorough')
+@unittest.skipUnless(shutil.which('cmake'), 'there is no cmake')
+class WithCMake(Installed):
+    def configure(self, *options, **environment):
+        build = self.directory / 'cmake'
+        shutil.rmtree(build, ignore_errors=True)
+        tree.run('cmake', '-G', 'Ninja', '-S', tree.CONSUMER, '-B', build, *options,
+                 env=environment)
+        return build
+
+    def consume(self, *options, **environment):
+        build = self.configure(*options, **environment)
+        tree.run('cmake', '--build', build)
+        for language in LANGUAGES:
+            self.uses_shared(build / f'consumer_{language}', self.prefix)
+
+    def test_package_file(self):
+        self.consume(f'-DCMAKE_PREFIX_PATH={self.prefix}')
+
+    def test_pkg_config(self):
+        self.consume('-DBY_PKG_CONFIG=ON',
+                     PKG_CONFIG_PATH=str(self.prefix / 'lib' / 'pkgconfig'))
+
+    def test_versions(self):
+        """A minor version is another ABI while the major one is 0."""
+        major, minor, patch = map(int, tree.version(self.prefix).split('.'))
+        for asked, is_right in [
+                ('', True), (f'{major}.{minor}', True), (f'{major}.{minor}.{patch}', True),
+                (f'{major}.{minor}.{patch + 1}', False), (f'{major}.{minor + 1}', False),
+                (f'{major + 1}', False), (f'{major}.{minor + 1}.{patch}', False)]:
+            with self.subTest(asked), tempfile.TemporaryDirectory() as source:
+                listing = pathlib.Path(source) / 'CMakeLists.txt'
+                listing.write_text('cmake_minimum_required(VERSION 3.13)\nproject(asks C)\n'
+                                   f'find_package(selkie {asked})\n'
+                                   'message("found: ${selkie_FOUND}")\n')
+                said = tree.run('cmake', '-G', 'Ninja', '-S', source, '-B', f'{source}/build',
+                                f'-DCMAKE_PREFIX_PATH={self.prefix}')
+                self.assertIn(f'found: {int(is_right)}\n', said)
+
+
+if __name__ == '__main__':
+    unittest.main()

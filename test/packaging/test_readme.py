@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""The README's two listings are those of docs/examples, and both programs serve a client."""
+
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLES = TOP / 'docs' / 'examples'
+
+
+def listing(name):
+    text = (EXAMPLES / name).read_text()
+    return re.search(r'\[readme\]\n(.*)\n(?:#|//) \[/readme\]', text, re.DOTALL).group(1)
+
+
+def on_another_port(text):
+    """The program with a port that is free now, in place of 1234."""
+    with socket.create_server(('127.0.0.1', 0)) as sock:
+        port = sock.getsockname()[1]
+    return port, text.replace('1234', str(port))
+
+
+class Readme(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+
+    def test_the_listings_are_those_of_the_examples(self):
+        readme = (TOP / 'README.md').read_text()
+        self.assertIn('```python\n' + listing('echo.py').strip('\n') + '\n```', readme)
+        self.assertIn('```c\n' + listing('echo.c').strip('\n') + '\n```', readme)
+
+    def check_serves(self, command, port):
+        server = subprocess.Popen(command)
+        self.addCleanup(server.wait, 10)
+        self.addCleanup(server.kill)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                client = socket.create_connection(('127.0.0.1', port), timeout=10)
+                break
+            except ConnectionRefusedError:
+                self.assertLess(time.monotonic(), deadline)
+                self.assertIsNone(server.poll())
+                time.sleep(0.01)
+        with client:
+            for text in (b'hello', b'again'):
+                client.sendall(text)
+                self.assertEqual(client.recv(100), text)
+
+    def test_the_python_listing_serves(self):
+        port, text = on_another_port(listing('echo.py'))
+        self.check_serves([sys.executable, '-c', text], port)
+
+    def test_the_c_listing_serves(self):
+        port, text = on_another_port((EXAMPLES / 'echo.c').read_text())
+        source = self.directory / 'echo.c'
+        source.write_text(text)
+        build = self.directory / 'build'
+        subprocess.run(
+            ['meson', 'setup', build, TOP, '-Dtests=disabled', '-Ddemos=disabled',
+             '-Dbench=disabled', '-Ddefault_library=static'],
+            check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(['ninja', '-C', build], check=True, stdout=subprocess.DEVNULL)
+        flags = subprocess.run(
+            ['pkg-config', '--cflags', '--libs', 'libuv'],
+            check=True, capture_output=True, text=True).stdout.split()
+        subprocess.run(
+            ['cc', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Wno-unused-parameter',
+             '-Werror', f'-I{TOP / "include"}', f'-I{build / "include"}', source,
+             build / 'lib' / 'libselkie.a', *flags, '-lm', '-pthread',
+             '-o', self.directory / 'echo'], check=True)
+        self.check_serves([self.directory / 'echo'], port)
+
+
+if __name__ == '__main__':
+    unittest.main()

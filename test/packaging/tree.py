@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""What the packaging tests share: an installed tree, the sources' own lists, a tool's run."""
+
+import fcntl
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+TEST = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TEST))
+
+import build  # noqa: E402 (it is found only now)
+
+TOP = build.TOP
+CONSUMER = TEST / 'consumer'
+PATIENCE = 300  # seconds for one tool
+
+# Quick is the default, so that each file can be run by itself.
+is_thorough = os.environ.get('TEST_LEVEL', 'quick') != 'quick'
+
+
+def run(*command, **options):
+    """A command's output; its failure is the test's, with all that it said."""
+    environment = {**os.environ, **options.pop('env', {})}
+    ended = subprocess.run(
+        [str(word) for word in command], env=environment, text=True, timeout=PATIENCE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    if ended.returncode != 0:
+        said = '\n'.join(ended.stdout.splitlines()[-60:])
+        raise AssertionError(f'{ended.args} gave {ended.returncode}:\n{said}')
+    return ended.stdout
+
+
+def install():
+    """Build shared and static, install both; returns the prefix."""
+    directory = build.build('packaged')
+    with open(build.BUILD / 'packaged.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run('meson', 'install', '-C', directory, '--no-rebuild', '--only-changed')
+    return build.PREFIX
+
+
+def pkg_config(prefix, *words):
+    """pkg-config's answer as a list, for the selkie installed in prefix."""
+    answer = run('pkg-config', *words, 'selkie',
+                 env={'PKG_CONFIG_PATH': str(prefix / 'lib' / 'pkgconfig')})
+    return shlex.split(answer)
+
+
+def version(prefix):
+    return pkg_config(prefix, '--modversion')[0]
+
+
+def public_headers():
+    """The sources' public headers as users include them."""
+    include = TOP / 'include'
+    names = {str(path.relative_to(include)) for path in include.rglob('*.h')}
+    names |= {str(path.relative_to(include))[:-3] for path in include.rglob('*.h.in')}
+    return names
+
+
+def without_comments(text):
+    return re.sub(r'/\*.*?\*/|//[^\n]*', ' ', text, flags=re.DOTALL)

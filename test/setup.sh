@@ -1,0 +1,83 @@
+# shellcheck shell=sh
+# What the verbs of ./run need beyond a shell, and how it comes onto the machine.
+# Nothing is printed and no package tool started when nothing is missing.
+
+# A group, something that it needs (a program, a header or a pkg-config name) and the
+# package of Debian's that brings it.  An option of a verb is a group, too.
+needs='
+build       cc            gcc
+build       stdio.h       libc6-dev
+build       pkg-config    pkg-config
+build       libuv.pc      libuv1-dev
+build       meson         meson
+build       ninja         ninja-build
+build       python3       python3
+test        gcc           gcc
+test        g++           g++
+test        clang         clang
+test        check.pc      check
+test        strace        strace
+test        glib-2.0.pc   libglib2.0-dev
+--thorough  valgrind      valgrind
+--thorough  libc6-dbg.deb libc6-dbg
+--thorough  cmake         cmake
+--full      valgrind      valgrind
+--full      libc6-dbg.deb libc6-dbg
+--full      cmake         cmake
+bench       valgrind      valgrind
+bench       libc6-dbg.deb libc6-dbg
+bench       ev.h          libev-dev
+bench       libevent_core.pc libevent-dev
+'
+
+# Is it there?  A Debian package is asked for by name only where nothing else tells.
+has()
+{
+    case $1 in
+    *.h) echo "#include <$1>" | cc -E -xc - >/dev/null 2>&1 ;;
+    *.pc) pkg-config --exists "${1%.pc}" 2>/dev/null ;;
+    *.deb) ! command -v dpkg >/dev/null || dpkg -s "${1%.deb}" >/dev/null 2>&1 ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# The packages that the groups in "$@" lack, each once.
+missing()
+{
+    for group; do
+        echo "$needs" | while read -r name thing package; do
+            [ "$name" != "$group" ] || has "$thing" || echo "$package"
+        done
+    done | sort -u | tr '\n' ' '
+}
+
+apt()
+{
+    if [ "$(id -u)" -eq 0 ]; then
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
+    else
+        sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
+    fi </dev/null
+}
+
+can_install()
+{
+    command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
+}
+
+# need GROUP...: install what they lack; where that can't be done, say so and end.
+need()
+{
+    packages=$(missing "$@")
+    [ -n "$packages" ] || return 0
+    if can_install; then
+        echo "run: installing $packages" >&2
+        # shellcheck disable=SC2086
+        apt update >/dev/null
+            apt install -y --no-install-recommends $packages >/dev/null
+        packages=$(missing "$@")
+        [ -n "$packages" ] || return 0
+    fi
+    echo "run: please install ${packages}(Debian's names), then try again" >&2
+    exit 1
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every test file here uses: the four backends as a loop variable, a
+ * fixture that misses no descriptor, and short ways to make what is watched.
+ */
+#ifndef TEST_SUPPORT_H
+#define TEST_SUPPORT_H
+
+#include <selkie.h>
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { BACKENDS = 4, EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
+
+/*
+ * The i-th backend of uv, epoll, poll, select: tcase_add_loop_test's _i.  At
+ * BACKENDS stands the default.
+ */
+sel_backend backend_at(int i);
+
+/* The first that this build has: 1 in a build without libuv. */
+int first_backend(void);
+
+/*
+ * Add a test that runs once on every backend that this build has.  Its name in
+ * the table of results is the function's.
+ */
+#define add_backend_test(tcase, test)                                          \
+    tcase_add_loop_test(tcase, test, first_backend(), BACKENDS)
+/* The same, and once more on the default one. */
+#define add_selector_test(tcase, test)                                         \
+    tcase_add_loop_test(tcase, test, first_backend(), BACKENDS + 1)
+
+/* sel_open() on the i-th backend; the test fails if that fails. */
+sel_selector *open_selector(int i);
+
+/* How many descriptors one test may watch: select(2) ends at 1024. */
+int limit_count(sel_selector *sel, int wanted);
+
+/* A test case whose tests fail when they leave a descriptor behind. */
+TCase *new_tcase(const char *name);
+
+/* Run one suite as a program; argv and CK_RUN_CASE etc. as check has them. */
+int run_suite(Suite *suite);
+
+/*
+ * A random test's seed, printed: TEST_SEED from the environment, else a new
+ * one.  Its rounds: TEST_ROUNDS, else `quick`.
+ */
+uint64_t choose_seed(void);
+int choose_rounds(int quick);
+uint64_t next_random(uint64_t *state);
+
+int count_descriptors(void);
+bool is_open(int fd);
+void raise_descriptor_limit(void);
+
+/* Each fails the test when it fails. */
+void make_pipe(int ends[2]);            /* [0] reads, [1] writes; blocking */
+void make_socketpair(int ends[2]);      /* AF_UNIX, SOCK_STREAM; blocking */
+void make_tcp_pair(int ends[2]);        /* two connected TCP sockets on loopback */
+int make_eventfd(unsigned int value);
+int open_closed_on_exec(const char *path); /* open(2) to read */
+int open_regular_file(void);            /* a file without a name */
+int find_closed_descriptor(void);       /* the number that the next open gets */
+void move_descriptor(int fd, int number); /* dup2() and close(fd) */
+void close_pair(const int ends[2]);
+void put_byte(int fd);                  /* write one byte */
+void take_byte(int fd);                 /* read one byte */
+void fill(int fd);                      /* write until it would block; O_NONBLOCK as before */
+void set_nonblocking(int fd, bool on);
+
+int64_t now_ns(void);                   /* CLOCK_MONOTONIC */
+int64_t cpu_ns(void);                   /* this process's CPU time */
+
+/* One look: the mask that fd's pair has in sel_select(sel, 0); 0: no pair. */
+int look(sel_selector *sel, int fd);
+/* The same after waiting for up to five seconds for any pair. */
+int wait_for(sel_selector *sel, int fd);
+/* How many pairs one look finds. */
+int count_ready(sel_selector *sel);
+
+/* What this process has done so far. */
+typedef struct {
+    int64_t cpu_ns;
+    long sleeps;
+} effort;
+
+effort measure_effort(void);
+/* CPU time of a sleeper since `before`; the test fails if 20 ms or more were spun. */
+bool was_idle(effort before, int64_t wait_ns);
+
+/* A wait for `seconds` finds nothing, is not early and does not spin. */
+void assert_quiet(sel_selector *sel, double seconds);
+
+/* A callback that counts; its key's data is a call_record. */
+typedef struct {
+    int calls;
+    int mask; /* of the last call */
+} call_record;
+
+void record_call(sel_selector *sel, const sel_key *key, int mask);
+
+/* Wait for a child that must exit with 0. */
+void assert_child_succeeds(pid_t pid);
+
+#define assert_ok(call) ck_assert_int_eq((call), 0)
+#define assert_error(call, errno_value) ck_assert_int_eq((call), -(errno_value))
+
+#endif

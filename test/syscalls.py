@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Count the system calls of each call of the library, with strace.
+
+Usage: syscalls.py SYSCALLS_PROGRAM [BACKEND ...]
+
+The program marks where a call begins and ends.  What has a rule below is
+judged, everything is printed.  Exit status 77: no strace here.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+BACKENDS = ["uv", "epoll", "poll", "select"]
+
+LINE = re.compile(r"^\d+\s+(\w+)\((.*?)(?:\)\s+= (-?\d+|\?).*|\s*<unfinished \.\.\.>)$")
+MARK = re.compile(r'^-1, "(begin|end) (.*)", \d+$')
+
+# Every one of these must say close-on-exec; what can't is not to be used.
+CREATES_DESCRIPTOR = {
+    "accept4": "SOCK_CLOEXEC", "dup3": "O_CLOEXEC", "epoll_create1": "EPOLL_CLOEXEC",
+    "eventfd2": "EFD_CLOEXEC", "inotify_init1": "IN_CLOEXEC",
+    "memfd_create": "MFD_CLOEXEC", "open": "O_CLOEXEC", "openat": "O_CLOEXEC",
+    "pipe2": "O_CLOEXEC", "signalfd4": "SFD_CLOEXEC", "socket": "SOCK_CLOEXEC",
+    "socketpair": "SOCK_CLOEXEC", "timerfd_create": "TFD_CLOEXEC",
+}
+CANNOT_SAY_CLOEXEC = {"accept", "creat", "dup", "dup2", "epoll_create", "eventfd",
+                      "inotify_init", "pipe", "signalfd"}
+MAKES_THREAD_OR_PROCESS = {"clone", "clone3", "fork", "vfork"}
+WAITS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "pselect6",
+         "select"}
+
+
+def nothing(backend, calls):
+    return not calls
+
+
+def at_most_one_fcntl(backend, calls):
+    return len(calls) <= 1 and set(calls) <= {"fcntl"}
+
+
+def at_most_one(backend, calls):
+    return len(calls) <= 1
+
+
+def one_wait(backend, calls):
+    """poll and select know numbers alone: a look at each ready one's file follows."""
+    waits = [name for name in calls if name in WAITS]
+    others = set(calls) - WAITS
+    looks = {"fstat", "newfstatat"} if backend in ("poll", "select") else set()
+    return len(waits) == 1 and others <= looks
+
+
+def one_wait_alone(backend, calls):
+    return len(calls) == 1 and calls[0] in WAITS
+
+
+def few_waits(backend, calls):
+    """libuv: one for each of its loops that hold a thousand."""
+    return sum(name in WAITS for name in calls) <= (8 if backend == "uv" else 1)
+
+
+def no_epoll_ctl(backend, calls):
+    return "epoll_ctl" not in calls
+
+
+def no_busy_loop(backend, calls):
+    return len(calls) <= 6
+
+
+RULES = {
+    "modify data alone": nothing,
+    "modify loses an event": nothing,
+    "modify pauses": nothing,
+    "modify gains events": at_most_one_fcntl,
+    "wait after an undone change": one_wait,
+    "modify with an unknown bit": nothing,
+    "modify of an unknown descriptor": nothing,
+    "register with no event": nothing,
+    "register with an unknown bit": nothing,
+    "register of a negative number": nothing,
+    "register twice": nothing,
+    "unregister of an unknown descriptor": nothing,
+    "get_key": nothing,
+    "get_map": nothing,
+    "look": one_wait,
+    "look again": one_wait,
+    "wait for what is ready": one_wait,
+    "wait with a limit": one_wait,
+    "dispatch": nothing,
+    "dispatch again": nothing,
+    "get_timeout": nothing,
+    "after_fork without a fork": nothing,
+    "wakeup": at_most_one,
+    "wakeup again": nothing,
+    "fileno again": nothing,
+    "look at nothing": one_wait_alone,
+    "wait of 20 ms": no_busy_loop,
+    "wait of 0.3 ms": no_busy_loop,
+    "100 toggled there and back and a look": no_epoll_ctl,
+    "look at 100": one_wait,
+    "look at a crowd": few_waits,
+}
+
+
+def find_strace():
+    """strace that may trace here, or None."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return None
+    with tempfile.NamedTemporaryFile() as out:
+        command = [strace, "-f", "-o", out.name, sys.executable, "-c", ""]
+        tried = subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60)
+    return strace if tried.returncode == 0 else None
+
+
+def trace(strace, program, backend):
+    """[(name, arguments, result)] of a run; None where there is no such backend."""
+    environment = dict(os.environ, LC_ALL="C")
+    # The leak checker can't work under ptrace.
+    environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    environment.pop("SELKIE_DEBUG", None)
+    environment.pop("SELKIE_TRACE", None)
+    with tempfile.NamedTemporaryFile("r") as out:
+        command = [strace, "-f", "-qq", "-e", "signal=none", "-s", "100", "-o", out.name,
+                   program, backend]
+        ran = subprocess.run(command, env=environment, timeout=60)
+        if ran.returncode == SKIPPED:
+            return None
+        if ran.returncode != 0:
+            sys.exit(f"{program} {backend}: exit status {ran.returncode}")
+        matches = [LINE.match(line.rstrip("\n")) for line in out]
+    return [match.groups() for match in matches if match]
+
+
+def split_by_mark(calls):
+    """{name: calls between its marks}, in the order of the run."""
+    sections, current = {}, None
+    for call in calls:
+        name, arguments, _ = call
+        mark = MARK.match(arguments) if name == "write" else None
+        if mark and mark[1] == "begin":
+            current = sections[mark[2]] = []
+        elif mark:
+            current = None
+        elif current is not None:
+            current.append(call)
+    return sections
+
+
+def summarize(calls):
+    counts = {name: calls.count(name) for name in dict.fromkeys(calls)}
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
+def check_creations(calls):
+    """What breaks the rules that hold for every call."""
+    for name, arguments, result in calls:
+        if result is None or not result.lstrip("-").isdigit() or int(result) < 0:
+            continue
+        flag = CREATES_DESCRIPTOR.get(name)
+        if name in CANNOT_SAY_CLOEXEC or flag and flag not in arguments:
+            yield f"{name}({arguments}) makes a descriptor that survives exec"
+        if name == "fcntl" and "F_DUPFD," in arguments:
+            yield f"fcntl({arguments}) makes a descriptor that survives exec"
+        if name in MAKES_THREAD_OR_PROCESS:
+            yield f"{name}(): a bare selector makes no thread"
+
+
+def check_backend(calls, backend):
+    """Print a table; return how many rules were broken."""
+    sections = split_by_mark(calls)
+    broken = 0
+    print(f"\n{backend}")
+    for name, section in sections.items():
+        between = [call[0] for call in section]
+        rule = RULES.get(name)
+        passed = rule is None or rule(backend, between)
+        broken += not passed
+        verdict = "     " if rule is None else "ok   " if passed else "FAIL "
+        print(f"  {verdict}{name:40} {summarize(between)}")
+        for complaint in check_creations(section):
+            print(f"  FAIL {complaint}")
+            broken += 1
+    for name in RULES.keys() - sections.keys():
+        print(f"  FAIL {name}: never run")
+        broken += 1
+    return broken
+
+
+def main():
+    program, backends = sys.argv[1], sys.argv[2:] or BACKENDS
+    strace = find_strace()
+    if strace is None:
+        print("no strace, or it may not trace here")
+        return SKIPPED
+    broken = tested = 0
+    for backend in backends:
+        calls = trace(strace, program, backend)
+        if calls is not None:
+            tested += 1
+            broken += check_backend(calls, backend)
+    print(f"\n{tested} backends, {broken} rules broken")
+    return 1 if broken or not tested else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
