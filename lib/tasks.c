@@ -36,7 +36,7 @@ int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data)
     return 0;
 }
 
-sel__item *sel__tasks_take(sel__tasks *tasks)
+void sel__tasks_collect(sel__tasks *tasks)
 {
     sel__item *posted = atomic_exchange(&tasks->inbox, NULL);
     sel__item *in_order = NULL;
@@ -54,5 +54,10 @@ sel__item *sel__tasks_take(sel__tasks *tasks)
         sel__queue_push(&tasks->queue, in_order);
         in_order = next;
     }
+}
+
+sel__item *sel__tasks_take(sel__tasks *tasks)
+{
+    sel__tasks_collect(tasks);
     return sel__queue_take(&tasks->queue);
 }

@@ -34,6 +34,9 @@ int sel__tasks_push(sel__tasks *tasks, sel_task *task, void *data);
 /* Put a task into the inbox, from any thread.  0 or -ENOMEM. */
 int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data);
 
+/* Empty the inbox into the queue. */
+void sel__tasks_collect(sel__tasks *tasks);
+
 /* Empty the inbox, then the queue; the first of all tasks. */
 sel__item *sel__tasks_take(sel__tasks *tasks);
 

@@ -40,12 +40,17 @@ SEL__RARE static int tell_changes(sel_selector *sel)
     return 0;
 }
 
+/*
+ * With the wake-up goes all that tells of the tasks it came for: they are taken
+ * too, and keep every wait short until they are dispatched.
+ */
 void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
 {
     if (!(entry->flags & SEL__INTERNAL) || (entry->flags & SEL__GONE))
         return;
     if (fd == sel->wakeup.fd) {
         sel__wakeup_receive(&sel->wakeup);
+        sel__tasks_collect(&sel->tasks);
         sel->woken = true;
     } else {
         sel__services_ready(sel->services, fd);

@@ -60,7 +60,8 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
     *ret_buffer = uv_buf_init(all->bytes, sizeof all->bytes);
 }
 
-static void write_back(uv_stream_t *stream, uv_write_t *request, char *bytes, ssize_t length)
+static void write_back(uv_stream_t *stream, uv_write_t *request, char *bytes,
+                       ssize_t length)
 {
     uv_buf_t buffer = uv_buf_init(bytes, (unsigned int)length);
 

@@ -150,7 +150,7 @@ static void cancel_and_make(sel_selector *sel, void *data)
     }
 }
 
-START_TEST(what_is_made_in_the_place_of_a_cancelled_due_timer_runs_in_the_next_pass)
+START_TEST(what_is_made_in_place_of_a_cancelled_timer_runs_in_the_next_pass)
 {
     sel_selector *sel = open_selector(_i);
     replacement all;
@@ -299,7 +299,7 @@ int main(void)
     add_backend_test(tcase, a_timer_can_cancel_itself_in_its_own_task);
     add_backend_test(tcase, a_timer_can_cancel_others_that_are_due_in_the_same_pass);
     add_backend_test(tcase,
-                     what_is_made_in_the_place_of_a_cancelled_due_timer_runs_in_the_next_pass);
+                     what_is_made_in_place_of_a_cancelled_timer_runs_in_the_next_pass);
     add_backend_test(tcase, a_timer_can_be_cancelled_from_every_callback);
     add_backend_test(tcase, a_wait_after_the_last_timer_was_cancelled_lasts);
     add_backend_test(tcase, ids_are_never_used_again);

@@ -75,7 +75,8 @@ static void assert_one_line(int backend, const int ends[2], sel_callback *callba
 
 START_TEST(a_descriptor_that_nobody_reads_is_named_once)
 {
-    static void (*const makers[])(int ends[2]) = {make_pipe, make_socketpair, make_tcp_pair};
+    static void (*const makers[])(int ends[2]) = {make_pipe, make_socketpair,
+                                                  make_tcp_pair};
 
     for (int i = 0; i < 3; i++) {
         int ends[2];
@@ -208,10 +209,11 @@ static void accept_one(sel_selector *sel, const sel_key *key, int mask)
 
 static int make_listener(void)
 {
+    const struct sockaddr any = {.sa_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(bind(fd, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)), 0);
+    ck_assert_int_eq(bind(fd, &any, sizeof any.sa_family), 0);
     ck_assert_int_eq(listen(fd, 10), 0);
     return fd;
 }

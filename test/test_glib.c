@@ -181,7 +181,8 @@ START_TEST(timers_run_and_none_is_early)
         int delay_us = i * 7919 % 20000;
 
         made[i] = (appointment){now_ns() + delay_us * 1000, &left};
-        assert_ok(sel_call_later(outer.sel, delay_us / 1e6, assert_not_early, &made[i], NULL));
+        assert_ok(sel_call_later(outer.sel, delay_us / 1e6, assert_not_early, &made[i],
+                                 NULL));
     }
     assert_ok(sel_call_later(outer.sel, 0.03, quit, outer.loop, NULL));
     g_main_loop_run(outer.loop);
@@ -235,6 +236,8 @@ START_TEST(tasks_signals_and_results_arrive)
 
     assert_ok(sel_call_soon(outer.sel, quit, outer.loop));
     g_main_loop_run(outer.loop);
+    assert_ok(sel_call_soon_threadsafe(outer.sel, quit, outer.loop));
+    g_main_loop_run(outer.loop);
     assert_ok(sel_run_in_executor(outer.sel, no_work, quit_when_done, outer.loop));
     g_main_loop_run(outer.loop);
     assert_ok(sel_add_signal_handler(outer.sel, SIGUSR1, quit, outer.loop));
@@ -281,7 +284,7 @@ START_TEST(the_outer_loop_sleeps_while_the_selector_has_nothing_to_do)
     quit_after(&outer, 100);
     start = now_ns();
     g_main_loop_run(outer.loop);
-    ck_assert_int_ge(now_ns() - start, 99 * millisecond); /* GLib's timeout, GLib's clock */
+    ck_assert_int_ge(now_ns() - start, 99 * millisecond); /* by GLib's clock */
     ck_assert_int_eq(outer.inner->dispatches, 0);
     ck_assert_int_lt(outer.inner->preparations, 20); /* and it does not spin */
     close_host(&outer);

@@ -72,8 +72,10 @@ START_TEST(runs_that_were_missed_are_skipped)
 {
     sel_selector *sel = open_selector(_i);
 
-    run_ticker(sel, (ticker){.interval = 2 * millisecond, .wanted = 8, .work = 5 * millisecond});
-    run_ticker(sel, (ticker){.interval = 4 * millisecond, .wanted = 5, .work = 50 * millisecond});
+    run_ticker(sel, (ticker){.interval = 2 * millisecond, .work = 5 * millisecond,
+                             .wanted = 8});
+    run_ticker(sel, (ticker){.interval = 4 * millisecond, .work = 50 * millisecond,
+                             .wanted = 5});
     assert_ok(sel_close(sel));
 }
 END_TEST

@@ -26,7 +26,8 @@ static void close_handle(void *handle)
 }
 
 /* A uv_timer_t on the selector's loop that notes its letter. */
-static void start_timer(sel_selector *sel, uv_timer_t *timer, uint64_t delay, char *letter)
+static void start_timer(sel_selector *sel, uv_timer_t *timer, uint64_t delay,
+                        char *letter)
 {
     assert_ok(uv_timer_init(sel_loop(sel), timer));
     timer->data = letter;
@@ -102,7 +103,7 @@ START_TEST(an_active_handle_ends_the_wait_when_it_is_due_and_not_before)
         ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
         ck_assert_int_ge(sel_dispatch(sel), 0);
     }
-    ck_assert_int_ge(now_ns() - start, 29 * millisecond); /* libuv's timers, libuv's clock */
+    ck_assert_int_ge(now_ns() - start, 29 * millisecond); /* by libuv's clock */
     assert_noted("u");
     assert_quiet(sel, 0.01);
     assert_ok(sel_close(sel));

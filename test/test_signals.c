@@ -79,7 +79,7 @@ START_TEST(only_a_handler_of_this_selector_can_be_removed)
 END_TEST
 
 /* Recorded by a wait, or still where the kernel's handler put it. */
-START_TEST(a_signal_that_has_come_is_not_delivered_after_its_handler_was_removed)
+START_TEST(a_signal_that_has_come_is_not_told_after_its_handler_was_removed)
 {
     for (int round = 0; round < 4; round++) {
         bool is_seen = round & 1, is_added_again = round & 2;
@@ -126,7 +126,7 @@ static bool can_be_caught(int signum)
 {
     if (signum == SIGKILL || signum == SIGSTOP || (signum > 31 && signum < SIGRTMIN))
         return false;
-    return signum < SIGRTMAX || !is_instrumented(); /* valgrind keeps the last to itself */
+    return signum < SIGRTMAX || !is_instrumented(); /* the last is valgrind's */
 }
 
 START_TEST(every_signal_that_can_be_caught_has_a_handler)
@@ -257,7 +257,7 @@ int main(void)
     add_backend_test(tcase, a_second_handler_replaces_the_first);
     add_backend_test(tcase, only_a_handler_of_this_selector_can_be_removed);
     add_backend_test(tcase,
-                     a_signal_that_has_come_is_not_delivered_after_its_handler_was_removed);
+                     a_signal_that_has_come_is_not_told_after_its_handler_was_removed);
     add_backend_test(tcase, what_is_no_signal_or_cannot_be_caught_is_refused);
     add_backend_test(tcase, every_signal_that_can_be_caught_has_a_handler);
     add_backend_test(tcase, a_handler_can_replace_and_remove_itself);

@@ -76,7 +76,7 @@ static pid_t fork_child(void)
     return pid;
 }
 
-START_TEST(a_signal_in_the_child_has_the_old_disposition_until_the_selector_follows)
+START_TEST(until_the_selector_follows_a_signal_has_its_old_disposition)
 {
     sel_selector *sel = open_listening(_i, "p");
     pid_t pid = fork_child();
@@ -124,7 +124,7 @@ static void listen_in_child(sel_selector *sel)
     assert_ok(sel_after_fork(sel));
     assert_hears_nothing(sel);
     for (int i = 0; i < 3; i++)
-        assert_hears(sel, "p"); /* letters are its parent's */
+        assert_hears(sel, "p"); /* the letter from before the fork */
     ck_assert_int_eq(caught, 0);
     ck_assert_int_eq(kill(getppid(), SIGUSR1), 0);
     assert_hears_nothing(sel);
@@ -311,7 +311,7 @@ int main(void)
     TCase *tcase = new_tcase("signals across a fork");
 
     add_backend_test(tcase,
-                     a_signal_in_the_child_has_the_old_disposition_until_the_selector_follows);
+                     until_the_selector_follows_a_signal_has_its_old_disposition);
     add_backend_test(tcase, a_signal_that_ends_processes_ends_the_child_alone);
     add_backend_test(tcase, after_sel_after_fork_each_process_hears_its_own_signals);
     add_backend_test(tcase, a_signal_before_the_fork_is_the_parents);

@@ -28,7 +28,8 @@ static void assert_same(const struct sigaction *a, const struct sigaction *b)
     ck_assert_int_eq(a->sa_flags, b->sa_flags);
     ck_assert(a->sa_sigaction == b->sa_sigaction);
     for (int signum = 1; signum < SIGRTMIN; signum++)
-        ck_assert_int_eq(sigismember(&a->sa_mask, signum), sigismember(&b->sa_mask, signum));
+        ck_assert_int_eq(sigismember(&a->sa_mask, signum),
+                         sigismember(&b->sa_mask, signum));
 }
 
 static struct sigaction disposition_of(int signum)

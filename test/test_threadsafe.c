@@ -143,6 +143,26 @@ START_TEST(tasks_that_are_there_before_a_wait_need_no_more_to_run)
 }
 END_TEST
 
+/* Else a loop around this one sleeps on: the wait has taken the wake-up. */
+START_TEST(a_posted_task_is_nothing_to_sleep_for)
+{
+    sel_selector *sel = open_selector(_i);
+
+    for (int round = 0; round < 3; round++) {
+        ck_assert_double_eq(sel_get_timeout(sel), SEL_FOREVER);
+        assert_ok(sel_call_soon_threadsafe(sel, note, "a"));
+        for (int i = 0; i < 3; i++) {
+            ck_assert_int_eq(sel_select(sel, 0, NULL), 0);
+            ck_assert_double_eq(sel_get_timeout(sel), 0);
+        }
+        ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
+        ck_assert_int_eq(sel_dispatch(sel), 1);
+        assert_noted("a");
+    }
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 static void answer(sel_selector *sel, void *data)
 {
     atomic_int *rounds = data;
@@ -306,6 +326,7 @@ int main(void)
                      tasks_of_eight_threads_run_once_each_and_in_each_threads_order);
     add_backend_test(tcase, a_task_from_another_thread_wakes_the_selector);
     add_backend_test(tcase, tasks_that_are_there_before_a_wait_need_no_more_to_run);
+    add_backend_test(tcase, a_posted_task_is_nothing_to_sleep_for);
     add_backend_test(tcase, no_task_waits_for_another_wakeup);
     add_backend_test(tcase, the_selector_may_be_closed_as_soon_as_the_last_task_has_run);
     add_backend_test(tcase, close_drops_tasks_of_other_threads);

@@ -108,7 +108,7 @@ START_TEST(a_wait_goes_on_until_the_next_timer_and_no_longer_than_its_timeout)
 }
 END_TEST
 
-/* Rounded down, a timer of less than a millisecond keeps the processor busy (redis #8764). */
+/* Rounded down, a timer of less than a millisecond spins (redis #8764). */
 START_TEST(timers_of_less_than_a_millisecond_do_not_spin)
 {
     sel_selector *sel = open_selector(_i);
@@ -287,6 +287,42 @@ START_TEST(no_delay_inside_a_callback_is_the_next_pass_too)
 }
 END_TEST
 
+static void note_nothing(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void make_more_and_unregister(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)mask;
+    make_more(sel, NULL);
+    assert_ok(sel_unregister(sel, key->fd));
+}
+
+/* The program's own handles are run in dispatch, and new timers with them. */
+START_TEST(no_delay_is_the_next_pass_beside_handles_of_the_program)
+{
+    sel_selector *sel = open_selector(_i);
+    int fd = make_eventfd(1);
+    uv_idle_t idle; /* something to run in every pass */
+
+    assert_ok(uv_idle_init(sel_loop(sel), &idle));
+    assert_ok(uv_idle_start(&idle, note_nothing));
+    for (int round = 0; round < 2; round++) {
+        if (round == 0)
+            assert_ok(sel_call_soon(sel, make_more, NULL));
+        else
+            assert_ok(sel_register(sel, fd, READ, make_more_and_unregister, NULL));
+        ck_assert_int_eq(pass(sel), 1);
+        assert_noted("");
+        ck_assert_int_eq(pass(sel), 3);
+        assert_noted("123");
+    }
+    assert_ok(sel_close(sel));
+    close(fd);
+}
+END_TEST
+
 static void arm_again(sel_selector *sel, void *data)
 {
     ++*(int *)data;
@@ -331,7 +367,7 @@ START_TEST(huge_and_endless_delays_do_not_overflow)
         assert_ok(sel_call_every(sel, delays[i], never, NULL, NULL));
     }
     timeout = sel_get_timeout(sel);
-    ck_assert_double_gt(timeout, 1e6); /* INT_MAX milliseconds are a look before the end */
+    ck_assert_double_gt(timeout, 1e6); /* or in parts of INT_MAX milliseconds */
     ck_assert_double_le(timeout, 1e7 + 1);
     assert_quiet(sel, 0.03);
     assert_ok(sel_call_later(sel, 0.05, stop, NULL, NULL));
@@ -359,6 +395,7 @@ int main(void)
     add_backend_test(tcase, ten_thousand_of_one_due_time_run_in_the_order_they_were_made);
     add_backend_test(tcase, no_delay_is_the_next_pass);
     add_backend_test(tcase, no_delay_inside_a_callback_is_the_next_pass_too);
+    add_backend_test(tcase, no_delay_is_the_next_pass_beside_handles_of_the_program);
     add_backend_test(tcase, a_timer_that_arms_itself_again_without_delay_starves_nothing);
     add_backend_test(tcase, huge_and_endless_delays_do_not_overflow);
     suite_add_tcase(suite, tcase);

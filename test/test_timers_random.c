@@ -92,7 +92,9 @@ static void assert_in_order(const model_timer *timer)
 static int64_t next_run(const model_timer *timer, int64_t start, int64_t other_start,
                         int64_t now)
 {
-    return ms_after(start + ((now - other_start) / timer->interval + rounding) * timer->interval);
+    int64_t gone = (now - other_start) / timer->interval;
+
+    return ms_after(start + (gone + 1) * timer->interval);
 }
 
 static void operate(void);
@@ -132,7 +134,8 @@ static void make_later(model_timer *timer)
     int64_t delay = choose(4) == 0 ? -choose(2) * millisecond : choose(5000) * 1000;
     int64_t before = now_ns();
 
-    require(sel_call_later(model.sel, (double)delay / 1e9, on_run, timer, &timer->timer) == 0);
+    require(sel_call_later(model.sel, (double)delay / 1e9, on_run, timer,
+                           &timer->timer) == 0);
     timer->at_once = delay <= 0;
     timer->first_ms = delay <= 0 ? before / millisecond : ms_after(before + delay);
     timer->last_ms = ms_after(now_ns() + (delay > 0 ? delay + rounding : 0));

@@ -257,7 +257,8 @@ static int open_listening(int backend, const char *bad_path, sel_selector **ret_
 START_TEST(a_trace_that_cannot_be_written_is_told_and_the_program_goes_on)
 {
     static const char *const bad[][2] = {
-        {"/tmp", "directory"}, {"/dev/null/trace", "directory"}, {"/nowhere/trace", "No such"}};
+        {"/tmp", "directory"}, {"/dev/null/trace", "directory"},
+        {"/nowhere/trace", "No such"}};
 
     for (int i = 0; i < 3; i++) {
         sel_selector *sel;
