@@ -25,7 +25,7 @@ static void pass(sel__attachment *attachment)
 {
     sel_selector *sel = attachment->sel;
 
-    if (sel == NULL || (sel->busy & SEL__DISPATCHING) || sel__usable(sel) < 0)
+    if ((sel->busy & SEL__DISPATCHING) || sel__usable(sel) < 0)
         return;
     if (sel__wait(sel, 0) >= 0)
         sel__dispatch(sel);
@@ -68,8 +68,6 @@ static void on_prepare(uv_prepare_t *prepare)
 
     if (!is_told || sel_get_timeout(sel) == 0)
         pass(attachment);
-    if (attachment->sel == NULL)
-        return;
     is_told = sel->first_changed == SEL__NO_FD;
     set_timer(attachment, is_told ? sel_get_timeout(sel) : 0);
     if (!sel__is_alive(sel))

@@ -81,12 +81,11 @@ static int add(void *data, int fd, int events)
 
 /*
  * What the kernel says of a descriptor that is closed, or of one that is another
- * file by now: one not in the set, one that is always ready, even the set itself.
+ * file by now: one not in the set, or one that is always ready.
  */
 static bool means_gone(int error)
 {
-    return error == -EBADF || error == -ENOENT || error == -EPERM || error == -EINVAL ||
-           error == -ELOOP;
+    return error == -EBADF || error == -ENOENT || error == -EPERM;
 }
 
 /* Unless a ghost has this number and the new file: then only a look tells. */
@@ -113,7 +112,7 @@ static void remove_epoll(void *data, int fd)
     sel__entry_at(state->sel, fd)->mark = 0;
 }
 
-/* Put every descriptor into a new set. */
+/* Put every descriptor, all of them found open just now, into a new set. */
 static int fill(struct state *state, int set)
 {
     sel_selector *sel = state->sel;
@@ -123,9 +122,7 @@ static int fill(struct state *state, int set)
         const sel__entry *entry = sel__entry_at(sel, fd);
         int error = control(set, EPOLL_CTL_ADD, fd, entry->mark, entry->armed);
 
-        if (means_gone(error))
-            sel__gone(sel, fd);
-        else if (error < 0)
+        if (error < 0)
             return error;
     }
     return 0;

@@ -78,7 +78,7 @@ static int open_watcher(sel__uv_state *state, int fd)
 
     if (error == 0)
         error = sel__uv_find_loop(state, &home);
-    if (error < 0)
+    if (error != 0)
         return error;
     watcher = calloc(1, sizeof *watcher);
     if (watcher == NULL)
@@ -145,7 +145,7 @@ SEL__RARE static void set_alarm(sel__uv_state *state, int64_t timeout)
 {
     uv_loop_t *loop = &state->loops[0]->uv;
     int64_t now = sel__now();
-    int64_t due = (timeout < INT64_MAX - now ? now + timeout : INT64_MAX) / SEL__NS_PER_MS + 1;
+    int64_t due = (now + timeout) / SEL__NS_PER_MS + 1;
 
     if (uv_is_active((uv_handle_t *)&state->alarm) && state->alarm_ms <= due)
         return;

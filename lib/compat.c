@@ -57,7 +57,7 @@ static void copy_sets(struct list to[3], const struct list from[3])
         to[i].set = from[i].set;
 }
 
-/* pselect() until something is ready or the time is really over. */
+/* pselect() until something is ready or the time is over, whatever interrupts it. */
 static int wait_until(struct list lists[3], int limit, int64_t timeout)
 {
     int64_t deadline = sel__deadline(timeout);
@@ -75,7 +75,7 @@ static int wait_until(struct list lists[3], int limit, int64_t timeout)
         if (count < 0 && errno != EINTR)
             return -errno;
         left = sel__left(deadline);
-    } while (count < 0 || (count == 0 && left > 0));
+    } while (count < 0);
     return 0;
 }
 

@@ -12,6 +12,14 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+/* Milliseconds; -1 for ever.  The number of events or a negative errno. */
+static inline int sel__epoll_wait_ms(int set, struct epoll_event *events, int capacity, int ms)
+{
+    int count = epoll_wait(set, events, capacity, ms);
+
+    return count >= 0 ? count : -errno;
+}
+
 /* A wait that ends: `timeout` in nanoseconds. */
 int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout);
 
@@ -19,12 +27,9 @@ int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int
 static inline int sel__epoll_wait(int set, struct epoll_event *events, int capacity,
                                   int64_t timeout)
 {
-    int count;
-
     if (timeout != 0 && timeout != SEL__FOREVER)
         return sel__epoll_wait_timed(set, events, capacity, timeout);
-    count = epoll_wait(set, events, capacity, timeout == 0 ? 0 : -1);
-    return count >= 0 ? count : -errno;
+    return sel__epoll_wait_ms(set, events, capacity, timeout == 0 ? 0 : -1);
 }
 
 #endif

@@ -6,7 +6,5 @@
 
 int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout)
 {
-    int count = epoll_wait(set, events, capacity, sel__to_ms(timeout));
-
-    return count >= 0 ? count : -errno;
+    return sel__epoll_wait_ms(set, events, capacity, sel__to_ms(timeout));
 }

@@ -21,6 +21,5 @@ int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int
             return count >= 0 ? count : -errno;
         atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
     }
-    count = epoll_wait(set, events, capacity, sel__to_ms(timeout));
-    return count >= 0 ? count : -errno;
+    return sel__epoll_wait_ms(set, events, capacity, sel__to_ms(timeout));
 }

@@ -2,24 +2,23 @@
 #include "fork.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 unsigned int sel__forks;
 
-static int registered;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_bool counting;
 
 static void in_child(void)
 {
     sel__forks++;
 }
 
-static void register_once(void)
-{
-    registered = -pthread_atfork(NULL, NULL, in_child);
-}
-
+/* Two threads at once may both get there: a fork that counts twice is one still. */
 int sel__count_forks(void)
 {
-    pthread_once(&once, register_once);
-    return registered;
+    int error = atomic_load(&counting) ? 0 : pthread_atfork(NULL, NULL, in_child);
+
+    atomic_store(&counting, error == 0);
+    return -error;
 }

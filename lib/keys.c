@@ -112,9 +112,11 @@ bool sel__is_same(const sel_selector *sel, int fd)
 {
     uint64_t identity;
     sel__kind kind;
+    int error = sel__identify(fd, &identity, &kind);
 
-    return sel__identify(fd, &identity, &kind) == 0 &&
-           identity == sel__entry_at(sel, fd)->identity;
+    if (error < 0)
+        return error != -EBADF; /* open, and more can't be told */
+    return identity == sel__entry_at(sel, fd)->identity;
 }
 
 void sel__gone(sel_selector *sel, int fd)

@@ -46,18 +46,15 @@ struct sel__observer {
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
     char line[512] = "selkie: ";
-    size_t prefix = strlen(line);
+    size_t length = strlen(line);
     va_list args;
-    int length;
 
     va_start(args, format);
-    length = vsnprintf(line + prefix, sizeof line - prefix - 1, format, args);
+    vsnprintf(line + length, sizeof line - length - 1, format, args);
     va_end(args);
-    if (length < 0)
-        return;
-    strcat(line, "\n");
-    if (write(STDERR_FILENO, line, strlen(line)) < 0)
-        return; /* nobody to tell */
+    length = strlen(line);
+    line[length++] = '\n';
+    (void)!write(STDERR_FILENO, line, length); /* or there is nobody to tell */
 }
 
 /* The function's name if the dynamic linker knows it, else where it is. */
@@ -243,7 +240,7 @@ void sel__observe_wait(sel__observer *observer)
 
 void sel__observe_waited(sel__observer *observer)
 {
-    int64_t took = observer->wait_began != 0 ? sel__now() - observer->wait_began : 0;
+    int64_t took = sel__now() - observer->wait_began;
 
     observer->waiting += took;
     if (observer->tracing)
@@ -261,7 +258,7 @@ void sel__observe_dispatch(sel__observer *observer)
 
 void sel__observe_dispatched(sel__observer *observer)
 {
-    if (observer->tracing && observer->dispatch_began != 0)
+    if (observer->tracing)
         sel__trace_event("selkie", "sel_dispatch", -1, observer->dispatch_began,
                          sel__now() - observer->dispatch_began);
     atomic_store(&observer->inside, 0);

@@ -72,6 +72,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
         destroy(sel);
         return error;
     }
+    sel__batch_begin(&sel->batch); /* a dispatch may come before the first wait */
     *ret_sel = sel;
     return 0;
 }
@@ -112,6 +113,7 @@ static int replace_wakeup(sel_selector *sel)
     sel__wakeup_close(&sel->wakeup);
     sel->wakeup.fd = number;
     atomic_store(&sel->wakeup.pending, false);
+    atomic_store(&sel->wakeup.requested, false);
     atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
     return 0;
 }
@@ -148,7 +150,7 @@ int sel_wakeup(sel_selector *sel)
     if (error < 0)
         return error;
     sel__wakeup_begin(&sel->wakeup);
-    sel__wakeup_send(&sel->wakeup);
+    sel__wakeup_request(&sel->wakeup);
     sel__wakeup_end(&sel->wakeup);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "services_uv.h"
 
 #include "clock.h"
+#include "loop.h"
 
 #include <selkie/uv.h>
 
@@ -80,8 +81,7 @@ static int open_nested(sel__services *services, sel__nested **ret_nested)
 
     if (nested == NULL)
         return -ENOMEM;
-    sel__check_all(services->sel);
-    error = uv_loop_init(&nested->uv);
+    error = sel__init_loop(services->sel, &nested->uv);
     if (error < 0) {
         free(nested);
         return error;
@@ -194,8 +194,8 @@ int64_t sel__services_sleep(const sel__services *services)
     if (nested == NULL || !uv_loop_alive(&nested->uv))
         return SEL__FOREVER;
     ms = uv_backend_timeout(&nested->uv);
-    if (ms <= 0)
-        return ms < 0 ? SEL__FOREVER : 0;
+    if (ms < 0)
+        return SEL__FOREVER;
     left = ((int64_t)uv_now(&nested->uv) + ms) * SEL__NS_PER_MS - sel__now();
     return left > 0 ? left : SEL__NS_PER_MS / 10;
 }

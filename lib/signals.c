@@ -32,7 +32,7 @@ static struct {
 
 static sel__services *services_with_handlers;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool watching_forks;
 
 static void before_fork(void)
 {
@@ -56,9 +56,13 @@ static void in_child(void)
     pthread_mutex_unlock(&lock);
 }
 
-static void watch_forks(void)
+/* With the lock held. */
+static int watch_forks(void)
 {
-    pthread_atfork(before_fork, in_parent, in_child);
+    int error = watching_forks ? 0 : pthread_atfork(before_fork, in_parent, in_child);
+
+    watching_forks = error == 0;
+    return -error;
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -166,12 +170,17 @@ static void list(sel__services *services)
 static int get_handler(sel__services *services, int signum, sel__handler **ret_handler)
 {
     sel__handler *handler = services->signals.handlers[signum];
+    int error;
 
     if (handler == NULL) {
         handler = calloc(1, sizeof *handler);
         if (handler == NULL)
             return -ENOMEM;
-        uv_signal_init(&services->main->uv, &handler->uv);
+        error = uv_signal_init(&services->main->uv, &handler->uv);
+        if (error < 0) {
+            free(handler);
+            return error;
+        }
         handler->uv.data = handler;
         handler->signum = signum;
         services->signals.handlers[signum] = handler;
@@ -188,17 +197,18 @@ int sel_add_signal_handler(sel_selector *sel, int signum, sel_task *task, void *
 
     if (sel == NULL || task == NULL || signum < 1 || signum >= NSIG)
         return -EINVAL;
-    pthread_once(&once, watch_forks);
     error = sel__get_main_loop(sel, __func__, &services);
     if (error == 0)
         error = get_handler(services, signum, &handler);
-    if (error < 0)
+    if (error != 0)
         return error;
     if (!handler->started) {
         pthread_mutex_lock(&lock);
         stop_inherited();
         list(services);
-        error = start(handler);
+        error = watch_forks();
+        if (error == 0)
+            error = start(handler);
         pthread_mutex_unlock(&lock);
     }
     if (error < 0)
@@ -238,6 +248,7 @@ int sel_remove_signal_handler(sel_selector *sel, int signum)
     stop(handler);
     pthread_mutex_unlock(&lock);
     sel->services->signals.handlers[signum] = NULL;
+    sel->recorded -= handler->come;
     handler->task = NULL;
     uv_close((uv_handle_t *)&handler->uv, on_closed);
     return 0;
@@ -252,9 +263,9 @@ int sel__signals_dispatch(sel__services *services)
         sel__handler *handler = (sel__handler *)come;
 
         come = come->next;
-        services->sel->recorded--;
         handler->come = false;
         if (handler->task != NULL) {
+            services->sel->recorded--;
             sel__call_task(services->sel, handler->task, handler->data, "signal");
             called++;
         } else if (handler->closed) {

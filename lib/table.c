@@ -52,7 +52,7 @@ sel__entry *sel__table_find(const sel__table *table, int fd)
     int index = fd >> SEL__BLOCK_BITS;
     sel__entry *entry;
 
-    if (fd < 0 || index >= table->length || table->blocks[index] == NULL)
+    if (index >= table->length || table->blocks[index] == NULL)
         return NULL;
     entry = sel__table_at(table, fd);
     return entry->flags != 0 ? entry : NULL;

@@ -58,7 +58,7 @@ static inline sel__entry *sel__table_at(const sel__table *table, int fd)
     return &table->blocks[fd >> SEL__BLOCK_BITS][fd & (SEL__BLOCK_SIZE - 1)];
 }
 
-/* The entry of any number if it is registered, else NULL. */
+/* The entry of any number, not negative, if it is registered, else NULL. */
 sel__entry *sel__table_find(const sel__table *table, int fd);
 
 /* The first registered descriptor after `fd`, or SEL__NO_FD. */

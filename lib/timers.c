@@ -21,6 +21,7 @@ struct sel__timer {
     sel_task *task; /* NULL: cancelled */
     void *data;
     uint64_t pass; /* that it was made in, and does not run in */
+    bool due;      /* recorded for the next dispatch */
     int64_t due_ms;
     int64_t start;   /* of a repeating timer: run n is due at start + n * interval */
     double interval; /* 0: runs once */
@@ -91,11 +92,22 @@ static void give_back(sel__timers *timers, sel__timer *timer)
 
 /* --- firing --- */
 
+static void record(sel__services *services, sel__timer *timer)
+{
+    timer->due = true;
+    sel__record(services, &services->timers.due, &timer->item);
+}
+
+/* It stays in the queue, but nothing waits for it any more. */
+static void unrecord(sel__services *services, sel__timer *timer)
+{
+    services->sel->recorded -= timer->due;
+    timer->due = false;
+}
+
 static void on_timer(uv_timer_t *handle)
 {
-    sel__services *services = sel__services_of(handle->loop);
-
-    sel__record(services, &services->timers.due, &((sel__timer *)handle->data)->item);
+    record(sel__services_of(handle->loop), handle->data);
 }
 
 static void start(sel__services *services, sel__timer *timer)
@@ -156,19 +168,17 @@ static void start_again(sel__services *services, sel__timer *timer)
 }
 
 /* The task may cancel the timer that it runs for, if that would run again. */
-static int run(sel__services *services, sel__timer *timer)
+static void run(sel__services *services, sel__timer *timer)
 {
-    int called = timer->task != NULL;
+    bool repeats = timer->interval != 0;
 
-    if (timer->task != NULL && timer->interval == 0)
+    if (!repeats)
         forget_id(&services->timers, timer);
-    if (timer->task != NULL)
-        sel__call_task(services->sel, timer->task, timer->data, "timer");
-    if (timer->task != NULL && timer->interval != 0)
+    sel__call_task(services->sel, timer->task, timer->data, "timer");
+    if (repeats && timer->task != NULL)
         start_again(services, timer);
     else
         give_back(&services->timers, timer);
-    return called;
 }
 
 int sel__timers_dispatch(sel__services *services)
@@ -180,11 +190,15 @@ int sel__timers_dispatch(sel__services *services)
         sel__timer *timer = (sel__timer *)due;
 
         due = due->next;
-        services->sel->recorded--;
-        if (timer->pass == services->sel->passes)
-            sel__record(services, &services->timers.due, &timer->item);
-        else
-            called += run(services, timer);
+        unrecord(services, timer);
+        if (timer->task == NULL) {
+            give_back(&services->timers, timer);
+        } else if (timer->pass == services->sel->passes) {
+            record(services, timer);
+        } else {
+            run(services, timer);
+            called++;
+        }
     }
     return called;
 }
@@ -263,6 +277,7 @@ int sel_cancel(sel_selector *sel, sel_timer id)
         return -ENOENT;
     forget_id(&sel->services->timers, timer);
     timer->task = NULL;
+    unrecord(sel->services, timer);
     if (uv_is_active((uv_handle_t *)&timer->uv)) {
         uv_timer_stop(&timer->uv);
         give_back(&sel->services->timers, timer);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "uv_private.h"
 
+#include "loop.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,24 +23,34 @@ static void on_portal(uv_poll_t *portal, int status, int events)
     uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
+/* The loop that a loop's portal is on; not for the first. */
+static sel__uv_loop *above(const sel__uv_state *state, int index)
+{
+    return state->loops[(index - 1) / SEL__UV_PORTALS];
+}
+
+static void start_portal(sel__uv_state *state, int index)
+{
+    uv_poll_start(state->loops[index]->portal, UV_READABLE, on_portal);
+    above(state, index)->unsent = state->unsent = true;
+}
+
 static int open_portal(sel__uv_state *state, int index)
 {
     sel__uv_loop *loop = state->loops[index];
-    sel__uv_loop *above = state->loops[(index - 1) / SEL__UV_PORTALS];
     uv_poll_t *portal = malloc(sizeof *portal);
     int error;
 
     if (portal == NULL)
         return -ENOMEM;
-    error = uv_poll_init(&above->uv, portal, uv_backend_fd(&loop->uv));
+    error = uv_poll_init(&above(state, index)->uv, portal, uv_backend_fd(&loop->uv));
     if (error < 0) {
         free(portal);
         return error;
     }
     portal->data = loop;
-    uv_poll_start(portal, UV_READABLE, on_portal);
     loop->portal = portal;
-    above->unsent = state->unsent = true;
+    start_portal(state, index);
     return 0;
 }
 
@@ -63,8 +75,7 @@ static int open_loop(sel__uv_state *state)
     loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return -ENOMEM;
-    sel__check_all(state->sel);
-    error = uv_loop_init(&loop->uv);
+    error = sel__init_loop(state->sel, &loop->uv);
     if (error < 0) {
         free(loop);
         return error;
@@ -132,8 +143,8 @@ static void restart_portals(sel__uv_loop *loop)
     sel__uv_state *state = loop->state;
 
     for (int i = 1; i < state->loops_length; i++)
-        if (state->loops[(i - 1) / SEL__UV_PORTALS] == loop && state->loops[i]->portal != NULL)
-            uv_poll_start(state->loops[i]->portal, UV_READABLE, on_portal);
+        if (above(state, i) == loop)
+            start_portal(state, i);
 }
 
 /*
@@ -153,14 +164,21 @@ static int renew_loop(sel__uv_state *state, int index)
     fresh = epoll_create1(EPOLL_CLOEXEC);
     if (fresh < 0)
         return -errno;
-    close_portal(loop);
     if (index == 0)
         sel__leave_outer(state->sel, fd);
-    dup3(fresh, fd, O_CLOEXEC);
+    else
+        uv_poll_stop(loop->portal);
+    if (dup3(fresh, fd, O_CLOEXEC) < 0)
+        error = -errno;
     close(fresh);
+    if (error < 0)
+        return error;
     restart(loop);
     restart_portals(loop);
-    error = index == 0 ? sel__enter_outer(state->sel, fd) : open_portal(state, index);
+    if (index == 0)
+        error = sel__enter_outer(state->sel, fd);
+    else
+        start_portal(state, index);
     loop->stale = error < 0;
     return error;
 }

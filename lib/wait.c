@@ -42,16 +42,17 @@ SEL__RARE static int tell_changes(sel_selector *sel)
 
 /*
  * With the wake-up goes all that tells of the tasks it came for: they are taken
- * too, and keep every wait short until they are dispatched.
+ * too, and keep every wait short until they are dispatched.  Tasks that were run
+ * before it came have it end nothing.
  */
 void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
 {
-    if (!(entry->flags & SEL__INTERNAL) || (entry->flags & SEL__GONE))
+    if (!(entry->flags & SEL__INTERNAL))
         return;
     if (fd == sel->wakeup.fd) {
         sel__wakeup_receive(&sel->wakeup);
         sel__tasks_collect(&sel->tasks);
-        sel->woken = true;
+        sel->woken |= sel__wakeup_take_request(&sel->wakeup);
     } else {
         sel__services_ready(sel->services, fd);
     }
@@ -146,13 +147,21 @@ SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
     return error;
 }
 
+/* The wake-up that a failed wait took is for the next one. */
+SEL__RARE static int fail(sel_selector *sel, int error)
+{
+    if (sel->woken)
+        sel__wakeup_request(&sel->wakeup);
+    return error;
+}
+
 static inline int collect(sel_selector *sel, int64_t timeout)
 {
     int error = sel->observer == NULL ? wait_until_over(sel, timeout) :
                                         wait_observed(sel, timeout);
 
     if (error < 0)
-        return error;
+        return fail(sel, error);
     sel->passes++;
     sel->pairs += sel->batch.length;
     return (int)sel->batch.length;

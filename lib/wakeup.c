@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@ int sel__wakeup_open(sel__wakeup *wakeup)
 {
     wakeup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_init(&wakeup->pending, false);
+    atomic_init(&wakeup->requested, false);
     atomic_init(&wakeup->senders, 0);
     return wakeup->fd >= 0 ? 0 : -errno;
 }
@@ -39,16 +39,22 @@ void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
 }
 
 /*
- * Adding 1 to an eventfd fails only when 2^64 - 2 were added before, and the
- * flag lets one in at a time.
+ * Adding 1 to an eventfd fails when 2^64 - 2 were added before, and the flag lets
+ * one in at a time, or when the program has closed it.
  */
 void sel__wakeup_send(sel__wakeup *wakeup)
 {
     int saved = errno;
 
-    if (!atomic_exchange(&wakeup->pending, true))
-        eventfd_write(wakeup->fd, 1);
+    if (!atomic_exchange(&wakeup->pending, true) && eventfd_write(wakeup->fd, 1) < 0)
+        atomic_store(&wakeup->pending, false);
     errno = saved;
+}
+
+void sel__wakeup_request(sel__wakeup *wakeup)
+{
+    atomic_store(&wakeup->requested, true);
+    sel__wakeup_send(wakeup);
 }
 
 /*
@@ -61,4 +67,9 @@ void sel__wakeup_receive(sel__wakeup *wakeup)
 
     eventfd_read(wakeup->fd, &value);
     atomic_exchange(&wakeup->pending, false);
+}
+
+bool sel__wakeup_take_request(sel__wakeup *wakeup)
+{
+    return atomic_exchange(&wakeup->requested, false);
 }

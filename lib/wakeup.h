@@ -10,10 +10,12 @@
 #define SEL_WAKEUP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 typedef struct sel__wakeup {
     int fd;
     atomic_bool pending;
+    atomic_bool requested; /* a wait is to return, whatever else there is */
     atomic_uint senders; /* calls of other threads that have not returned yet */
 } sel__wakeup;
 
@@ -32,7 +34,13 @@ void sel__wakeup_end(sel__wakeup *wakeup);
 /* Until no sender is between begin and end. */
 void sel__wakeup_wait_for_senders(sel__wakeup *wakeup);
 
+/* The same, for a wait that is to return. */
+void sel__wakeup_request(sel__wakeup *wakeup);
+
 /* Take what was sent.  What senders did before is visible afterwards. */
 void sel__wakeup_receive(sel__wakeup *wakeup);
+
+/* Was a return requested?  Asked after receiving, and answered once. */
+bool sel__wakeup_take_request(sel__wakeup *wakeup);
 
 #endif

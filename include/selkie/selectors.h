@@ -52,7 +52,9 @@ enum { SEL_EVENT_READ = 1, SEL_EVENT_WRITE = 2, SEL_EVENT_EXCEPT = 4 };
 /* A timeout that never ends: Python's timeout=None. */
 #define SEL_FOREVER HUGE_VAL
 
+/* A selector.  What is in it is the library's. */
 typedef struct sel_selector sel_selector;
+
 typedef struct sel_key sel_key;
 typedef struct sel_ready sel_ready;
 
@@ -245,6 +247,7 @@ SEL_API int sel_dispatch(sel_selector *sel);
  * Returns 0 and a copy in *ret_key.
  * Errors: -EINVAL  ret_key is NULL
  *         -ENOENT  not registered
+ * Owner: the copy is the caller's, what its data points to the program's.
  * Thread: the selector's.
  * Python: `sel.get_key(fileobj)`.  Since 0.1.0.
  */
@@ -310,7 +313,9 @@ SEL_API int sel_wakeup(sel_selector *sel);
  * Signal handlers go on in both.  In a process that has not forked since
  * sel_open() the call does nothing.
  *
- * Errors: -EMFILE, -ENFILE, -ENOMEM  the selector still says -ECHILD; try again
+ * Errors: -EMFILE, -ENFILE, -ENOMEM  the selector still says -ECHILD; try again;
+ *                  where it is libuv that could not follow, -ENOMEM stays, and
+ *                  only sel_close() is left, which keeps what that loop holds
  *         -EBUSY   called from inside a callback
  * Thread: the child's only one.
  * Python: no counterpart; CPython's epoll selectors are shared by accident.
@@ -322,6 +327,7 @@ SEL_API int sel_after_fork(sel_selector *sel);
  * The name of a selector's backend: "uv", "epoll", "poll" or "select"; NULL
  * for a NULL selector.
  *
+ * Errors: none.
  * Owner: the library; a constant string.  Thread: any.
  * Python: `type(sel).__name__`.  Since 0.1.0.
  */
@@ -331,6 +337,7 @@ SEL_API const char *sel_backend_name(const sel_selector *sel);
  * 1 if sel_open() can make a selector with this backend, 0 if this build has
  * none such.
  *
+ * Errors: none.
  * Thread: any.  Python: `hasattr(selectors, "EpollSelector")`.  Since 0.1.0.
  */
 SEL_API int sel_backend_available(sel_backend backend);
@@ -338,6 +345,7 @@ SEL_API int sel_backend_available(sel_backend backend);
 /*
  * The message for an error of this library, or for any errno of either sign.
  *
+ * Errors: none; a number that is no errno has a message, too.
  * Owner: the library; a string that stays as it is until the thread exits or
  *   asks again.  Thread: any.
  * Python: `os.strerror(code)`.  Since 0.1.0.

@@ -52,6 +52,7 @@ SEL_API int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop);
  *
  * Returns: the loop, or NULL if it can't be made, in a forked child before
  *   sel_after_fork, or when sel is NULL.
+ * Errors: none but NULL, which stands for all.
  * Owner: the selector.  Thread: the selector's.
  * Python: `asyncio.get_event_loop()`.  Since 0.1.0.
  */
