@@ -13,10 +13,12 @@
  */
 #include "bytearray.h"
 #include "listen.h"
+#include "status.h"
 
 #include <selkie.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +34,11 @@ enum {
 static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
 
 typedef struct {
+    sel_selector *sel;
     int listener;
     int reserve;
     int clients;
+    meter *meter; /* with --status it counts what is shown; else NULL */
     bool verbose;
     bool stopping;
 } echo_server;
@@ -96,6 +100,7 @@ static int send_queued(connection *conn)
     if (sent < 0)
         return would_block() ? 0 : -errno;
     bytearray_remove(queue, (size_t)sent);
+    meter_sent(conn->server->meter, (size_t)sent);
     return 0;
 }
 
@@ -135,6 +140,7 @@ static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     (void)mask;
     echo_server *server = key->data;
+    meter_turn(server->meter);
     for (int i = 0; i < ACCEPTS_PER_PASS; i++) {
         int fd = accept_client(key->fd, &server->reserve);
         if (fd >= 0) {
@@ -153,6 +159,7 @@ static void read_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     (void)mask;
     connection *conn = key->data;
+    meter_turn(conn->server->meter);
     char data[READ_SIZE];
     ssize_t size = recv(conn->fd, data, sizeof data, 0);
     int error = size < 0 && !would_block() ? -errno : 0;
@@ -178,6 +185,7 @@ static void write_cb(sel_selector *sel, const sel_key *key, int mask)
         read_cb(sel, key, mask);
         return;
     }
+    meter_turn(conn->server->meter);
     int error = send_queued(conn);
     if (error < 0)
         hang_up(sel, conn, sel_strerror(error));
@@ -252,24 +260,57 @@ static void check(int error, const char *what)
         fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
 }
 
+static void open_server(echo_server *server, int listener, meter *counts, bool verbose)
+{
+    *server = (echo_server){.listener = listener,
+                            .reserve = open_reserve(),
+                            .meter = counts,
+                            .verbose = verbose};
+    check(sel_open(SEL_BACKEND_DEFAULT, &server->sel), "open a selector");
+    check(sel_register(server->sel, listener, SEL_EVENT_READ, accept_cb, server), "wait");
+    check(sel_add_signal_handler(server->sel, SIGINT, stop, server), "watch SIGINT");
+    check(sel_add_signal_handler(server->sel, SIGTERM, stop, server), "watch SIGTERM");
+    check(meter_start(counts, server->sel, &server->clients), "measure");
+}
+
+static void *serve(void *data)
+{
+    echo_server *server = data;
+
+    check(sel_run(server->sel), "wait"); /* select, then call back every ready key */
+
+    each_connection(server->sel, drop);
+    sel_close(server->sel);
+    return NULL;
+}
+
+/* With --threads N: N servers that share nothing, a signal on all of them. */
 int main(int argc, char **argv)
 {
     server_options options = {
-        .purpose = "Send every client back what it sends: one loop over a selector."};
+        .purpose = "Send every client back what it sends: one loop over a selector.",
+        .takes_threads = true,
+        .takes_status = true};
     parse_options(argc, argv, &options);
-    echo_server server = {.listener = open_listener(&options),
-                          .reserve = open_reserve(),
-                          .verbose = options.verbose};
-    sel_selector *sel = NULL;
-    check(sel_open(SEL_BACKEND_DEFAULT, &sel), "open a selector");
-    check(sel_register(sel, server.listener, SEL_EVENT_READ, accept_cb, &server), "wait");
-    check(sel_add_signal_handler(sel, SIGINT, stop, &server), "watch SIGINT");
-    check(sel_add_signal_handler(sel, SIGTERM, stop, &server), "watch SIGTERM");
-    print_listening(server.listener);
+    echo_server *servers = calloc((size_t)options.threads, sizeof *servers);
+    pthread_t *threads = calloc((size_t)options.threads, sizeof *threads);
+    check(servers == NULL || threads == NULL ? -ENOMEM : 0, "begin");
+    status *view = options.status ? status_open(options.threads) : NULL;
+    open_server(&servers[0], open_listener(&options), status_meter(view, 0),
+                options.verbose);
+    for (int i = 1; i < options.threads; i++)
+        open_server(&servers[i], open_sibling(servers[0].listener, &options),
+                    status_meter(view, i), options.verbose);
+    print_listening(servers[0].listener);
+    check(status_start(view, servers[0].sel, servers[0].listener), "show a status");
 
-    check(sel_run(sel), "wait"); /* select, then call the callback of every ready key */
-
-    each_connection(sel, drop);
-    sel_close(sel);
+    for (int i = 1; i < options.threads; i++)
+        check(-pthread_create(&threads[i], NULL, serve, &servers[i]), "start a thread");
+    serve(&servers[0]);
+    for (int i = 1; i < options.threads; i++)
+        pthread_join(threads[i], NULL);
+    status_close(view);
+    free(servers);
+    free(threads);
     return EXIT_SUCCESS;
 }

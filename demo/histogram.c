@@ -25,7 +25,7 @@ static uint64_t bucket_end(int bucket)
     if (bucket < 2 * SUB_BUCKETS)
         return (uint64_t)bucket;
     int shift = bucket / SUB_BUCKETS - 1;
-    uint64_t bits = (uint64_t)(bucket % SUB_BUCKETS + SUB_BUCKETS);
+    uint64_t bits = (uint64_t)(bucket % SUB_BUCKETS) + SUB_BUCKETS;
     return ((bits + 1) << shift) - 1;
 }
 

@@ -8,7 +8,7 @@
  * docs/twins/how_many.py is the same program in Python.
  */
 #include "command_line.h"
-#include "limits.h"
+#include "resource_limits.h"
 #include "listen.h"
 
 #include <selkie.h>

@@ -22,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { THREADS_MAX = 64 };
+
 /* --help names the defaults that parse_options() sets. */
 static const char usage[] =
     "  -H, --host HOST        the name or address to listen on (127.0.0.1)\n"
@@ -29,6 +31,10 @@ static const char usage[] =
     "  -b, --backlog N        how many may wait to be accepted (4096)\n";
 static const char usage_timeout[] =
     "  -t, --timeout SECONDS  end when nothing happens for so long (never)\n";
+static const char usage_threads[] =
+    "  -T, --threads N        serve on so many threads, a reactor each (1)\n";
+static const char usage_status[] =
+    "  -s, --status           show on the terminal what goes on\n";
 static const char usage_end[] =
     "  -v, --verbose          tell on stderr who comes and goes\n"
     "  -h, --help             print this and exit\n"
@@ -80,9 +86,10 @@ static void hold_standard_descriptors(void)
 
 static _Noreturn void print_help(const server_options *options)
 {
-    printf("Usage: %s [OPTION]...\n%s\n\n%s%s%s", program_invocation_short_name,
+    printf("Usage: %s [OPTION]...\n%s\n\n%s%s%s%s%s", program_invocation_short_name,
            options->purpose, usage, options->takes_timeout ? usage_timeout : "",
-           usage_end);
+           options->takes_threads ? usage_threads : "",
+           options->takes_status ? usage_status : "", usage_end);
     flush_stdout();
     exit(EXIT_SUCCESS);
 }
@@ -131,6 +138,12 @@ static void set_option(server_options *options, int option, const char *value)
     case 't':
         options->timeout = positive_seconds("--timeout", value);
         break;
+    case 'T':
+        options->threads = whole_number("--threads", value, 1, THREADS_MAX);
+        break;
+    case 's':
+        options->status = true;
+        break;
     case 'v':
         options->verbose = true;
         break;
@@ -143,20 +156,37 @@ static void set_option(server_options *options, int option, const char *value)
     }
 }
 
+static void add_option(struct option *names, char *letters, const char *name, char letter,
+                       int argument)
+{
+    while (names->name != NULL)
+        names++;
+    *names = (struct option){name, argument, NULL, letter};
+    letters += strlen(letters);
+    snprintf(letters, sizeof "x:", argument == required_argument ? "%c:" : "%c", letter);
+}
+
 void parse_options(int argc, char **argv, server_options *options)
 {
-    static const struct option names[] = {
-        {"timeout", required_argument, NULL, 't'}, /* first: left out by names + 1 */
+    struct option names[] = {
         {"host", required_argument, NULL, 'H'},
         {"port", required_argument, NULL, 'p'},
         {"backlog", required_argument, NULL, 'b'},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0}, /* room for what only some have */
+        {NULL, 0, NULL, 0},
+        {NULL, 0, NULL, 0},
         {NULL, 0, NULL, 0},
     };
-    bool timeout = options->takes_timeout;
-    const char *letters = timeout ? "H:p:b:vhVt:" : "H:p:b:vhV";
+    char letters[sizeof "H:p:b:vhV" + sizeof "t:T:s"] = "H:p:b:vhV";
+    if (options->takes_timeout)
+        add_option(names, letters, "timeout", 't', required_argument);
+    if (options->takes_threads)
+        add_option(names, letters, "threads", 'T', required_argument);
+    if (options->takes_status)
+        add_option(names, letters, "status", 's', no_argument);
 
     hold_standard_descriptors();
     argv[0] = program_invocation_short_name; /* with it getopt_long() begins its lines */
@@ -164,15 +194,16 @@ void parse_options(int argc, char **argv, server_options *options)
     options->port = "1234";
     options->backlog = 4096;
     options->timeout = SEL_FOREVER;
+    options->threads = 1;
     int option;
-    while ((option = getopt_long(argc, argv, letters, names + !timeout, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1)
         set_option(options, option, optarg);
     if (optind < argc)
         fail(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
 }
 
 /* Returns the socket or a negative errno. */
-static int listen_on(const struct addrinfo *address, int backlog)
+static int listen_on(const struct addrinfo *address, const server_options *options)
 {
     const int on = 1;
     int type = address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -180,9 +211,12 @@ static int listen_on(const struct addrinfo *address, int backlog)
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (options->threads > 1)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     /* Inherited by what is accepted: an echo does not wait for more to send. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, backlog) == 0)
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+        listen(fd, options->backlog) == 0)
         return fd;
     int error = -errno;
     close(fd);
@@ -201,7 +235,7 @@ int open_listener(const server_options *options)
     /* The first that this machine has; a taken port is not made up for by the next. */
     int fd = -EADDRNOTAVAIL;
     for (struct addrinfo *a = addresses; a != NULL && fd < 0; a = a->ai_next) {
-        fd = listen_on(a, options->backlog);
+        fd = listen_on(a, options);
         if (fd == -EADDRINUSE)
             break;
     }
@@ -212,19 +246,48 @@ int open_listener(const server_options *options)
     return fd;
 }
 
-void print_listening(int listener)
+int open_sibling(int listener, const server_options *options)
+{
+    struct sockaddr_storage address;
+    struct addrinfo where = {.ai_socktype = SOCK_STREAM,
+                             .ai_addr = (struct sockaddr *)&address,
+                             .ai_addrlen = sizeof address};
+    if (getsockname(listener, where.ai_addr, &where.ai_addrlen) < 0)
+        fail(EXIT_FAILURE, "getsockname: %s", strerror(errno));
+    where.ai_family = address.ss_family;
+    int fd = listen_on(&where, options);
+    if (fd < 0)
+        fail(EXIT_FAILURE, "cannot listen once more: %s", strerror(-fd));
+    return fd;
+}
+
+/* Where a socket listens, as two texts. */
+static bool find_address(int listener, char host[NI_MAXHOST], char port[NI_MAXSERV])
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    char host[NI_MAXHOST];
-    char port[sizeof "65535"];
     if (getsockname(listener, (struct sockaddr *)&address, &size) < 0)
         fail(EXIT_FAILURE, "getsockname: %s", strerror(errno));
-    int error = getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port,
-                            sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    int error = getnameinfo((struct sockaddr *)&address, size, host, NI_MAXHOST, port,
+                            NI_MAXSERV, NI_NUMERICHOST | NI_NUMERICSERV);
     if (error != 0)
         fail(EXIT_FAILURE, "getnameinfo: %s", gai_strerror(error));
-    bool ipv6 = address.ss_family == AF_INET6;
+    return address.ss_family == AF_INET6;
+}
+
+void name_listening(int listener, char *address, size_t size)
+{
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    bool ipv6 = find_address(listener, host, port);
+    snprintf(address, size, ipv6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+void print_listening(int listener)
+{
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    bool ipv6 = find_address(listener, host, port);
     printf(ipv6 ? "listening on [%s]:%s\n" : "listening on %s:%s\n", host, port);
     printf("try: nc %s %s\n", host, port);
     flush_stdout();

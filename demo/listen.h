@@ -10,16 +10,21 @@
 #define DEMO_LISTEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { EXIT_USAGE = 2 };
 
 typedef struct {
     const char *purpose; /* one sentence for --help; set before parse_options() */
     bool takes_timeout;  /* is there a --timeout? set before parse_options() */
+    bool takes_threads;  /* is there a --threads? set before parse_options() */
+    bool takes_status;   /* is there a --status? set before parse_options() */
     const char *host;
     const char *port;
     int backlog;
     double timeout; /* seconds; SEL_FOREVER: never */
+    int threads;    /* 1, unless the command line says more */
+    bool status;
     bool verbose;
 } server_options;
 
@@ -38,6 +43,15 @@ void parse_options(int argc, char **argv, server_options *options);
 
 /* A socket that listens, non-blocking and close-on-exec. */
 int open_listener(const server_options *options);
+
+/*
+ * Another socket that listens where `listener` does, for another thread: the
+ * kernel shares new clients out between them (SO_REUSEPORT, with --threads over 1).
+ */
+int open_sibling(int listener, const server_options *options);
+
+/* "127.0.0.1:1234" */
+void name_listening(int listener, char *address, size_t size);
 
 /* "listening on 127.0.0.1:1234" and how to try it. */
 void print_listening(int listener);

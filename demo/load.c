@@ -9,7 +9,7 @@
  * docs/twins/load.py is the same program in Python.
  */
 #include "connect.h"
-#include "limits.h"
+#include "resource_limits.h"
 #include "listen.h"
 #include "load_options.h"
 #include "load_report.h"

@@ -13,6 +13,7 @@
 #include <selkie.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,15 @@ static void print_list(const storage *store, FILE *answer)
     fputs("]\n", answer);
 }
 
+static bool add(int *value, int number)
+{
+    long long sum = (long long)*value + number;
+    if (sum < INT_MIN || sum > INT_MAX)
+        return false;
+    *value = (int)sum;
+    return true;
+}
+
 static void carry_out(storage *store, const char *request, FILE *answer)
 {
     char key[KEY_SIZE];
@@ -93,8 +103,7 @@ static void carry_out(storage *store, const char *request, FILE *answer)
         *value = number;
         fputs("ok\n", answer);
     } else if (sscanf(request, "add %15s %d", key, &number) == 2 &&
-               (value = find(store, key)) != NULL) {
-        *value += number;
+               (value = find(store, key)) != NULL && add(value, number)) {
         fputs("ok\n", answer);
     } else {
         fputs("no\n", answer);

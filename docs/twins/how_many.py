@@ -15,7 +15,7 @@ import time
 from selectors import EVENT_READ
 
 from command_line import Option, number, read_command_line
-from limits import need_descriptors
+from resource_limits import need_descriptors
 from listen import EXIT_FAILURE, fail
 
 BAR = 40

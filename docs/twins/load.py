@@ -22,7 +22,7 @@ import command_line
 from command_line import Option, number
 from handlers import Handlers
 from histogram import Histogram
-from limits import need_descriptors, need_ports
+from resource_limits import need_descriptors, need_ports
 from listen import EXIT_FAILURE, fail, print_line, print_out
 
 CHUNK = 16 * 1024

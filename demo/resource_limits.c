@@ -4,7 +4,7 @@
  *
  * Met half-way through, both limits look like a failing server.
  */
-#include "limits.h"
+#include "resource_limits.h"
 #include "listen.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum { OWN_DESCRIPTORS = 32, OWN_SHARE = 100 };
 
 void need_descriptors(int count)
 {
-    rlim_t wanted = (rlim_t)(count + count / OWN_SHARE + OWN_DESCRIPTORS);
+    rlim_t wanted = (rlim_t)count + (rlim_t)count / OWN_SHARE + OWN_DESCRIPTORS;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
         return;

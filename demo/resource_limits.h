@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the system allows a client with very many connections, looked at beforehand. */
-#ifndef DEMO_LIMITS_H
-#define DEMO_LIMITS_H
+#ifndef DEMO_RESOURCE_LIMITS_H
+#define DEMO_RESOURCE_LIMITS_H
 
 /*
  * Let this process have `count` descriptors beside a few for itself: raises the soft
