@@ -27,6 +27,15 @@ void fail(const char *format, ...)
     exit(EXIT_FAILURE);
 }
 
+void *allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+
+    if (memory == NULL)
+        fail("out of memory");
+    return memory;
+}
+
 int parse_count(const char *text, int least)
 {
     char *end;
@@ -37,7 +46,7 @@ int parse_count(const char *text, int least)
     return (int)count;
 }
 
-static void raise_descriptor_limit(int count)
+void raise_descriptor_limit(int count)
 {
     rlim_t wanted = (rlim_t)count + SPARE_DESCRIPTORS;
     struct rlimit limit;
@@ -74,11 +83,9 @@ static int open_socketpair(int *fds)
 /* The array has room for the end that an odd count does not watch. */
 int *open_ready_descriptors(descriptor_kind kind, int count)
 {
-    int *fds = calloc((size_t)count + 1, sizeof *fds);
+    int *fds = allocate((size_t)count + 1, sizeof *fds);
     int opened = 0;
 
-    if (fds == NULL)
-        fail("out of memory");
     raise_descriptor_limit(count + 1);
     fds[count] = -1;
     while (opened < count) {
@@ -97,12 +104,22 @@ void close_descriptors(int *fds, int count)
     free(fds);
 }
 
+static int64_t read_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t cpu_ns(void)
 {
-    struct timespec used;
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
 
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+int64_t wall_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC);
 }
 
 static int compare_doubles(const void *left, const void *right)

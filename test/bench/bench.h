@@ -6,6 +6,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -18,14 +19,21 @@ typedef enum { SOCKETPAIR, EVENTFD } descriptor_kind;
 
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Zeroed memory for `count` of this size. */
+void *allocate(size_t count, size_t size);
+
 /* A number of at least `least` that a program was given. */
 int parse_count(const char *text, int least);
+
+/* Make room for `count` descriptors beside the program's own. */
+void raise_descriptor_limit(int count);
 
 /* `count` descriptors that are readable and stay so, in an array of their own. */
 int *open_ready_descriptors(descriptor_kind kind, int count);
 void close_descriptors(int *fds, int count);
 
-int64_t cpu_ns(void); /* what this thread has used of a CPU */
+int64_t cpu_ns(void);  /* what this thread has used of a CPU */
+int64_t wall_ns(void); /* CLOCK_MONOTONIC */
 
 void sort_doubles(double *values, int count);
 

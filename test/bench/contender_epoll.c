@@ -6,96 +6,148 @@
 #include "contenders.h"
 
 #include "bench.h"
+#include "inbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-struct watched {
-    void (*callback)(long *called);
-    long *called;
+struct counted {
+    watcher watch;
+    long *counter;
 };
 
-struct state {
+struct loop {
     int set;
-    int count;
+    int capacity;
     struct epoll_event *events;
-    struct watched *watched;
-    long called;
+    struct counted *counted;
+    int counted_length;
+    inbox inbox;
+    watcher posted; /* an eventfd */
 };
 
-static void count_call(long *called)
+static void control(const struct loop *loop, int operation, watcher *watch, int events)
 {
-    ++*called;
-}
+    struct epoll_event event = {
+        .events = ((events & WATCH_READ) ? EPOLLIN : 0U) |
+                  ((events & WATCH_WRITE) ? EPOLLOUT : 0U),
+        .data.ptr = watch,
+    };
 
-static void watch(struct state *state, int fd, struct watched *watched)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = watched};
-
-    *watched = (struct watched){.callback = count_call, .called = &state->called};
-    if (epoll_ctl(state->set, EPOLL_CTL_ADD, fd, &event) < 0)
+    if (epoll_ctl(loop->set, operation, watch->fd, &event) < 0)
         fail("epoll_ctl: %s", strerror(errno));
 }
 
-static void *open_epoll(const int *fds, int count)
+static void add(void *loop, watcher *watch, int events)
 {
-    struct state *state = calloc(1, sizeof *state);
+    control(loop, EPOLL_CTL_ADD, watch, events);
+}
 
-    if (state == NULL)
-        fail("out of memory");
-    state->count = count;
-    state->events = calloc((size_t)count, sizeof *state->events);
-    state->watched = calloc((size_t)count, sizeof *state->watched);
-    state->set = epoll_create1(EPOLL_CLOEXEC);
-    if (state->events == NULL || state->watched == NULL || state->set < 0)
+static void change(void *loop, watcher *watch, int events)
+{
+    control(loop, EPOLL_CTL_MOD, watch, events);
+}
+
+static void remove_epoll(void *loop, watcher *watch)
+{
+    control(loop, EPOLL_CTL_DEL, watch, 0);
+}
+
+static void on_posted(watcher *posted, int events)
+{
+    eventfd_t value;
+
+    (void)events;
+    if (eventfd_read(posted->fd, &value) == 0)
+        inbox_empty(posted->handle);
+}
+
+static void post(void *data, long *counter)
+{
+    struct loop *loop = data;
+
+    if (inbox_put(&loop->inbox, counter))
+        eventfd_write(loop->posted.fd, 1);
+}
+
+static void *open_epoll(int limit)
+{
+    struct loop *loop = allocate(1, sizeof *loop);
+
+    loop->capacity = limit;
+    loop->events = allocate((size_t)limit, sizeof *loop->events);
+    loop->counted = allocate((size_t)limit, sizeof *loop->counted);
+    loop->set = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->set < 0)
         fail("epoll_create1: %s", strerror(errno));
-    for (int i = 0; i < count; i++)
-        watch(state, fds[i], &state->watched[i]);
-    return state;
-}
-
-static int look(void *data)
-{
-    struct state *state = data;
-
-    return epoll_wait(state->set, state->events, state->count, 0);
-}
-
-static long run(void *data, int rounds, double timeout)
-{
-    struct state *state = data;
-
-    (void)timeout;
-    state->called = 0;
-    for (int round = 0; round < rounds; round++) {
-        int ready = epoll_wait(state->set, state->events, state->count, -1);
-
-        for (int i = 0; i < ready; i++) {
-            const struct watched *watched = state->events[i].data.ptr;
-
-            watched->callback(watched->called);
-        }
-    }
-    return state->called;
+    inbox_open(&loop->inbox);
+    loop->posted = (watcher){.fd = eventfd(0, EFD_CLOEXEC), .ready = on_posted};
+    loop->posted.handle = &loop->inbox;
+    add(loop, &loop->posted, WATCH_READ);
+    return loop;
 }
 
 static void close_epoll(void *data)
 {
-    struct state *state = data;
+    struct loop *loop = data;
 
-    close(state->set);
-    free(state->events);
-    free(state->watched);
-    free(state);
+    close(loop->set);
+    close(loop->posted.fd);
+    free(loop->events);
+    free(loop->counted);
+    free(loop);
+}
+
+static void count_call(watcher *watch, int events)
+{
+    (void)events;
+    ++*((struct counted *)watch)->counter;
+}
+
+static void count(void *data, int fd, long *counter)
+{
+    struct loop *loop = data;
+    struct counted *counted = &loop->counted[loop->counted_length++];
+
+    *counted = (struct counted){{.fd = fd, .ready = count_call}, counter};
+    add(loop, &counted->watch, WATCH_READ);
+}
+
+static int look(void *data)
+{
+    struct loop *loop = data;
+
+    return epoll_wait(loop->set, loop->events, loop->capacity, 0);
+}
+
+static void wait_epoll(void *data, double timeout)
+{
+    struct loop *loop = data;
+    int ready = epoll_wait(loop->set, loop->events, loop->capacity, -1);
+
+    (void)timeout;
+    for (int i = 0; i < ready; i++) {
+        const struct epoll_event *event = &loop->events[i];
+        watcher *watch = event->data.ptr;
+
+        watch->ready(watch, ((event->events & ~(unsigned)EPOLLOUT) ? WATCH_READ : 0) |
+                            ((event->events & ~(unsigned)EPOLLIN) ? WATCH_WRITE : 0));
+    }
 }
 
 const event_loop epoll_contender = {
-    .name = "epoll_wait",
+    .name = "epoll",
     .open = open_epoll,
-    .look = look,
-    .run = run,
     .close = close_epoll,
+    .count = count,
+    .add = add,
+    .change = change,
+    .remove = remove_epoll,
+    .look = look,
+    .wait = wait_epoll,
+    .post = post,
 };

@@ -3,69 +3,144 @@
 #include "contenders.h"
 
 #include "bench.h"
+#include "inbox.h"
 
 #include <ev.h>
 #include <stdlib.h>
 
-struct state {
-    struct ev_loop *loop;
-    ev_io *watchers;
-    int count;
-    long called;
-};
-
-static void count_call(struct ev_loop *loop, ev_io *watcher, int events)
+static void on_async(struct ev_loop *loop, ev_async *async, int events)
 {
     (void)loop;
     (void)events;
-    ++*(long *)watcher->data;
+    inbox_empty(async->data);
 }
 
-static void *open_libev(const int *fds, int count)
-{
-    struct state *state = calloc(1, sizeof *state);
+static struct {
+    inbox inbox;
+    ev_async async;
+} posts;
 
-    if (state == NULL)
-        fail("out of memory");
-    state->count = count;
-    state->loop = ev_loop_new(EVBACKEND_EPOLL);
-    state->watchers = calloc((size_t)count, sizeof *state->watchers);
-    if (state->loop == NULL || state->watchers == NULL)
+static void *open_libev(int limit)
+{
+    struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL);
+
+    (void)limit;
+    if (loop == NULL)
         fail("ev_loop_new failed");
-    for (int i = 0; i < count; i++) {
-        ev_io *watcher = &state->watchers[i];
-
-        ev_init(watcher, count_call);
-        ev_io_set(watcher, fds[i], EV_READ);
-        watcher->data = &state->called;
-        ev_io_start(state->loop, watcher);
-    }
-    return state;
+    inbox_open(&posts.inbox);
+    ev_init(&posts.async, on_async);
+    posts.async.data = &posts.inbox;
+    ev_async_start(loop, &posts.async);
+    return loop;
 }
 
-static long run(void *data, int rounds, double timeout)
+static void close_libev(void *loop)
 {
-    struct state *state = data;
+    ev_loop_destroy(loop);
+}
 
+static void count_call(struct ev_loop *loop, ev_io *io, int events)
+{
+    (void)loop;
+    (void)events;
+    ++*(long *)io->data;
+}
+
+static ev_io *start(void *loop, int fd, int events,
+                    void (*callback)(struct ev_loop *loop, ev_io *io, int events), void *data)
+{
+    ev_io *io = allocate(1, sizeof *io);
+
+    ev_init(io, callback);
+    ev_io_set(io, fd, events);
+    io->data = data;
+    ev_io_start(loop, io);
+    return io;
+}
+
+/* The process ends with the loop: its watchers may go with it. */
+static void count(void *loop, int fd, long *counter)
+{
+    start(loop, fd, EV_READ, count_call, counter);
+}
+
+static void on_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+    watcher *watch = io->data;
+
+    (void)loop;
+    watch->ready(watch, ((events & EV_READ) ? WATCH_READ : 0) |
+                        ((events & EV_WRITE) ? WATCH_WRITE : 0));
+}
+
+static int from_watch(int events)
+{
+    return ((events & WATCH_READ) ? EV_READ : 0) | ((events & WATCH_WRITE) ? EV_WRITE : 0);
+}
+
+static void add(void *loop, watcher *watch, int events)
+{
+    watch->handle = start(loop, watch->fd, from_watch(events), on_ready, watch);
+}
+
+static void change(void *loop, watcher *watch, int events)
+{
+    ev_io *io = watch->handle;
+
+    ev_io_stop(loop, io);
+    ev_io_modify(io, from_watch(events));
+    ev_io_start(loop, io);
+}
+
+static void remove_libev(void *loop, watcher *watch)
+{
+    ev_io_stop(loop, watch->handle);
+    free(watch->handle);
+}
+
+static void wait_libev(void *loop, double timeout)
+{
     (void)timeout;
-    state->called = 0;
-    for (int round = 0; round < rounds; round++)
-        ev_run(state->loop, EVRUN_ONCE);
-    return state->called;
+    ev_run(loop, EVRUN_ONCE);
 }
 
-static void close_libev(void *data)
+static void never(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    struct state *state = data;
+    (void)loop;
+    (void)timer;
+    (void)events;
+    fail("a timer ran that was stopped");
+}
 
-    ev_loop_destroy(state->loop);
-    free(state->watchers);
-    free(state);
+static void arm_and_cancel(void *loop, int count)
+{
+    ev_timer *timers = allocate((size_t)count, sizeof *timers);
+
+    for (int i = 0; i < count; i++) {
+        ev_init(&timers[i], never);
+        ev_timer_set(&timers[i], timer_delay(i), 0);
+        ev_timer_start(loop, &timers[i]);
+    }
+    for (int i = 0; i < count; i++)
+        ev_timer_stop(loop, &timers[i]);
+    free(timers);
+}
+
+static void post(void *loop, long *counter)
+{
+    inbox_put(&posts.inbox, counter);
+    ev_async_send(loop, &posts.async);
 }
 
 const event_loop libev_contender = {
     .name = "libev",
     .open = open_libev,
-    .run = run,
     .close = close_libev,
+    .count = count,
+    .add = add,
+    .change = change,
+    .remove = remove_libev,
+    .wait = wait_libev,
+    .arm_and_cancel = arm_and_cancel,
+    .post = post,
 };

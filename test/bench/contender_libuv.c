@@ -10,12 +10,14 @@
 #include "contenders.h"
 
 #include "bench.h"
+#include "inbox.h"
 
 #include <stdlib.h>
 #include <uv.h>
 
-struct watcher {
-    uv_poll_t poll;
+struct poll {
+    uv_poll_t uv;
+    struct loop *loop;
     int fd;
     long recorded; /* the look that this descriptor was recorded in last */
 };
@@ -25,15 +27,75 @@ struct pair {
     int events;
 };
 
-struct state {
-    uv_loop_t loop;
-    struct watcher *watchers;
-    int count;
-    long called;
+struct loop {
+    uv_loop_t uv;
+    inbox inbox;
+    uv_async_t async;
     long looks;
     struct pair *pairs;
     int pairs_length;
 };
+
+static void check(int error)
+{
+    if (error < 0)
+        fail("libuv: %s", uv_strerror(error));
+}
+
+static void on_async(uv_async_t *async)
+{
+    inbox_empty(async->data);
+}
+
+static void *open_libuv(int limit)
+{
+    struct loop *loop = allocate(1, sizeof *loop);
+
+    check(uv_loop_init(&loop->uv));
+    check(uv_async_init(&loop->uv, &loop->async, on_async));
+    inbox_open(&loop->inbox);
+    loop->async.data = &loop->inbox;
+    loop->pairs = allocate((size_t)limit, sizeof *loop->pairs);
+    return loop;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (uv_handle_get_type(handle) == UV_ASYNC)
+        uv_close(handle, NULL);
+    else if (!uv_is_closing(handle))
+        uv_close(handle, free_handle);
+}
+
+static void close_libuv(void *data)
+{
+    struct loop *loop = data;
+
+    uv_walk(&loop->uv, close_handle, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    check(uv_loop_close(&loop->uv));
+    free(loop->pairs);
+    free(loop);
+}
+
+static struct poll *start(struct loop *loop, int fd, int events, uv_poll_cb callback,
+                          void *data)
+{
+    struct poll *poll = allocate(1, sizeof *poll);
+
+    poll->uv.data = data;
+    poll->loop = loop;
+    poll->fd = fd;
+    check(uv_poll_init(&loop->uv, &poll->uv, fd));
+    check(uv_poll_start(&poll->uv, events, callback));
+    return poll;
+}
 
 static void count_call(uv_poll_t *poll, int status, int events)
 {
@@ -42,100 +104,123 @@ static void count_call(uv_poll_t *poll, int status, int events)
     ++*(long *)poll->data;
 }
 
-static void record(uv_poll_t *poll, int status, int events)
+static void count(void *loop, int fd, long *counter)
 {
-    struct watcher *watcher = (struct watcher *)poll;
-    struct state *state = poll->data;
+    start(loop, fd, UV_READABLE, count_call, counter);
+}
 
-    if (status < 0 || watcher->recorded == state->looks)
+static void record(uv_poll_t *handle, int status, int events)
+{
+    struct poll *poll = (struct poll *)handle;
+    struct loop *loop = poll->loop;
+
+    if (status < 0 || poll->recorded == loop->looks)
         return;
-    watcher->recorded = state->looks;
-    state->pairs[state->pairs_length++] = (struct pair){watcher->fd, events};
+    poll->recorded = loop->looks;
+    loop->pairs[loop->pairs_length++] = (struct pair){poll->fd, events};
 }
 
-static void watch(struct state *state, struct watcher *watcher, uv_poll_cb callback)
+static void record_only(void *loop, int fd, long *counter)
 {
-    int error = uv_poll_init(&state->loop, &watcher->poll, watcher->fd);
-
-    watcher->poll.data = callback == record ? (void *)state : &state->called;
-    if (error == 0)
-        error = uv_poll_start(&watcher->poll, UV_READABLE, callback);
-    if (error < 0)
-        fail("uv_poll_start: %s", uv_strerror(error));
-}
-
-static void *open_libuv(const int *fds, int count, uv_poll_cb callback)
-{
-    struct state *state = calloc(1, sizeof *state);
-
-    if (state == NULL || uv_loop_init(&state->loop) < 0)
-        fail("uv_loop_init failed");
-    state->count = count;
-    state->watchers = calloc((size_t)count, sizeof *state->watchers);
-    state->pairs = calloc((size_t)count, sizeof *state->pairs);
-    if (state->watchers == NULL || state->pairs == NULL)
-        fail("out of memory");
-    for (int i = 0; i < count; i++) {
-        state->watchers[i].fd = fds[i];
-        watch(state, &state->watchers[i], callback);
-    }
-    return state;
-}
-
-static void *open_counting(const int *fds, int count)
-{
-    return open_libuv(fds, count, count_call);
-}
-
-static void *open_recording(const int *fds, int count)
-{
-    return open_libuv(fds, count, record);
+    start(loop, fd, UV_READABLE, record, counter);
 }
 
 static int look(void *data)
 {
-    struct state *state = data;
+    struct loop *loop = data;
 
-    state->looks++;
-    state->pairs_length = 0;
-    uv_run(&state->loop, UV_RUN_NOWAIT);
-    return state->pairs_length;
+    loop->looks++;
+    loop->pairs_length = 0;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    return loop->pairs_length;
 }
 
-static long run(void *data, int rounds, double timeout)
+static int from_watch(int events)
 {
-    struct state *state = data;
+    return ((events & WATCH_READ) ? UV_READABLE : 0) |
+           ((events & WATCH_WRITE) ? UV_WRITABLE : 0);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    watcher *watch = poll->data;
+
+    watch->ready(watch, status < 0 ? WATCH_READ | WATCH_WRITE :
+                        ((events & UV_READABLE) ? WATCH_READ : 0) |
+                        ((events & UV_WRITABLE) ? WATCH_WRITE : 0));
+}
+
+static void add(void *loop, watcher *watch, int events)
+{
+    watch->handle = start(loop, watch->fd, from_watch(events), on_ready, watch);
+}
+
+static void change(void *loop, watcher *watch, int events)
+{
+    (void)loop;
+    check(uv_poll_start(watch->handle, from_watch(events), on_ready));
+}
+
+static void remove_libuv(void *loop, watcher *watch)
+{
+    (void)loop;
+    uv_close(watch->handle, free_handle);
+}
+
+static void wait_libuv(void *data, double timeout)
+{
+    struct loop *loop = data;
 
     (void)timeout;
-    state->called = 0;
-    for (int round = 0; round < rounds; round++)
-        uv_run(&state->loop, UV_RUN_ONCE);
-    return state->called;
+    uv_run(&loop->uv, UV_RUN_ONCE);
 }
 
-static void close_libuv(void *data)
+static void never(uv_timer_t *timer)
 {
-    struct state *state = data;
+    (void)timer;
+    fail("a timer ran that was stopped");
+}
 
-    for (int i = 0; i < state->count; i++)
-        uv_close((uv_handle_t *)&state->watchers[i].poll, NULL);
-    uv_run(&state->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&state->loop);
-    free(state->watchers);
-    free(state->pairs);
-    free(state);
+static void arm_and_cancel(void *data, int count)
+{
+    struct loop *loop = data;
+    uv_timer_t *timers = allocate((size_t)count, sizeof *timers);
+
+    for (int i = 0; i < count; i++) {
+        check(uv_timer_init(&loop->uv, &timers[i]));
+        check(uv_timer_start(&timers[i], never, (uint64_t)(timer_delay(i) * 1000), 0));
+    }
+    for (int i = 0; i < count; i++)
+        uv_close((uv_handle_t *)&timers[i], NULL);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    free(timers);
+}
+
+static void post(void *data, long *counter)
+{
+    struct loop *loop = data;
+
+    inbox_put(&loop->inbox, counter);
+    check(uv_async_send(&loop->async));
 }
 
 const event_loop libuv_contender = {
     .name = "libuv",
-    .open = open_counting,
-    .run = run,
+    .open = open_libuv,
     .close = close_libuv,
+    .count = count,
+    .add = add,
+    .change = change,
+    .remove = remove_libuv,
+    .wait = wait_libuv,
+    .arm_and_cancel = arm_and_cancel,
+    .post = post,
 };
 
 const event_loop libuv_recording_contender = {
     .name = "libuv, recording",
-    .open = open_recording,
-    .look = look,
+    .open = open_libuv,
     .close = close_libuv,
+    .count = record_only,
+    .look = look,
 };

@@ -6,13 +6,53 @@
 
 #include <selkie.h>
 
-#include <errno.h>
 #include <stdlib.h>
+#include <sys/select.h>
 
-struct state {
+/* WATCH_READ and WATCH_WRITE have selkie's own numbers. */
+static sel_selector *open_selkie(sel_backend backend)
+{
     sel_selector *sel;
-    long called;
-};
+    int error = sel_open(backend, &sel);
+
+    if (error < 0)
+        fail("sel_open: %s", sel_strerror(error));
+    return sel;
+}
+
+static void *open_uv(int limit)
+{
+    (void)limit;
+    return open_selkie(SEL_BACKEND_UV);
+}
+
+static void *open_epoll(int limit)
+{
+    (void)limit;
+    return open_selkie(SEL_BACKEND_EPOLL);
+}
+
+static void *open_poll(int limit)
+{
+    (void)limit;
+    return open_selkie(SEL_BACKEND_POLL);
+}
+
+static void *open_select(int limit)
+{
+    return limit <= FD_SETSIZE ? open_selkie(SEL_BACKEND_SELECT) : NULL;
+}
+
+static void close_selkie(void *sel)
+{
+    sel_close(sel);
+}
+
+static void check(int error)
+{
+    if (error < 0)
+        fail("selkie: %s", sel_strerror(error));
+}
 
 static void count_call(sel_selector *sel, const sel_key *key, int mask)
 {
@@ -21,102 +61,92 @@ static void count_call(sel_selector *sel, const sel_key *key, int mask)
     ++*(long *)key->data;
 }
 
-static void close_selkie(void *data)
+static void count(void *sel, int fd, long *counter)
 {
-    struct state *state = data;
-
-    sel_close(state->sel);
-    free(state);
+    check(sel_register(sel, fd, SEL_EVENT_READ, count_call, counter));
 }
 
-/* select(2) can't hold a descriptor of 1024 up. */
-static void *open_selkie(sel_backend backend, const int *fds, int count)
+static void on_ready(sel_selector *sel, const sel_key *key, int mask)
 {
-    struct state *state = calloc(1, sizeof *state);
-    int error = state != NULL ? sel_open(backend, &state->sel) : -ENOMEM;
+    watcher *watch = key->data;
 
-    for (int i = 0; i < count && error == 0; i++)
-        error = sel_register(state->sel, fds[i], SEL_EVENT_READ, count_call,
-                             &state->called);
-    if (error == 0)
-        return state;
-    if (error != -ERANGE)
-        fail("sel_register: %s", sel_strerror(error));
-    close_selkie(state);
-    return NULL;
+    (void)sel;
+    watch->ready(watch, mask);
 }
 
-static void *open_uv(const int *fds, int count)
+static void add(void *sel, watcher *watch, int events)
 {
-    return open_selkie(SEL_BACKEND_UV, fds, count);
+    check(sel_register(sel, watch->fd, events, on_ready, watch));
 }
 
-static void *open_epoll(const int *fds, int count)
+static void change(void *sel, watcher *watch, int events)
 {
-    return open_selkie(SEL_BACKEND_EPOLL, fds, count);
+    check(sel_modify(sel, watch->fd, events, on_ready, watch));
 }
 
-static void *open_poll(const int *fds, int count)
+static void remove_selkie(void *sel, watcher *watch)
 {
-    return open_selkie(SEL_BACKEND_POLL, fds, count);
+    check(sel_unregister(sel, watch->fd));
 }
 
-static void *open_select(const int *fds, int count)
+static int look(void *sel)
 {
-    return open_selkie(SEL_BACKEND_SELECT, fds, count);
-}
-
-static int look(void *data)
-{
-    struct state *state = data;
     const sel_ready *ready;
 
-    return sel_select(state->sel, 0, &ready);
+    return sel_select(sel, 0, &ready);
 }
 
-static long run(void *data, int rounds, double timeout)
+static void wait_selkie(void *sel, double timeout)
 {
-    struct state *state = data;
-    int ready = 0;
-
-    state->called = 0;
-    for (int round = 0; round < rounds && ready >= 0; round++) {
-        ready = sel_select(state->sel, timeout, NULL);
-        sel_dispatch(state->sel);
-    }
-    if (ready < 0)
-        fail("sel_select: %s", sel_strerror(ready));
-    return state->called;
+    check(sel_select(sel, timeout, NULL));
+    sel_dispatch(sel);
 }
 
-const event_loop selkie_uv_contender = {
-    .name = "selkie/uv",
-    .open = open_uv,
-    .look = look,
-    .run = run,
-    .close = close_selkie,
-};
+static void never(sel_selector *sel, void *unused)
+{
+    (void)sel;
+    (void)unused;
+    fail("a timer ran that was cancelled");
+}
 
-const event_loop selkie_epoll_contender = {
-    .name = "selkie/epoll",
-    .open = open_epoll,
-    .look = look,
-    .run = run,
-    .close = close_selkie,
-};
+static void arm_and_cancel(void *sel, int count)
+{
+    sel_timer *timers = allocate((size_t)count, sizeof *timers);
 
-const event_loop selkie_poll_contender = {
-    .name = "selkie/poll",
-    .open = open_poll,
-    .look = look,
-    .run = run,
-    .close = close_selkie,
-};
+    for (int i = 0; i < count; i++)
+        check(sel_call_later(sel, timer_delay(i), never, NULL, &timers[i]));
+    for (int i = 0; i < count; i++)
+        check(sel_cancel(sel, timers[i]));
+    free(timers);
+}
 
-const event_loop selkie_select_contender = {
-    .name = "selkie/select",
-    .open = open_select,
-    .look = look,
-    .run = run,
-    .close = close_selkie,
-};
+static void count_task(sel_selector *sel, void *counter)
+{
+    (void)sel;
+    ++*(long *)counter;
+}
+
+static void post(void *sel, long *counter)
+{
+    check(sel_call_soon_threadsafe(sel, count_task, counter));
+}
+
+#define SELKIE_CONTENDER(backend)                                               \
+    const event_loop selkie_##backend##_contender = {                           \
+        .name = "selkie/" #backend,                                             \
+        .open = open_##backend,                                                 \
+        .close = close_selkie,                                                  \
+        .count = count,                                                         \
+        .add = add,                                                             \
+        .change = change,                                                       \
+        .remove = remove_selkie,                                                \
+        .look = look,                                                           \
+        .wait = wait_selkie,                                                    \
+        .arm_and_cancel = arm_and_cancel,                                       \
+        .post = post,                                                           \
+    }
+
+SELKIE_CONTENDER(uv);
+SELKIE_CONTENDER(epoll);
+SELKIE_CONTENDER(poll);
+SELKIE_CONTENDER(select);

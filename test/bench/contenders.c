@@ -11,6 +11,8 @@ static const event_loop *const contenders[] = {
     &selkie_poll_contender,
     &selkie_select_contender,
     &epoll_contender,
+    &poll_contender,
+    &select_contender,
     &libuv_contender,
     PEER,
 };

@@ -1,35 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loops that are compared: selkie on each of its backends, and what a
- * program would use instead.  All of them watch the same descriptors for READ,
- * level-triggered, and read nothing, so what is ready stays ready.
+ * The event loops that are compared: selkie on each of its backends, what a
+ * program would use instead, and the bare system calls as one would write them
+ * by hand.  All of them are level-triggered.
+ *
+ * Whatever fails ends the program; what a loop can't do is NULL in its table.
  */
 #ifndef CONTENDERS_H
 #define CONTENDERS_H
 
+enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+
+/* A descriptor and what is called when it is ready; its owner keeps it. */
+typedef struct watcher {
+    int fd;
+    void (*ready)(struct watcher *watch, int events);
+    void *handle; /* the loop's own */
+} watcher;
+
 typedef struct event_loop {
     const char *name;
 
-    /* Watch all of these; NULL if this loop can't hold them. */
-    void *(*open)(const int *fds, int count);
+    /* A loop for descriptors below `limit`; NULL if it can't hold so many. */
+    void *(*open)(int limit);
+    void (*close)(void *loop);
+
+    /*
+     * Watch for READ, until the loop is closed, with the least that this loop
+     * needs to add one to *counter: what a wait itself costs.
+     */
+    void (*count)(void *loop, int fd, long *counter);
+
+    /* Watch for some events; for others; no more. */
+    void (*add)(void *loop, watcher *watch, int events);
+    void (*change)(void *loop, watcher *watch, int events);
+    void (*remove)(void *loop, watcher *watch);
 
     /*
      * Look once, without waiting, and record what is ready; calls nothing of
-     * the program's.  Returns how many descriptors were found.  Or NULL: the
-     * loop can't do that.
+     * the program's.  Returns how many descriptors were found.  Or NULL.
      */
-    int (*look)(void *state);
+    int (*look)(void *loop);
 
     /*
-     * `rounds` times: wait for up to `timeout` seconds and call a callback that
-     * counts for all that is ready.  Returns how often it was called.  Or NULL.
+     * Wait until something is ready and call for all that is.  Only selkie
+     * heeds `timeout`, in seconds, to show what one costs.
      */
-    long (*run)(void *state, int rounds, double timeout);
+    void (*wait)(void *loop, double timeout);
 
-    void (*close)(void *state);
+    /* Arm so many timers, none of which is due soon, then cancel them all. */
+    void (*arm_and_cancel)(void *loop, int count);
+
+    /* From any thread: *counter grows by one on the thread that waits. */
+    void (*post)(void *loop, long *counter);
 } event_loop;
 
-extern const event_loop epoll_contender; /* epoll_wait() and nothing around it */
+/* When timer i of many is due, in seconds: all over an hour, in no order. */
+static inline double timer_delay(int i)
+{
+    return 60 + (double)((unsigned)i * 7919U % 3600000U) / 1000;
+}
+
+extern const event_loop epoll_contender;
+extern const event_loop poll_contender;
+extern const event_loop select_contender;
 extern const event_loop selkie_uv_contender;
 extern const event_loop selkie_epoll_contender;
 extern const event_loop selkie_poll_contender;
@@ -38,6 +72,7 @@ extern const event_loop libuv_contender;           /* one uv_poll_t a descriptor
 extern const event_loop libuv_recording_contender; /* as a selector would use it */
 extern const event_loop libev_contender;
 extern const event_loop libevent_contender;
+extern const event_loop sd_event_contender;
 
 /* The one of this name, or NULL if this program holds none such. */
 const event_loop *find_contender(const char *name);

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Build the benchmarks, run them and say which goals are met.
+"""Run the benchmarks and say which goals are met.
 
-Exits with 0 if all are, 1 if one is missed, 2 if something could not be run.
+Everything is written to build/bench/report: figures.json, and the page of the
+documentation with its plots, which --publish puts into docs/benchmarks.
+
+Exits with 0 if all goals are met, 1 if one is missed, 2 if something could not be
+run.
 """
 
 import argparse
@@ -13,41 +17,34 @@ import subprocess
 import sys
 
 import machine
+import page
 from benchmarks import BENCHMARKS
 from tools import BenchmarkError, Tools
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"run bench: {message}\n")
+
+
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(
+        prog="./run bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"what to run (all): {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true",
                         help="fewer rounds and contenders")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
-                        default=ROOT / "build" / "bench.json",
-                        help="where to write all figures (build/bench.json)")
-    parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
-                        help="a build directory of yours (build/release, release build)")
+    parser.add_argument("--publish", action="store_true",
+                        help="write the page into docs/benchmarks")
+    parser.add_argument("--build", type=pathlib.Path, metavar="DIR", required=True,
+                        help=argparse.SUPPRESS)  # ./run names it
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     return arguments
-
-
-def build_programs(build):
-    """Bring the build up to date; without one of the caller's, make it first."""
-    if build is None:
-        build = ROOT / "build" / "release"
-        if not (build / "build.ninja").exists():
-            subprocess.run(["meson", "setup", build, ROOT, "--buildtype=release",
-                            "-Dtests=disabled", "-Ddemos=disabled", "-Dbench=enabled"],
-                           stdout=subprocess.DEVNULL, check=True)
-    subprocess.run(["meson", "compile", "-C", build], stdout=subprocess.DEVNULL,
-                   check=True)
-    return build
 
 
 def print_table(columns, table):
@@ -67,8 +64,8 @@ def print_facts(facts):
 
 def print_goals(goals, facts):
     print("\ngoals")
-    print_table(["", "figure", "at most", ""],
-                [[goal.name, f"{goal.figure:.2f}", f"{goal.limit:g}",
+    print_table(["", "figure", "goal", ""],
+                [[goal.name, page.describe_figure(goal), page.describe_limit(goal),
                   "met" if goal.met else "MISSED"] for goal in goals])
     if facts["load"] > facts["cores"] / 2:
         print(f"\nThe machine was busy (load {facts['load']}): times say little.")
@@ -80,11 +77,13 @@ def run_all(names, tools):
         result = BENCHMARKS[name](tools)
         print(f"\n{result.title}")
         print_table(result.columns, result.table)
+        if result.note:
+            print(f"  {result.note}")
         results[name] = result
     return results
 
 
-def write_report(path, facts, results, quick):
+def write_report(folder, facts, results, quick):
     goals = [dict(dataclasses.asdict(goal), met=goal.met, benchmark=name)
              for name, result in results.items() for goal in result.goals]
     report = {
@@ -93,15 +92,17 @@ def write_report(path, facts, results, quick):
         "goals": goals,
         "figures": {name: result.rows for name, result in results.items()},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    page.write_page(folder, facts, results)
+    (folder / "figures.json").write_text(json.dumps(report, indent=1) + "\n",
+                                         encoding="utf-8")
+    print(f"\nwritten to {folder}")
 
 
 def main():
     arguments = parse_arguments()
     sys.stdout.reconfigure(line_buffering=True)
     try:
-        build = build_programs(arguments.build)
+        build = arguments.build
         facts = machine.facts(build)
         print_facts(facts)
         results = run_all(arguments.names, Tools(build, arguments.quick))
@@ -110,7 +111,8 @@ def main():
         return 2
     goals = [goal for result in results.values() for goal in result.goals]
     print_goals(goals, facts)
-    write_report(arguments.json, facts, results, arguments.quick)
+    folder = ROOT / ("docs/benchmarks" if arguments.publish else "build/bench/report")
+    write_report(folder, facts, results, arguments.quick)
     return 0 if all(goal.met for goal in goals) else 1
 
 
