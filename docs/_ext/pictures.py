@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""What was recorded from real runs: `transcript` and `timeline`, and pictures of dot's.
+
+    .. transcript:: NAME     docs/transcripts/NAME.txt, or NAME-c.txt beside NAME-python.txt
+       :lines: 1-12
+
+    .. timeline:: NAME       docs/timelines/NAME.svg
+
+       A caption.
+
+    .. drawing:: NAME        docs/NAME.svg, the same
+
+    .. figures::             docs/benchmarks/figures.rst, where there is one
+
+A timeline goes into the page itself, where it takes the page's colours.  Where there is no
+HTML the caption has to do.
+"""
+import re
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import nested_parse_with_titles
+
+import sources
+
+
+def chosen(text, lines):
+    """`lines`, as 3-7, counts from one."""
+    if not lines:
+        return text
+    first, _, last = lines.partition('-')
+    return '\n'.join(text.splitlines()[int(first) - 1:int(last or first)])
+
+
+class Transcript(SphinxDirective):
+    required_arguments = 1
+    option_spec = {'lines': directives.unchanged_required}
+
+    def block(self, name, title=None):
+        try:
+            text = sources.read(f'docs/transcripts/{name}.txt').rstrip()
+        except sources.SourceError as error:
+            raise self.error(str(error))
+        self.env.note_dependency(str(sources.TOP / f'docs/transcripts/{name}.txt'))
+        text = chosen(text, self.options.get('lines'))
+        block = nodes.literal_block(text, text, language='text', classes=['transcript'])
+        self.set_source_info(block)
+        if not title:
+            return block
+        caption = nodes.paragraph('', title, classes=['file-name'])
+        return nodes.container('', caption, block, classes=['listing'])
+
+    def run(self):
+        name = self.arguments[0]
+        if (sources.TOP / f'docs/transcripts/{name}.txt').exists():
+            return [self.block(name)]
+        return [nodes.container('', self.block(f'{name}-c', 'C'),
+                                self.block(f'{name}-python', 'Python'),
+                                classes=['side-by-side'])]
+
+
+class Picture(SphinxDirective):
+    """An SVG file inside the page, and its caption below."""
+
+    required_arguments = 1
+    has_content = True
+    place = ''
+
+    def run(self):
+        name = f'docs/{self.place}{self.arguments[0]}.svg'
+        try:
+            text = sources.read(name)
+        except sources.SourceError as error:
+            raise self.error(str(error))
+        self.env.note_dependency(str(sources.TOP / name))
+        picture = nodes.container(classes=['picture', type(self).__name__.lower()])
+        svg = text[text.index('<svg'):]
+        svg = re.sub(r'<!--.*?-->', '', svg, flags=re.DOTALL)
+        picture += nodes.raw('', svg, format='html')
+        caption = nodes.container(classes=['caption'])
+        self.state.nested_parse(self.content, self.content_offset, caption)
+        if caption.children:
+            picture += caption
+        return [picture]
+
+
+class Timeline(Picture):
+    place = 'timelines/'
+
+
+class Drawing(Picture):
+    pass
+
+
+class Figures(SphinxDirective):
+    """What `./run bench --publish` wrote, if it did, below the page's own text."""
+
+    def run(self):
+        name = 'docs/benchmarks/figures.rst'
+        self.env.note_dependency(str(sources.TOP / name))
+        if not (sources.TOP / name).exists():
+            return []
+        element = nodes.section()
+        lines = StringList(sources.read(name).splitlines(), source=name)
+        nested_parse_with_titles(self.state, lines, element)
+        return element.children
+
+
+def setup(app):
+    app.add_directive('figures', Figures)
+    app.add_directive('transcript', Transcript)
+    app.add_directive('timeline', Timeline)
+    app.add_directive('drawing', Drawing)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
