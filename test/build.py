@@ -11,6 +11,7 @@ from those it was made with, so that no old choice lives on in it.
 import fcntl
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,11 @@ WARNINGS = [
 STRICT = ['-Dwerror=true', '-Dtests=enabled', '-Ddemos=enabled', '-Dbench=enabled']
 NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled']
 PREFIX = BUILD / 'packaged' / 'prefix'  # where the packaging tests install
+EXIT = TOP / 'test' / 'coverage_exit.h'
+ELSEWHERE = TOP / 'test' / 'elsewhere'
+# musl's FD_SET is a macro that mixes signs; the kernel's headers are not musl's.
+MUSL = ['-Wno-sign-conversion', '-idirafter /usr/include',
+        f'-idirafter /usr/include/{platform.machine()}-linux-gnu']
 UBSAN = ['-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
 
 
@@ -35,17 +41,48 @@ def strict(compiler, *options, c_args=()):
     return {'CC': compiler}, [*STRICT, f'-Dc_args={words}', *options]
 
 
+def covered(*options):
+    """A build that counts what runs, in threads and in forked children, too.
+
+    The library is static in it: a shared one's counts would be beyond the programs' reach.
+    """
+    return strict('gcc', '--buildtype=debug', '-Db_coverage=true', '-Ddefault_library=static',
+                  *options, c_args=['-fprofile-update=atomic', f'-include {EXIT}'])
+
+
+def elsewhere(environment, *options, c_args=()):
+    """A build for where libuv and libcheck are not to be had.
+
+    pkg-config looks nowhere but in test/elsewhere, which has what the suites use of libcheck.
+    """
+    words = ' '.join([*WARNINGS, *c_args])
+    return {'PKG_CONFIG_LIBDIR': str(ELSEWHERE), **environment}, [
+        '-Dwerror=true', '-Dtests=enabled', '-Ddemos=disabled', '-Dbench=disabled',
+        '-Dlibuv=disabled', f'-Dc_args={words}', *options]
+
+
 # name: the environment's changes, the options of `meson setup`
 BUILDS = {
     'release': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled']),
+    # Of its own, so that it is never one that was configured before libhttp-parser came.
+    'monitor': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled']),
     'bench': ({}, [
-        '--buildtype=release', '-Dtests=disabled', '-Ddemos=disabled', '-Dbench=enabled']),
+        '--buildtype=release', '-Dtests=disabled', '-Ddemos=enabled', '-Dbench=enabled']),
     'gcc': strict('gcc', '--buildtype=debugoptimized'),
     'clang': strict('clang', '--buildtype=debug'),
     'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined', c_args=UBSAN),
+    'coverage': covered(),
+    'coverage-without-libuv': covered('-Dlibuv=disabled'),
+    'fuzz': strict(
+        'clang', '--buildtype=debugoptimized', '-Db_sanitize=address,undefined',
+        '-Db_lundef=false', '-Ddefault_library=static',
+        c_args=[*UBSAN, '-fsanitize=fuzzer-no-link']),
     'tsan': strict('gcc', '--buildtype=debugoptimized', '-Db_sanitize=thread'),
     'packaged': ({}, [
         '-Ddefault_library=both', f'--prefix={PREFIX}', '-Dlibdir=lib', *NOTHING_MORE]),
+    'aarch64': elsewhere({}, f'--cross-file={ELSEWHERE / "aarch64.ini"}'),
+    'musl': elsewhere({'CC': 'musl-gcc'}, c_args=MUSL),
+    's390x': elsewhere({}, f'--cross-file={ELSEWHERE / "s390x.ini"}'),
     'without-libuv': strict('gcc', '--buildtype=debug', '-Dlibuv=disabled'),
 }
 

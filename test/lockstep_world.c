@@ -23,8 +23,7 @@
 enum kind { PIPE_READER, PIPE_WRITER, UNIX_STREAM, TCP, TCP_FRESH, UDP, EVENTFD };
 
 const char *const kind_names[KINDS] = {
-    "a pipe's read end", "a pipe's write end", "a Unix stream", "a TCP connection",
-    "a fresh TCP socket", "a UDP socket", "an eventfd",
+    "pipe_reader", "pipe_writer", "unix_stream", "tcp", "fresh_tcp", "udp", "eventfd",
 };
 
 enum { FIRST_PEER = FIRST_NUMBER + PLACES + 100, BUFFER = 4096, MANY_WRITES = 1000 };
@@ -49,7 +48,7 @@ static void require(bool condition, const char *what)
     exit(2);
 }
 
-static int number_of(int place)
+int number_of(int place)
 {
     return FIRST_NUMBER + place;
 }
@@ -332,17 +331,17 @@ static void peer_sends_an_urgent_byte(int place)
 }
 
 const happening happenings[HAPPENINGS] = {
-    {"its peer writes", peer_writes},
-    {"it reads all", it_reads_all},
-    {"it writes a byte", it_writes},
-    {"it writes until it is full", it_fills},
-    {"its peer reads all", peer_reads_all},
-    {"it shuts down both ways", it_shuts_down},
-    {"it shuts down writing", it_shuts_down_writing},
-    {"its peer shuts down writing", peer_shuts_down_writing},
-    {"its peer closes", peer_closes},
-    {"its peer resets", peer_resets},
-    {"its peer sends an urgent byte", peer_sends_an_urgent_byte},
+    {"peer_writes", peer_writes},
+    {"read_all", it_reads_all},
+    {"write_byte", it_writes},
+    {"fill", it_fills},
+    {"peer_reads_all", peer_reads_all},
+    {"shutdown_both", it_shuts_down},
+    {"shutdown_writing", it_shuts_down_writing},
+    {"peer_shuts_down_writing", peer_shuts_down_writing},
+    {"peer_closes", peer_closes},
+    {"peer_resets", peer_resets},
+    {"peer_sends_urgent_byte", peer_sends_an_urgent_byte},
 };
 
 void take_view(view *ret_view)

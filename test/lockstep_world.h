@@ -32,7 +32,7 @@ typedef struct {
 
 /* A thing that happens to the file of an occupied place. */
 typedef struct {
-    const char *text;
+    const char *name;
     void (*happen)(int place);
 } happening;
 
@@ -40,6 +40,8 @@ enum { HAPPENINGS = 11 };
 
 extern const happening happenings[HAPPENINGS];
 extern const char *const kind_names[KINDS];
+
+int number_of(int place);
 
 /* 0: the place is empty.  A file's serial number is never used again. */
 uint64_t file_at(int place);

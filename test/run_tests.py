@@ -4,176 +4,36 @@
 
 Without an option the quick whole: gcc and clang with warnings as errors, every suite on
 every backend, the packaging, the programs from outside.  --thorough is what CI runs
-besides: the same suites under sanitizers and valgrind, without libuv, and the random and
-timed ones longer.  --full is --thorough with every size at its full.  SUITE names suites
-of test/meson.build, files of test/python and test/packaging, or those directories.
+besides: the same suites under sanitizers, memcheck and helgrind, without libuv, with musl,
+on machines of another kind, and the random and timed ones longer; how much of lib/ they
+run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
+a newcomer does, in a Debian made for it.  SUITE names suites of test/meson.build, files of
+test/python and test/packaging, or those directories.
 
 The last line is `N passed, N failed`; the exit status is 0 only if none failed.
 """
 
 import argparse
-import collections
-import fnmatch
 import re
 import resource
-import subprocess
+import signal
 import sys
 import time
 
+import analysers
 import build
-import results
-import running
+import coverage
+import fresh.fresh as fresh
+import fuzz.run_fuzz as run_fuzz
+from instruments import COVERED_AT, JUDGES, MANNERS, SANITIZERS, SIZES, THREADED
+from instruments import fixed_addresses, sized, unfit
 from running import Manner
+from session import LOGS, Session, close
 
 LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
-MANY = 50  # failures are listed no longer than this
-LAST_LINES = 80  # of a failed program's output
-NOISE = re.compile(r'--\d+--')  # valgrind on system calls that are newer than it
-LOGS = build.BUILD / 'logs'
+SOAK_SECONDS = {'thorough': 60, 'full': 3600}
+FUZZ_SECONDS = {'thorough': 60, 'full': 3600}  # for each target
 TEST = build.TOP / 'test'
-
-# How far the suites go whose length a variable, or else the last argument, sets: less
-# where all is slow.
-Sizes = collections.namedtuple('Sizes', 'variable sanitized valgrind thorough full')
-SIZES = {
-    'cancel': Sizes('TEST_ROUNDS', 100_000, 20_000, 1_000_000, 10_000_000),
-    'endurance': Sizes('TEST_ROUNDS', 5_000, 1_000, 100_000, 1_000_000),
-    'executor': Sizes('TEST_ROUNDS', 5_000, 1_000, 200_000, 1_000_000),
-    'interrupts': Sizes('TEST_ROUNDS', 300, 100, 20_000, 100_000),
-    'lockstep': Sizes('', 20_000, 2_000, 1_000_000, 100_000_000),
-    'signals_many': Sizes('TEST_ROUNDS', 5_000, 1_000, 100_000, 1_000_000),
-    'streams': Sizes('TEST_ROUNDS', 100, 10, 10_000, 100_000),
-    'threads': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
-    'threadsafe': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
-    'time': Sizes('TEST_WAITS', 1_000, 200, 20_000, 100_000),
-    'timers_random': Sizes('TEST_TIMER_OPERATIONS', 20_000, 5_000, 1_000_000, 10_000_000),
-}
-
-# Tests that judge CPU time or memory would judge the instrument's: this tells them.
-INSTRUMENTED = {'TEST_INSTRUMENTED': '1'}
-SANITIZERS = {
-    **INSTRUMENTED,
-    'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1',
-    'UBSAN_OPTIONS': 'abort_on_error=1:print_stacktrace=1',
-    'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:'
-                    f"suppressions='{TEST / 'tsan.supp'}'",
-}
-VALGRIND = [
-    'valgrind', '-q', '--error-exitcode=99', '--leak-check=full', '--fair-sched=try',
-    '--errors-for-leak-kinds=definite,possible', '--num-callers=30',
-]
-# What can't be tested so: instrument, 'suite' or 'suite test backend' (* stands for any),
-# and why.
-COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
-PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
-UNFIT = [
-    ('tsan', 'interrupts', 'TSan holds signals back while select(2) waits'),
-    ('valgrind', 'alarms * select', PSELECT),
-    ('valgrind', 'interrupts * select', PSELECT),
-    ('valgrind', 'signals_many * select', PSELECT),
-    ('valgrind', 'signals every_signal_that_can_be_caught_has_a_handler *',
-     'valgrind keeps the last signal for itself'),
-    ('tsan', 'reactor_fork', 'threads that are made after a fork are beyond TSan'),
-    ('valgrind', 'loop * select', PSELECT),
-    ('valgrind', 'attach', COUNTS),
-    ('valgrind', 'attach_program', COUNTS),
-    ('valgrind', 'stats', COUNTS),
-    ('valgrind', 'reactor_fork',
-     'a forked child has lost what libuv allocated for the threads of its parent'),
-]
-JUDGES = 'it judges the program that was built as users build it'
-
-
-def fixed_addresses():
-    """gcc 12's sanitizers fail to start, now and then, under some kernels' randomisation."""
-    command = ['setarch', '-R']
-    try:
-        works = subprocess.run([*command, 'true'], stderr=subprocess.DEVNULL).returncode == 0
-    except OSError:
-        works = False
-    return command if works else []
-
-
-def unfit(instrument, name):
-    """Why the instrument can't test it, or None."""
-    for of_instrument, pattern, reason in UNFIT:
-        if of_instrument == instrument and fnmatch.fnmatchcase(name, pattern):
-            return reason
-    return None
-
-
-def leave_out(run, instrument):
-    """The run without what the instrument can't test."""
-    kept, skips = [], list(run.skips)
-    for o in run.outcomes:
-        reason = unfit(instrument, f'{o.suite} {o.test} {o.column}')
-        if reason:
-            skips.append((f'{o.suite} {o.test} ({o.column}) under {instrument}', reason))
-        else:
-            kept.append(o)
-    return run._replace(outcomes=kept, skips=skips)
-
-
-class Session:
-    """What was asked for, and what has come of it so far."""
-
-    def __init__(self, options):
-        self.wanted = set(options.suites)
-        self.level = 'full' if options.full else 'thorough' if options.thorough else 'quick'
-        self.columns = results.Columns(TEST)
-        self.outcomes = []
-        self.skips = []
-        self.known = set()
-
-    def wants(self, *names):
-        return not self.wanted or not self.wanted.isdisjoint(names)
-
-    def add(self, run):
-        """Print a run's line, and its output if it failed."""
-        failed = [o for o in run.outcomes if not o.passed]
-        self.outcomes += run.outcomes
-        self.skips += run.skips
-        said = f'{len(run.outcomes) - len(failed)} passed'
-        said += f', {len(failed)} FAILED' if failed else ''
-        said += f', {len(run.skips)} skipped' if run.skips else ''
-        print(f'  {run.name:<28}{run.seconds:6.1f} s  {said}', flush=True)
-        for outcome in failed[:MANY]:
-            print(f'    {results.describe(outcome)}')
-        if failed and run.output:
-            lines = [line for line in run.output.rstrip().splitlines() if not NOISE.match(line)]
-            print(*(f'    | {line}' for line in lines[-LAST_LINES:]), f'    in {run.log}',
-                  sep='\n', flush=True)
-
-    def make(self, name):
-        """Build build/<name>; None, and one more failure, if it can't be built."""
-        start = time.monotonic()
-        print(f'building {name}', flush=True)
-        try:
-            directory, output = build.build(name), ''
-        except build.BuildError as error:
-            directory, output = None, str(error)
-        outcome = results.Outcome(
-            'builds', name, results.OTHER, directory is not None, 'the build failed')
-        self.add(running.Run(
-            f'build {name}', [outcome], [], time.monotonic() - start, output,
-            build.BUILD / f'{name}.log'))
-        return directory
-
-    def choose(self, directory):
-        """The build's tests that belong to this level and were asked for."""
-        beyond = {'quick': {'thorough', 'full'}, 'thorough': {'full'}, 'full': set()}
-        tests = running.read_tests(directory)
-        self.known.update(name for t in tests for name in [t['name'], *t['suite']])
-        return [t for t in tests if beyond[self.level].isdisjoint(t['suite'])
-                and self.wants(t['name'], *t['suite'])]
-
-    def run(self, title, tests, manner=Manner()):
-        """Run tests and print what comes of them."""
-        if tests:
-            print(title, flush=True)
-        logs = LOGS / title.replace(' ', '-')
-        for run in running.run_tests(tests, logs, manner, self.columns):
-            self.add(leave_out(run, manner.instrument))
 
 
 def python_test(path, *arguments):
@@ -193,13 +53,46 @@ def python_tests(session, group, *arguments):
 
 
 def packaging(session):
-    session.run('the packaging', python_tests(session, 'packaging'),
-                Manner({'TEST_LEVEL': session.level}))
+    bound = 600 if session.level == 'quick' else 2 * LONG['thorough']
+    tests = [{**t, 'timeout': bound} for t in python_tests(session, 'packaging')]
+    session.run('the packaging', tests, Manner({'TEST_LEVEL': session.level}))
+    session.run('the index of the contract', python_tests(session, 'contract'))
+
+
+def documentation(session, directory):
+    """The site; what is quick looks at its sources alone."""
+    tests = [{**t, 'timeout': 900} for t in python_tests(session, 'docs')]
+    session.run('the documentation', tests, Manner({
+        'TEST_LEVEL': session.level, 'TEST_PROGRAMS': str(directory / 'demo')}))
 
 
 def programs(session, directory, title='the programs', manner=Manner()):
     tests = python_tests(session, 'python', '--programs', str(directory / 'demo'))
     session.run(title, tests, manner)
+
+
+def soak(session, directory):
+    """Both servers under hostile clients, in the form of one of meson's tests."""
+    session.known.add('soak')
+    seconds = SOAK_SECONDS[session.level]
+    command = [sys.executable, str(TEST / 'soak' / 'soak.py'), str(seconds),
+               '--programs', str(directory / 'demo')]
+    test = {'name': 'soak', 'cmd': command, 'env': {}, 'workdir': None, 'suite': [],
+            'timeout': seconds + LONG['thorough'], 'is_parallel': True}
+    return [test] if session.wants('soak') else []
+
+
+def hostile(session, directory):
+    """What TEST_LEVEL makes longer of the Python tests: hostile clients, the lockstep, a browser."""
+    tests = [{**test, 'timeout': LONG[session.level]} for test in python_tests(
+        session, 'python', '--programs', str(directory / 'demo'))
+             if test['name'].startswith(('hostile', 'lockstep', 'monitor'))]
+    title = 'the programs at length'
+    session.run(title, tests + soak(session, directory),
+                Manner({'TEST_LEVEL': session.level}))
+    for test in tests:
+        log = LOGS / title.replace(' ', '-') / f'{test["name"]}.log'
+        session.notes += re.findall('^size: (.*)', log.read_text(errors='replace'), re.M)
 
 
 def quick(session):
@@ -208,20 +101,27 @@ def quick(session):
         tests = session.choose(directory)
         session.run('the suites', tests, Manner({'MALLOC_PERTURB_': '165'}))
         programs(session, directory)
+        documentation(session, directory)
     packaging(session)
     if not session.wanted:
         session.make('clang')
 
 
-def sized(test, column):
-    """The test at one of its sizes."""
-    sizes = SIZES.get(test['name'])
-    if sizes is None:
-        return test
-    size = str(getattr(sizes, column))
-    if sizes.variable == '':
-        return {**test, 'cmd': [*test['cmd'][:-1], size]}
-    return {**test, 'env': {**test['env'], sizes.variable: size}}
+def repeated(session, times):
+    """What was asked for, again and again, until something fails."""
+    directory = session.make('gcc')
+    if directory is None:
+        return
+    tests = session.choose(directory)
+    tests += python_tests(session, 'python', '--programs', str(directory / 'demo'))
+    session.is_quiet = True
+    done = 0
+    while tests and done < times and all(o.passed for o in session.outcomes):
+        session.run('repeated', tests, Manner({'MALLOC_PERTURB_': '165'}))
+        done += 1
+        if done % max(1, times // 10) == 0:
+            print(f'  {done} of {times} runs', flush=True)
+    session.notes.append(f'{done} of {times} runs of ' + ', '.join(sorted(session.wanted)))
 
 
 def instrumented(session, tests, manner, size):
@@ -239,10 +139,11 @@ def instrumented(session, tests, manner, size):
 
 def sanitized(session, name):
     """The suites of a sanitizer's build; returns its directory and the manner to use it."""
-    manner = Manner(SANITIZERS, fixed_addresses(), 4, name)
+    size, slower = ('thorough', 100) if session.level == 'full' else ('sanitized', 4)
+    manner = Manner(SANITIZERS, fixed_addresses(), slower, name)
     directory = session.make(name)
     if directory is not None:
-        instrumented(session, session.choose(directory), manner, 'sanitized')
+        instrumented(session, session.choose(directory), manner, size)
     return directory, manner
 
 
@@ -258,6 +159,66 @@ def at_length(session, tests):
                 Manner({'CK_TIMEOUT_MULTIPLIER': str(LONG[session.level] // 60)}))
 
 
+def elsewhere(session):
+    """The suites with another C library, and on other machines."""
+    musl = session.make('musl')
+    if musl is not None:
+        session.run('with musl', session.choose(musl))
+    for machine in ('aarch64', 's390x'):
+        cross = session.make(machine)
+        if cross is not None:
+            instrumented(session, session.choose(cross), MANNERS[machine], 'sanitized')
+
+
+def covered(session):
+    """The suites and the programs in builds that count what runs of lib/, and the count."""
+    directories = []
+    manner = MANNERS['coverage']
+    for name in coverage.BUILDS:
+        directory = session.make(name)
+        if directory is None:
+            return []
+        coverage.forget(directory)
+        tests = [sized(t, COVERED_AT.get(t['name'])) for t in session.choose(directory)]
+        session.run(f'the suites of {name}', tests, manner)
+        directories.append(directory)
+    programs(session, directories[0], 'the programs of coverage', manner)
+    note, run = coverage.judge(directories, LOGS / 'coverage.log')
+    if session.wanted:
+        print(f'{note}\n{run.output}')
+    else:
+        session.add(run)
+        session.notes.append(note)
+    return directories
+
+
+def coverage_alone(session):
+    directories = covered(session)
+    if directories:
+        page = coverage.write_html(directories, directories[0] / 'html')
+        session.notes.append(f'every line is shown in {page}')
+
+
+def fuzzed(session):
+    """Every fuzz target, side by side, and how many runs it did."""
+    tests = [test for test in run_fuzz.tests(FUZZ_SECONDS[session.level])
+             if session.wants('fuzz', test['name'])]
+    session.known.add('fuzz')
+    session.run('the fuzz targets', tests)
+    for test in tests:
+        session.notes += run_fuzz.last_line(LOGS / 'the-fuzz-targets' / f'{test["name"]}.log')
+
+
+def analysed(session, directory):
+    """Each analyser over the sources, as a test."""
+    names = [name for name in analysers.ANALYSERS if session.wants('analysers', name)]
+    session.known.update(['analysers', *analysers.ANALYSERS])
+    for name in names:
+        start = time.monotonic()
+        session.add(analysers.run(name, directory, LOGS / 'analysers'))
+        session.spend('the analysers', start)
+
+
 def thorough(session):
     directory = session.make('gcc')
     if directory is None:
@@ -267,27 +228,21 @@ def thorough(session):
     if asan is not None:
         programs(session, asan, 'the programs under asan', manner)
     sanitized(session, 'tsan')
-    instrumented(session, tests, Manner(INSTRUMENTED, VALGRIND, 20, 'valgrind'), 'valgrind')
+    instrumented(session, tests, MANNERS['valgrind'], 'valgrind')
+    threaded = [test for test in tests if test['name'] in THREADED]
+    instrumented(session, threaded, MANNERS['helgrind'], 'valgrind')
     without = session.make('without-libuv')
     if without is not None:
         session.run('without libuv', session.choose(without))
+    elsewhere(session)
+    covered(session)
+    analysed(session, directory)
     at_length(session, tests)
+    hostile(session, directory)
+    fuzzed(session)
+    documentation(session, directory)
     packaging(session)
-
-
-def close(session):
-    """The table, what was skipped, the failures once more, the counts."""
-    shown = [o for o in session.outcomes if o.suite != 'builds']
-    failures = [o for o in session.outcomes if not o.passed]
-    print('', results.table(shown), '', sep='\n')
-    for (name, reason), times in collections.Counter(session.skips).items():
-        print(f'skipped {name}: {reason}' + (f' ({times} times)' if times > 1 else ''))
-    for outcome in failures[:MANY]:
-        print(f'{outcome.suite}: {results.describe(outcome)}')
-    if len(failures) > MANY:
-        print(f'and {len(failures) - MANY} failures more, above')
-    print(f'{len(session.outcomes) - len(failures)} passed, {len(failures)} failed')
-    return 0 if session.outcomes and not failures else 1
+    session.run('the model', python_tests(session, 'model'))
 
 
 class Parser(argparse.ArgumentParser):
@@ -301,11 +256,29 @@ def main():
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument('--thorough', action='store_true', help='what CI runs besides')
     sizes.add_argument('--full', action='store_true', help='the same at full size')
+    sizes.add_argument('--coverage', action='store_true',
+                       help='what of lib/ the quick size runs, as pages, too')
+    sizes.add_argument('--repeat', type=int, default=0, metavar='N',
+                       help='run SUITE... N times, or until one fails')
+    sizes.add_argument('--fresh', action='store_true',
+                       help='what a newcomer does, in a Debian made for it (as root)')
     parser.add_argument('suites', nargs='*', metavar='SUITE', help='run no other')
-    session = Session(parser.parse_args())
+    options = parser.parse_args()
+    if options.fresh:
+        return fresh.main()
+    if options.repeat < 0 or (options.repeat > 0 and not options.suites):
+        parser.error('--repeat needs a number and a SUITE')
+    session = Session(options)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     start = time.monotonic()
-    (quick if session.level == 'quick' else thorough)(session)
+    if options.coverage:
+        coverage_alone(session)
+    elif options.repeat:
+        repeated(session, options.repeat)
+    else:
+        (quick if session.level == 'quick' else thorough)(session)
     unknown = session.wanted - session.known
     if unknown and not any(o.suite == 'builds' and not o.passed for o in session.outcomes):
         parser.error(f'there is no suite {", ".join(sorted(unknown))}; there are '

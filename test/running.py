@@ -20,10 +20,11 @@ SKIP = 77
 
 # What one test program gave; `skips` are (test, reason).
 Run = collections.namedtuple('Run', 'name outcomes skips seconds output log')
-# How a program is run: environment, a command in front of it, times the usual bound, and
-# what else watches it.
+# How a program is run: environment, a command in front of it, times the usual bound, what
+# else watches it, and what makes outcomes of what that said of (suite, output).
 Manner = collections.namedtuple(
-    'Manner', 'environment wrapper slower instrument', defaults=[{}, (), 1, ''])
+    'Manner', 'environment wrapper slower instrument examine',
+    defaults=[{}, (), 1, '', lambda suite, output: []])
 
 started = set()  # the programs that run now
 
@@ -118,21 +119,40 @@ def run_one(test, logs, manner, columns):
     if check_log.exists():
         checks = results.read_check_log(check_log, name, columns)
     outcomes, skips = judge(name, status, output, checks)
+    if outcomes:
+        outcomes = [*outcomes, *manner.examine(name, output)]
     return Run(name, outcomes, skips, seconds, output, log)
 
 
+def read_seconds(record):
+    """What each test took last time, as far as that is known."""
+    try:
+        return json.loads(record.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
 def run_tests(tests, logs, manner, columns):
-    """Yield a Run for each test as it ends; those that can't share the machine come last."""
+    """Yield a Run for each test as it ends.
+
+    Those that can't share the machine come last, those that took long last time first.
+    """
     logs.mkdir(parents=True, exist_ok=True)
+    record = logs / 'seconds.json'
+    seconds = read_seconds(record)
+    tests = sorted(tests, key=lambda test: -seconds.get(test['name'], 0))
     for jobs, alone in ((os.cpu_count() or 1, False), (1, True)):
         chosen = [t for t in tests if t['is_parallel'] is not alone]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             futures = [pool.submit(run_one, t, logs, manner, columns) for t in chosen]
             try:
                 for future in concurrent.futures.as_completed(futures):
-                    yield future.result()
+                    run = future.result()
+                    seconds[run.name] = run.seconds
+                    yield run
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in list(started):
                     end_session(process)
                 raise
+    record.write_text(json.dumps(seconds))

@@ -18,16 +18,78 @@ test        clang         clang
 test        check.pc      check
 test        strace        strace
 test        glib-2.0.pc   libglib2.0-dev
+test        http_parser.h libhttp-parser-dev
+monitor     http_parser.h libhttp-parser-dev
 --thorough  valgrind      valgrind
 --thorough  libc6-dbg.deb libc6-dbg
 --thorough  cmake         cmake
+--thorough  musl-gcc      musl-tools
+--thorough  aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+--thorough  aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+--thorough  libc6-dev-arm64-cross.deb libc6-dev-arm64-cross
+--thorough  abidiff       abigail-tools
+--thorough  git           git
+--thorough  s390x-linux-gnu-gcc gcc-s390x-linux-gnu
+--thorough  libc6-dev-s390x-cross.deb libc6-dev-s390x-cross
+--thorough  qemu-s390x    qemu-user
+--thorough  libclang-rt-dev.deb libclang-rt-dev
+--thorough  gcovr         gcovr
+--thorough  cppcheck      cppcheck
+--thorough  clang-tidy    clang-tidy
+--thorough  spin          spin
 --full      valgrind      valgrind
 --full      libc6-dbg.deb libc6-dbg
 --full      cmake         cmake
+--full      musl-gcc      musl-tools
+--full      aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+--full      aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+--full      libc6-dev-arm64-cross.deb libc6-dev-arm64-cross
+--full      abidiff       abigail-tools
+--full      git           git
+--full      s390x-linux-gnu-gcc gcc-s390x-linux-gnu
+--full      libc6-dev-s390x-cross.deb libc6-dev-s390x-cross
+--full      qemu-s390x    qemu-user
+--full      libclang-rt-dev.deb libclang-rt-dev
+--full      gcovr         gcovr
+--full      cppcheck      cppcheck
+--full      clang-tidy    clang-tidy
+--full      spin          spin
+--fresh     debootstrap   debootstrap
+--fresh     git           git
+coverage    gcovr         gcovr
+fuzz        clang         clang
+fuzz        libclang-rt-dev.deb libclang-rt-dev
 bench       valgrind      valgrind
 bench       libc6-dbg.deb libc6-dbg
 bench       ev.h          libev-dev
 bench       libevent_core.pc libevent-dev
+bench       libsystemd.pc libsystemd-dev
+bench       gnuplot       gnuplot-nox
+bench       strace        strace
+docs        sphinx.py             python3-sphinx
+docs        furo.py               furo
+docs        sphinx_copybutton.py  python3-sphinx-copybutton
+docs        sphinx_inline_tabs.py python3-sphinx-inline-tabs
+docs        jieba.py              python3-jieba
+docs        msgfmt                gettext
+--thorough  sphinx.py             python3-sphinx
+--thorough  furo.py               furo
+--thorough  sphinx_copybutton.py  python3-sphinx-copybutton
+--thorough  sphinx_inline_tabs.py python3-sphinx-inline-tabs
+--thorough  jieba.py              python3-jieba
+--thorough  codespell             codespell
+--thorough  mandoc                mandoc
+--thorough  msgfmt                gettext
+--thorough  chromium              chromium
+--full      sphinx.py             python3-sphinx
+--full      furo.py               furo
+--full      sphinx_copybutton.py  python3-sphinx-copybutton
+--full      sphinx_inline_tabs.py python3-sphinx-inline-tabs
+--full      jieba.py              python3-jieba
+--full      codespell             codespell
+--full      mandoc                mandoc
+--full      msgfmt                gettext
+--full      chromium              chromium
 '
 
 # Is it there?  A Debian package is asked for by name only where nothing else tells.
@@ -36,6 +98,8 @@ has()
     case $1 in
     *.h) echo "#include <$1>" | cc -E -xc - >/dev/null 2>&1 ;;
     *.pc) pkg-config --exists "${1%.pc}" 2>/dev/null ;;
+    *.py) /usr/bin/python3 -c "import importlib.util, sys
+sys.exit(importlib.util.find_spec('${1%.py}') is None)" 2>/dev/null ;;
     *.deb) ! command -v dpkg >/dev/null || dpkg -s "${1%.deb}" >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null ;;
     esac

@@ -32,7 +32,7 @@ static int alarms_at_most;
 
 static void set_interval(int64_t interval)
 {
-    const struct timeval period = {.tv_usec = interval / microsecond};
+    const struct timeval period = {interval / second, interval % second / microsecond};
     const struct itimerval timer = {.it_interval = period, .it_value = period};
 
     ck_assert_int_eq(setitimer(ITIMER_REAL, &timer, NULL), 0);
@@ -93,17 +93,18 @@ START_TEST(signals_neither_end_a_wait_nor_begin_it_anew)
 }
 END_TEST
 
+/* A signal after two thirds of the wait. Its rounds are tenths of a second. */
 START_TEST(one_signal_late_in_a_wait_leaves_it_its_deadline)
 {
     sel_selector *sel = open_selector(_i);
-    int64_t elapsed;
+    int64_t third = choose_rounds(3) * 50 * millisecond, elapsed;
 
-    begin_alarms(300 * millisecond, 0);
-    elapsed = measure(sel, 450 * millisecond);
+    begin_alarms(2 * third, 0);
+    elapsed = measure(sel, 3 * third);
     end_alarms();
     ck_assert_int_eq(alarms, 1);
-    ck_assert_int_ge(elapsed, 450 * millisecond);
-    ck_assert_int_lt(elapsed, 700 * millisecond); /* begun anew: 750 */
+    ck_assert_int_ge(elapsed, 3 * third);
+    ck_assert_int_lt(elapsed, 5 * third - third / 3); /* begun anew: 5 thirds */
     assert_ok(sel_close(sel));
 }
 END_TEST

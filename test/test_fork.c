@@ -108,6 +108,35 @@ START_TEST(a_close_in_the_child_leaves_the_parents_selector_working)
 }
 END_TEST
 
+/* More than one of libuv's loops holds. */
+START_TEST(a_child_with_a_crowd_closes_it_without_following)
+{
+    enum { CROWD = 2000 };
+    sel_selector *sel = open_selector(_i);
+    int count = limit_count(sel, CROWD), fds[CROWD];
+    pid_t pid;
+
+    raise_descriptor_limit();
+    for (int j = 0; j < count; j++) {
+        fds[j] = make_eventfd(1);
+        assert_ok(sel_register(sel, fds[j], READ, NULL, NULL));
+    }
+    ck_assert_int_eq(count_ready(sel), count);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        assert_ok(sel_close(sel));
+        ck_assert(is_open(fds[count - 1]));
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+    ck_assert_int_eq(count_ready(sel), count);
+    assert_ok(sel_close(sel));
+    for (int j = 0; j < count; j++)
+        close(fds[j]);
+}
+END_TEST
+
 static void use_as_own(shared *made)
 {
     sel_key keys[KEYS];
@@ -364,6 +393,7 @@ int main(void)
 
     add_backend_test(tcase, before_after_fork_every_call_of_the_child_is_echild);
     add_backend_test(tcase, a_close_in_the_child_leaves_the_parents_selector_working);
+    add_backend_test(tcase, a_child_with_a_crowd_closes_it_without_following);
     add_backend_test(tcase, after_after_fork_the_child_has_the_keys_it_had);
     add_backend_test(tcase, what_the_child_changes_the_parent_does_not_feel);
     add_backend_test(tcase, keys_whose_descriptors_the_child_closed_do_no_harm);

@@ -252,6 +252,33 @@ START_TEST(a_wall_clock_that_is_stepped_moves_nothing)
 }
 END_TEST
 
+static void note_time(sel_selector *sel, void *data)
+{
+    (void)sel;
+    *(int64_t *)data = now_ns();
+}
+
+START_TEST(a_wall_clock_that_is_stepped_moves_no_timer)
+{
+    sel_selector *sel = open_selector(_i);
+    int64_t ran = 0;
+
+    wall_clock_steps = true;
+    for (int i = 1; i <= 10; i++) {
+        int64_t begin = now_ns();
+
+        assert_ok(sel_call_later(sel, i / 1e3, note_time, &ran, NULL));
+        assert_ok(sel_call_at(sel, sel_time(sel) + 2 * i / 1e3, note_time, &ran, NULL));
+        assert_ok(sel_run(sel));
+        ck_assert_int_ge(ran - begin, 2 * i * millisecond);
+        ck_assert_int_lt(ran - begin, 10 * second);
+    }
+    wall_clock_steps = false;
+    ck_assert_int_eq(wall_clock_reads, 0);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("time");
@@ -261,6 +288,8 @@ int main(void)
     add_backend_test(tcase, a_wait_of_less_than_a_millisecond_sleeps);
     add_backend_test(tcase, news_that_nobody_wants_leaves_a_wait_its_deadline);
     add_backend_test(tcase, a_wall_clock_that_is_stepped_moves_nothing);
+    if (sel_backend_available(SEL_BACKEND_UV)) /* and so there are timers */
+        add_backend_test(tcase, a_wall_clock_that_is_stepped_moves_no_timer);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

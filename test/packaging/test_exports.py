@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""One list of functions: the headers', the version script's, the library's own."""
+"""One list of functions: the headers', the version script's, the library's, the manual's."""
 
 import re
+import sys
 import unittest
 
 import tree
 
-DECLARATION = re.compile(r'\bSEL_API\b[^;]*?\b(sel_\w+)\s*\(')
+sys.path.insert(0, str(tree.TOP / 'docs' / '_ext'))
+
+import headers  # noqa: E402 (what the documentation is made with is found only now)
+
 PROTOTYPE = re.compile(r'(?:^|[;{}])([^;{}#=]*?\b(sel_\w+)\s*\([^;{}]*\))\s*(?=;)')
-
-
-def header_text():
-    paths = [*(tree.TOP / 'include').rglob('*.h'), *(tree.TOP / 'include').rglob('*.h.in')]
-    return '\n'.join(tree.without_comments(path.read_text()) for path in sorted(paths))
 
 
 def map_names():
@@ -32,7 +31,7 @@ class Exports(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.lib = tree.install() / 'lib'
-        cls.declared = DECLARATION.findall(header_text())
+        cls.declared = tree.declared()
 
     def test_there_are_functions(self):
         self.assertIn('sel_open', self.declared)
@@ -42,7 +41,7 @@ class Exports(unittest.TestCase):
         self.assertEqual(len(self.declared), len(set(self.declared)))
 
     def test_every_prototype_says_that_it_is_exported(self):
-        text = re.sub(r'^\s*#.*(\\\n.*)*$', '', header_text(), flags=re.MULTILINE)
+        text = re.sub(r'^\s*#.*(\\\n.*)*$', '', tree.header_text(), flags=re.MULTILINE)
         for declaration, name in PROTOTYPE.findall(text):
             if not declaration.strip().startswith('typedef'):
                 self.assertIn('SEL_API', declaration, name)
@@ -59,6 +58,20 @@ class Exports(unittest.TestCase):
             name for name in defined_symbols(self.lib / 'libselkie.a')
             if not name.startswith('sel__')}
         self.assertEqual(others, set(self.declared))
+
+    def test_documentation_describes_what_the_headers_declare(self):
+        """The reference and the manual pages are made of these."""
+        functions = [(name, entry) for header in headers.read_all()
+                     for entry in header.entries if entry.kind == 'function'
+                     for name in entry.names]
+        self.assertEqual(sorted(name for name, _ in functions), sorted(self.declared))
+        for name, entry in functions:
+            with self.subTest(name):
+                self.assertTrue(entry.summary)
+                self.assertLessEqual({'Thread', 'Since'}, entry.fields.keys())
+        for header in {entry.header for _, entry in functions}:
+            page = tree.TOP / 'docs' / 'reference' / f'{header.removesuffix(".h")}.rst'
+            self.assertIn(f'.. header:: {header}\n', page.read_text())
 
 
 if __name__ == '__main__':

@@ -71,11 +71,53 @@ class WithPkgConfig(Installed):
         first.rename(then)
         flags = tree.pkg_config(then, '--cflags', '--libs')
         self.uses_shared(self.link('c', flags), then)
+        cmake = self.directory / 'cmake of the moved'
+        tree.run('cmake', '-G', 'Ninja', '-S', tree.CONSUMER, '-B', cmake,
+                 f'-DCMAKE_PREFIX_PATH={then}')
+        tree.run('cmake', '--build', cmake)
+        self.uses_shared(cmake / 'consumer_c', then)
 
+
+class Tags(Installed):
+    """A distribution splits what is installed in two: to run, and to build with."""
+
+    def installed(self, *options):
+        staging = self.directory / '-'.join(['staging', *options])
+        tree.run('meson', 'install', '-C', tree.build.BUILD / 'packaged', '--no-rebuild',
+                 '--destdir', staging, *options)
+        root = staging / tree.build.PREFIX.relative_to('/')
+        return {str(path.relative_to(root)) for path in root.rglob('*') if not path.is_dir()}
+
+    def test_runtime_and_devel_are_all(self):
+        runtime, devel, everything = (
+            self.installed(*options) for options in [
+                ['--tags', 'runtime'], ['--tags', 'devel'], []])
+        version = tree.version(self.prefix)
+        numbers = {path.removeprefix('lib/libselkie.so.') for path in runtime}
+        self.assertEqual(len(numbers), 2, runtime)
+        self.assertIn(version, numbers)
+        self.assertEqual(devel & runtime, set())
+        self.assertEqual({path for path in everything if not path.startswith('share/man/')},
+                         devel | runtime)
+        headers = {f'include/{header}' for header in tree.public_headers()}
+        self.assertEqual(devel - headers, {
+            'lib/libselkie.a', 'lib/libselkie.so', 'lib/pkgconfig/selkie.pc',
+            'lib/cmake/selkie/selkie-config.cmake',
+            'lib/cmake/selkie/selkie-config-version.cmake'})
+
+
+class Development(Installed):
+    def devenv(self, *command):
+        return tree.run('meson', 'devenv', '-C', tree.build.BUILD / 'packaged', *command)
+
+    def test_devenv_has_the_library_that_was_built(self):
+        code = 'import ctypes; print(ctypes.CDLL("libselkie.so").sel_backend_available(1))'
+        self.assertEqual(self.devenv('python3', '-c', code).splitlines()[-1], '1')
+        self.assertIn(str(tree.build.BUILD / 'packaged'),
+                      self.devenv('pkg-config', '--libs', 'selkie'))
 
 
 @unittest.skipUnless(tree.is_thorough, 'only with --thorough')
-@unittest.skipUnless(shutil.which('cmake'), 'there is no cmake')
 class WithCMake(Installed):
     def configure(self, *options, **environment):
         build = self.directory / 'cmake'

@@ -36,6 +36,26 @@ class Version(unittest.TestCase):
     def test_pkg_config(self):
         self.assertEqual(tree.version(self.prefix), self.version)
 
+    def test_cmake(self):
+        text = (self.prefix / 'lib' / 'cmake' / 'selkie'
+                / 'selkie-config-version.cmake').read_text()
+        self.assertIn(f'set(PACKAGE_VERSION {self.version})\n', text)
+
+    def test_it_is_written_down_once(self):
+        """In meson.build; elsewhere only what was since when, and what a program prints."""
+        number = re.compile(rf'(?<![\d.]){re.escape(self.version)}(?![\d.]*\d)')
+        found = []
+        for path in [*tree.TOP.glob('*'), *(
+                path for name in ('include', 'lib', 'demo', 'docs')
+                for path in (tree.TOP / name).rglob('*'))]:
+            if path.suffix in {'.c', '.h', '.in', '.build', '.txt', '.py', '.cmake', '.map',
+                               '.rst', '.md'} and path.is_file():
+                lines = path.read_text(errors='replace').splitlines()
+                found += [str(path.relative_to(tree.TOP)) for line in lines
+                          if number.search(line.replace(f'Since {self.version}', ''))]
+        self.assertEqual(set(found) - {'CHANGELOG.md', 'docs/howto/pkg-config.rst'},
+                         {'meson.build'})
+
     def test_changelog(self):
         """Its newest section is this version's, or says that it will be."""
         text = (tree.TOP / 'CHANGELOG.md').read_text()

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -25,8 +26,9 @@ is_thorough = os.environ.get('TEST_LEVEL', 'quick') != 'quick'
 def run(*command, **options):
     """A command's output; its failure is the test's, with all that it said."""
     environment = {**os.environ, **options.pop('env', {})}
+    patience = options.pop('patience', PATIENCE)
     ended = subprocess.run(
-        [str(word) for word in command], env=environment, text=True, timeout=PATIENCE,
+        [str(word) for word in command], env=environment, text=True, timeout=patience,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     if ended.returncode != 0:
         said = '\n'.join(ended.stdout.splitlines()[-60:])
@@ -41,6 +43,21 @@ def install():
         fcntl.flock(lock, fcntl.LOCK_EX)
         run('meson', 'install', '-C', directory, '--no-rebuild', '--only-changed')
     return build.PREFIX
+
+
+def copy_sources(directory):
+    """The tree as it is now, without its history and what was built."""
+    shutil.copytree(TOP, directory, symlinks=True, ignore=lambda path, names: [
+        name for name in names if name == '.git' or path == str(TOP) and name == 'build'])
+
+
+def snapshot(directory):
+    """The tree as it is now, committed in a repository of its own; returns that."""
+    copy_sources(directory)
+    for words in [['init', '-q'], ['add', '-A'], ['commit', '-q', '-m', 'as it is']]:
+        run('git', '-c', 'user.name=test', '-c', 'user.email=test@localhost', *words,
+            cwd=directory)
+    return directory
 
 
 def pkg_config(prefix, *words):
@@ -64,3 +81,15 @@ def public_headers():
 
 def without_comments(text):
     return re.sub(r'/\*.*?\*/|//[^\n]*', ' ', text, flags=re.DOTALL)
+
+
+def header_text():
+    """All public headers, without comments."""
+    include = TOP / 'include'
+    paths = [*include.rglob('*.h'), *include.rglob('*.h.in')]
+    return '\n'.join(without_comments(path.read_text()) for path in sorted(paths))
+
+
+def declared():
+    """The functions that the public headers export."""
+    return re.findall(r'\bSEL_API\b[^;]*?\b(sel_\w+)\s*\(', header_text())

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The built site: no warning, no request to another host, manual pages, and a browser's view.
+
+With --thorough only: all of it is built.
+"""
+
+import re
+import shutil
+import unittest
+
+import browser
+import site_support
+
+import manual  # of docs/
+
+DESK, TELEPHONE = 1280, 390
+PICTURED = ['index.html', 'start.html', 'reference/selectors.html', 'lessons/07-reactor.html']
+LOADED = re.compile(r'<(?:script|img|iframe|source)[^>]*\ssrc="([^"]*)"|<link[^>]*\shref="([^"]*)"')
+BLANK_BELOW = 200  # rows
+
+
+@unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
+class Site(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.output = site_support.build()
+
+    def pages(self, part='en'):
+        names = {str(path.relative_to(self.output / part))
+                 for path in (self.output / part).rglob('*.html')}
+        return sorted(names - {'measure.html'})
+
+    def test_every_page_is_there_in_both_languages(self):
+        self.assertEqual(self.pages('en'), self.pages('zh_CN'))
+        self.assertGreater(len(self.pages('en')), 30)
+
+    def test_nothing_is_loaded_from_another_host(self):
+        for part in ('en', 'zh_CN', 'single'):
+            for name in self.pages(part):
+                text = (self.output / part / name).read_text()
+                loaded = [one or other for one, other in LOADED.findall(text)]
+                with self.subTest(f'{part}/{name}'):
+                    self.assertTrue(loaded)
+                    self.assertEqual([u for u in loaded if re.match(r'(\w+:)?//', u)], [])
+            for path in (self.output / part).rglob('*.css'):
+                with self.subTest(path):
+                    elsewhere = re.findall(r'url\(["\']?(?:\w+:)?//[^)]*|@import[^;]*',
+                                           path.read_text())
+                    self.assertEqual(elsewhere, [])
+
+    def test_the_single_page_has_all(self):
+        text = (self.output / 'single' / 'index.html').read_text()
+        for title in ('From Python to C', 'Backends, honestly', 'Twenty lessons'):
+            self.assertIn(title, text)
+        for name in ('sel_open', 'sel_attach_loop'):
+            self.assertIn(f'id="c.{name}"', text)
+
+    def test_there_is_a_manual_page_for_everything(self):
+        man = self.output / 'man'
+        names = re.findall(r'\b(sel_\w+);', (site_support.TOP / 'lib/selkie.map').read_text())
+        for name in names:
+            self.assertTrue((man / 'man3' / f'{name}.3').exists(), name)
+        for path in manual.PAGES.glob('*.rst'):
+            if path.stem != 'index':
+                number, _ = manual.about(path)
+                self.assertTrue((man / f'man{number}' / f'{path.stem}.{number}').exists(), path)
+
+    @unittest.skipUnless(shutil.which('mandoc'), 'there is no mandoc')
+    def test_manual_pages_are_sound(self):
+        pages = sorted((self.output / 'man').glob('man*/*'))
+        site_support.run('mandoc', '-T', 'lint', '-W', 'error', *pages)
+
+    def test_every_manual_page_has_a_name_line(self):
+        for path in (self.output / 'man').glob('man*/*'):
+            said = re.search(r'\.SH NAME\n(.*)\n', path.read_text())[1]
+            with self.subTest(path.name):
+                self.assertRegex(said, rf'^{path.stem} \\- \S.*[^.]$')
+
+
+@unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
+@unittest.skipUnless(shutil.which('chromium'), 'there is no chromium')
+class Browser(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.output = site_support.build()
+
+    def check_widths(self, part):
+        names = sorted(str(path.relative_to(self.output / part))
+                       for path in (self.output / part).rglob('*.html'))
+        measured = browser.measure(self.output / part, names, [DESK, TELEPHONE])
+        self.assertEqual(len(measured), 2 * len(names))
+        for name, width, content, sticking, title in measured:
+            with self.subTest(f'{part}/{name}', width=width):
+                self.assertTrue(title or name == 'search.html')
+                self.assertLessEqual(content, width, sticking)
+
+    def test_no_page_is_wider_than_the_window(self):
+        for part in ('en', 'zh_CN', 'single'):
+            self.check_widths(part)
+
+    def test_a_page_too_wide_would_be_seen(self):
+        page = self.output / 'en' / 'too-wide.html'
+        page.write_text('<h1>Wide</h1><div class="content"><p style="width: 500px">-</p></div>')
+        self.addCleanup(page.unlink)
+        found = browser.measure(self.output / 'en', ['too-wide.html'], [TELEPHONE])
+        self.assertGreater(found[0][2], TELEPHONE)
+
+    def test_search_needs_no_server_of_its_own(self):
+        found = browser.search(self.output / 'en', 'sel_register')
+        self.assertTrue([page for page in found if page.startswith('reference/selectors.html')])
+
+    def test_search_in_chinese(self):
+        text = (self.output / 'zh_CN' / 'index.html').read_text()
+        paragraphs = ' '.join(re.findall(r'<p>([^<]*)', text))
+        phrases = re.findall(r'[\u4e00-\u9fff]{4,}', paragraphs)
+        if not phrases:
+            self.skipTest('the home page is not translated yet')
+        found = browser.search(self.output / 'zh_CN', max(phrases, key=len))
+        self.assertTrue([page for page in found if page.startswith('index.html')])
+
+    def test_pages_are_drawn(self):
+        for part, names in (('en', PICTURED), ('zh_CN', ['index.html'])):
+            for name in names:
+                for width in (DESK, TELEPHONE):
+                    png = browser.picture(self.output / part, name, width, 900)
+                    with self.subTest(f'{part}/{name}', width=width):
+                        got, rows = browser.drawn_rows(png)
+                        self.assertEqual(got, width)
+                        self.assertGreater(rows, BLANK_BELOW)
+
+
+if __name__ == '__main__':
+    unittest.main()

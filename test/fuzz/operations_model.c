@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of a selector and of its model.  What is ready is in operations_wait.c.
+ */
+#include "operations_model.h"
+
+#include "fuzz.h"
+#include "operations_wait.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const sel_key no_key;
+
+void agree(const contestant *one, const char *call, int result, int wanted)
+{
+    if (result != wanted)
+        broken("%s: %s answered %d, not %d", sel_backend_name(one->sel), call, result,
+               wanted);
+}
+
+void open_contestant(contestant *one, sel_backend backend, callback_work *work)
+{
+    *one = (contestant){.backend = backend};
+    if (sel_open(backend, &one->sel) != 0)
+        broken("sel_open failed");
+    expect_callbacks(one, work);
+}
+
+void close_contestant(contestant *one)
+{
+    int result = sel_close(one->sel);
+
+    if (result != (one->dispatching ? -EBUSY : 0))
+        broken("sel_close() answered %d", result);
+    if (result == 0)
+        expect_no_callbacks(one);
+}
+
+void mark_stale(contestant *one, int place)
+{
+    if (place < WATCHED)
+        one->keys[place].stale = true;
+}
+
+static bool is_same_key(const sel_key *a, const sel_key *b)
+{
+    return a->fd == b->fd && a->events == b->events && a->callback == b->callback &&
+           a->data == b->data;
+}
+
+/* The pair of a key follows it; with its key gone it is dead. */
+static void revise_pair(contestant *one, int place)
+{
+    const model_key *key = &one->keys[place];
+
+    for (int i = 0; i < one->count; i++) {
+        model_pair *pair = &one->pairs[i];
+
+        if (pair->dead || pair->key.fd != number_of(place))
+            continue;
+        pair->dead = !key->registered;
+        pair->mask &= key->registered ? key->key.events : 0;
+        pair->key = key->key;
+        pair->changed |= one->dispatching;
+    }
+}
+
+static void forget_key(contestant *one, int place)
+{
+    one->keys[place].registered = false;
+    revise_pair(one, place);
+}
+
+static sel_key make_key(int place, int events, bool calls, void *data)
+{
+    sel_callback *callback = calls ? called_back : NULL;
+
+    return (sel_key){number_of(place), events, callback, data};
+}
+
+static int model_register(contestant *one, int place, const sel_key *key)
+{
+    if (key->events == 0 || (key->events & ~EVERY_EVENT) != 0)
+        return -EINVAL;
+    if (one->keys[place].registered)
+        return -EEXIST;
+    if (file_at(place) == 0)
+        return -EBADF;
+    one->keys[place] = (model_key){true, false, identify(place), *key};
+    return 0;
+}
+
+static int model_modify(contestant *one, int place, const sel_key *key)
+{
+    model_key *known = &one->keys[place];
+
+    if (!known->registered)
+        return -ENOENT;
+    if ((key->events & ~EVERY_EVENT) != 0)
+        return -EINVAL;
+    if ((key->events & ~known->key.events) != 0 && file_at(place) == 0) {
+        forget_key(one, place);
+        return -EBADF;
+    }
+    known->key = *key;
+    revise_pair(one, place);
+    return 0;
+}
+
+void try_register(contestant *one, int place, int events, bool calls, void *data)
+{
+    sel_key key = make_key(place, events, calls, data);
+    int wanted = model_register(one, place, &key);
+
+    one->quiet = false;
+    tell_step("%s: register %d for %d: %d", sel_backend_name(one->sel), key.fd, events,
+              wanted);
+    agree(one, "register",
+          sel_register(one->sel, key.fd, events, key.callback, data), wanted);
+}
+
+void try_modify(contestant *one, int place, int events, bool calls, void *data)
+{
+    sel_key key = make_key(place, events, calls, data);
+    int wanted;
+
+    /* With two wrong arguments the contract leaves open which comes first. */
+    if (!one->keys[place].registered)
+        key.events &= EVERY_EVENT;
+    wanted = model_modify(one, place, &key);
+    one->quiet = false;
+    tell_step("%s: modify %d for %d: %d", sel_backend_name(one->sel), key.fd, key.events,
+              wanted);
+    agree(one, "modify",
+          sel_modify(one->sel, key.fd, key.events, key.callback, data), wanted);
+}
+
+void try_unregister(contestant *one, int place)
+{
+    int wanted = one->keys[place].registered ? 0 : -ENOENT;
+
+    forget_key(one, place);
+    one->quiet = false;
+    tell_step("%s: unregister %d: %d", sel_backend_name(one->sel), number_of(place),
+              wanted);
+    agree(one, "unregister", sel_unregister(one->sel, number_of(place)), wanted);
+}
+
+void try_wakeup(contestant *one)
+{
+    tell_step("%s: wakeup", sel_backend_name(one->sel));
+    agree(one, "wakeup", sel_wakeup(one->sel), 0);
+    one->woken = true;
+    one->quiet = false;
+}
+
+static void check_get_key(const contestant *one, int place)
+{
+    const model_key *key = &one->keys[place];
+    sel_key found = no_key;
+    int result = sel_get_key(one->sel, number_of(place), &found);
+
+    agree(one, "get_key", result, key->registered ? 0 : -ENOENT);
+    if (!is_same_key(&found, key->registered ? &key->key : &no_key))
+        broken("%s: get_key has not the key of %d", sel_backend_name(one->sel),
+               number_of(place));
+}
+
+static void check_map(const contestant *one)
+{
+    sel_key map[WATCHED + 1];
+    int count = sel_get_map(one->sel, map, WATCHED + 1), found = 0;
+
+    for (int place = 0; place < WATCHED; place++) {
+        const model_key *key = &one->keys[place];
+
+        if (!key->registered)
+            continue;
+        if (found >= count || !is_same_key(&map[found], &key->key))
+            broken("%s: the map has not the key of %d", sel_backend_name(one->sel),
+                   number_of(place));
+        found++;
+    }
+    agree(one, "get_map", count, found);
+    agree(one, "get_map(NULL)", sel_get_map(one->sel, NULL, 0), found);
+}
+
+static void check_pair(const contestant *one, int i)
+{
+    const sel_ready *ready = &one->ready[i];
+    const model_pair *pair = &one->pairs[i];
+
+    if (ready->mask != pair->mask || ready->key.fd != pair->key.fd)
+        broken("%s: the pair of %d has mask %d, not %d", sel_backend_name(one->sel),
+               pair->key.fd, ready->mask, pair->mask);
+    if (!pair->dead && !is_same_key(&ready->key, &pair->key))
+        broken("%s: the pair of %d does not show its key", sel_backend_name(one->sel),
+               pair->key.fd);
+}
+
+/* Any call would void what a look promised of the descriptor. */
+void check_contestant(contestant *one)
+{
+    if (one->quiet && one->descriptor > 0)
+        return;
+    check_map(one);
+    for (int place = 0; place < WATCHED; place++)
+        check_get_key(one, place);
+    for (int i = 0; i < one->count; i++)
+        check_pair(one, i);
+}

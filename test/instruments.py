@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""The instruments that watch the suites: how each is started, and what it can't test."""
+
+import collections
+import fnmatch
+import subprocess
+
+import build
+import descriptors
+from running import Manner
+
+TEST = build.TOP / 'test'
+
+# How far the suites go whose length a variable, or else the last argument, sets: less
+# where all is slow.
+Sizes = collections.namedtuple('Sizes', 'variable sanitized valgrind thorough full')
+SIZES = {
+    'alarms': Sizes('TEST_ROUNDS', 3, 3, 10, 10),
+    'cancel': Sizes('TEST_ROUNDS', 100_000, 20_000, 1_000_000, 10_000_000),
+    'endurance': Sizes('TEST_ROUNDS', 5_000, 1_000, 100_000, 1_000_000),
+    'executor': Sizes('TEST_ROUNDS', 5_000, 1_000, 200_000, 1_000_000),
+    'interrupts': Sizes('TEST_ROUNDS', 300, 100, 20_000, 100_000),
+    'lockstep': Sizes('', 20_000, 2_000, 1_000_000, 100_000_000),
+    'signals_many': Sizes('TEST_ROUNDS', 5_000, 1_000, 100_000, 1_000_000),
+    'streams': Sizes('TEST_ROUNDS', 100, 10, 10_000, 100_000),
+    'threads': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
+    'threadsafe': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
+    'time': Sizes('TEST_WAITS', 1_000, 200, 100_000, 400_000),
+    'timers_random': Sizes('TEST_TIMER_OPERATIONS', 20_000, 5_000, 1_000_000, 10_000_000),
+    'torture_calls': Sizes('TEST_FAULTS', 1, 1, 100, 100_000),
+    'torture_memory': Sizes('TEST_FAULTS', 100, 1, 100_000, 100_000),
+}
+
+# Suites that don't run all of lib/ that they can at their quick size.
+COVERED_AT = {'torture_memory': 'thorough'}
+
+# Tests that judge CPU time or memory would judge the instrument's: this tells them.
+INSTRUMENTED = {'TEST_INSTRUMENTED': '1'}
+SANITIZERS = {
+    **INSTRUMENTED,
+    'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1',
+    'UBSAN_OPTIONS': 'abort_on_error=1:print_stacktrace=1',
+    'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:'
+                    f"suppressions='{TEST / 'tsan.supp'}'",
+}
+VALGRIND = ['valgrind', '-q', '--error-exitcode=99', '--fair-sched=try', '--num-callers=30']
+MEMCHECK = [
+    *VALGRIND, '--leak-check=full', '--errors-for-leak-kinds=definite,possible',
+    '--track-fds=yes', f'--suppressions={TEST / "memcheck.supp"}',
+]
+HELGRIND = [*VALGRIND, '--tool=helgrind', f'--suppressions={TEST / "helgrind.supp"}']
+THREADED = {'executor', 'signals', 'signals_fork', 'signals_many', 'threads', 'threadsafe'}
+# What can't be tested so: instrument, 'suite' or 'suite test backend' (* stands for any in
+# both), and why.
+COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
+PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
+UNFIT = [
+    ('coverage', 'plain_errors test_too_few_descriptors *',
+     'gcov says on stderr that there is none left for it'),
+    ('tsan', 'interrupts', 'TSan holds signals back while select(2) waits'),
+    ('valgrind', 'alarms * select', PSELECT),
+    ('valgrind', 'interrupts * select', PSELECT),
+    ('*grind', 'signals_many * select', PSELECT),
+    ('*grind', 'signals every_signal_that_can_be_caught_has_a_handler *',
+     'valgrind keeps the last signal for itself'),
+    ('tsan', 'reactor_fork', 'threads that are made after a fork are beyond TSan'),
+    ('tsan', 'torture_*', 'threads that are made after a fork are beyond TSan'),
+    ('*grind', 'torture_calls', 'valgrind 3.19 has no epoll_pwait2 to fail'),
+    ('valgrind', 'loop * select', PSELECT),
+    ('valgrind', 'attach', COUNTS),
+    ('valgrind', 'attach_program', COUNTS),
+    ('valgrind', 'stats', COUNTS),
+    ('valgrind', 'reactor_fork',
+     'a forked child has lost what libuv allocated for the threads of its parent'),
+]
+MANNERS = {
+    'valgrind': Manner({**INSTRUMENTED, 'TEST_TELLS_END': '1'}, MEMCHECK, 20, 'valgrind',
+                       descriptors.examine),
+    'helgrind': Manner(INSTRUMENTED, HELGRIND, 20, 'helgrind'),
+    'coverage': Manner(INSTRUMENTED, (), 4, 'coverage'),
+    'aarch64': Manner(
+        INSTRUMENTED, ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'], 4, 'aarch64'),
+    's390x': Manner(INSTRUMENTED, ['qemu-s390x', '-L', '/usr/s390x-linux-gnu'], 4, 's390x'),
+}
+JUDGES = 'it judges the program that was built as users build it'
+
+
+def fixed_addresses():
+    """gcc 12's sanitizers fail to start, now and then, under some kernels' randomisation."""
+    command = ['setarch', '-R']
+    try:
+        works = subprocess.run([*command, 'true'], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        works = False
+    return command if works else []
+
+
+def unfit(instrument, name):
+    """Why the instrument can't test it, or None."""
+    for of_instrument, pattern, reason in UNFIT:
+        if (fnmatch.fnmatchcase(instrument, of_instrument)
+                and fnmatch.fnmatchcase(name, pattern)):
+            return reason
+    return None
+
+
+def leave_out(run, instrument):
+    """The run without what the instrument can't test."""
+    kept, skips = [], list(run.skips)
+    for o in run.outcomes:
+        reason = unfit(instrument, f'{o.suite} {o.test} {o.column}')
+        if reason:
+            skips.append((f'{o.suite} {o.test} ({o.column}) under {instrument}', reason))
+        else:
+            kept.append(o)
+    return run._replace(outcomes=kept, skips=skips)
+
+
+def sized(test, column):
+    """The test at one of its sizes."""
+    sizes = SIZES.get(test['name'])
+    if sizes is None or column is None:
+        return test
+    size = str(getattr(sizes, column))
+    if sizes.variable == '':
+        return {**test, 'cmd': [*test['cmd'][:-1], size]}
+    return {**test, 'env': {**test['env'], sizes.variable: size}}

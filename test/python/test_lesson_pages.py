@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""The transcripts on the pages of the lessons (docs/transcripts) are what the programs
+say: each scene is played again, in C and in Python.
+
+Run as support.py says.  What differs from run to run, such as times, is left out of the
+comparison; docs/scene_list.py says what that is for each lesson.
+"""
+import resource
+import sys
+import unittest
+
+import support
+
+DOCS = support.TWINS.parent
+sys.path.insert(0, str(DOCS))
+
+from scene_list import SCENES  # noqa: E402
+from scenes import DESCRIPTORS, SIDES  # noqa: E402
+from transcript import TRANSCRIPTS, path_of, play  # noqa: E402
+
+
+class LessonPages(unittest.TestCase):
+    maxDiff = None
+
+    def assert_same(self, number):
+        for side in SIDES:
+            with self.subTest(side=side):
+                comparable = SCENES[number].comparable
+                shown = path_of(number, side).read_text().splitlines()
+                played = play(number, side, support.programs)
+                self.assertEqual(comparable(played), comparable(shown))
+
+    def test_nothing_else_is_shown(self):
+        paths = {path_of(number, side) for number in SCENES for side in SIDES}
+        self.assertEqual(set(TRANSCRIPTS.glob("[0-9]*")), paths)
+
+    def test_every_lesson_has_its_page(self):
+        for number, scene in SCENES.items():
+            page = (DOCS / "lessons" / f"{number:02}-{scene.name}.rst").read_text()
+            for directive in ("transcript", "timeline"):
+                self.assertIn(f".. {directive}:: {number:02}-{scene.name}\n", page)
+            self.assertIn(".. side-by-side:: ", page)
+            self.assertGreaterEqual(page.count(".. exercise::"), 2)
+            self.assertEqual(page.count(".. exercise::"), page.count(".. answer::"))
+
+
+def add_test(number):
+    def test(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if number == 10 and hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:
+            self.skipTest(f"{hard} descriptors are too few")
+        self.assert_same(number)
+    name = SCENES[number].name.replace("-", "_")
+    setattr(LessonPages, f"test_{number:02}_{name}", test)
+
+
+for lesson in SCENES:
+    add_test(lesson)
+
+if __name__ == "__main__":
+    support.main()

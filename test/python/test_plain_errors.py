@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""Every program's errors: one plain line, no other word, and an exit status that is not 0.
+
+That is every compiled program and every Python twin, found by looking, and the verbs of
+./run.  A wrong command line is exit code 2; a taken port, a missing right, a file that
+can't be written are not the command line's fault and are 1.
+
+Run as support.py says.
+"""
+import functools
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import support
+
+TOP = support.TWINS.parent.parent
+RUN = TOP / "run"
+PORT = 80  # below net.ipv4.ip_unprivileged_port_start
+UNPRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+LISTENS = "the port; 0: one that is free"  # what a server's --help says
+
+
+def compiled():
+    for path in sorted(support.programs.iterdir()):
+        if path.is_file() and path.stat().st_mode & stat.S_IXUSR:
+            yield [str(path)]
+
+
+def twins():
+    for path in sorted(support.TWINS.glob("*.py")):
+        if "__main__" in path.read_text():
+            yield [sys.executable, str(path)]
+
+
+def every_program():
+    return [*compiled(), *twins()]
+
+
+def name_of(command):
+    return os.path.basename(command[-1])
+
+
+def run(command, *, environment=(), **options):
+    return subprocess.run(
+        command, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, timeout=support.PATIENCE,
+        env={**os.environ, "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1",
+             **dict(environment)}, **options)
+
+
+@functools.cache
+def servers():
+    return [command for command in every_program()
+            if LISTENS in run([*command, "--help"]).stdout]
+
+
+def without_rights():
+    """A command that takes root's capabilities away, or why there is none."""
+    if os.geteuid() != 0:
+        return [], None
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    try:
+        ended = run([*command, "true"])
+    except OSError:
+        return [], "there is no setpriv"
+    return command, f"setpriv: {ended.stderr}" if ended.returncode else None
+
+
+class PlainErrors(unittest.TestCase):
+    def assert_one_line(self, ended, status, name, *words):
+        self.assertEqual((ended.returncode, ended.stdout), (status, ""), ended.stderr)
+        self.assertRegex(ended.stderr, rf"\A{re.escape(name)}: [^\n]+\n\Z")
+        for word in words:
+            self.assertIn(word, ended.stderr)
+
+    def test_programs_are_found(self):
+        names = {name_of(command) for command in every_program()}
+        self.assertLessEqual({"echo_server", "select_loop", "echo_server.py", "load"}, names)
+        listen = {name_of(command) for command in servers()}
+        self.assertLessEqual({"echo_server", "chat_server", "one_client_server.py"}, listen)
+        self.assertNotIn("load", listen)
+
+    def test_wrong_options(self):
+        for command in every_program():
+            for words in (["--nonsense"], ["-\u00e9"], ["--help=yes"]):
+                with self.subTest(command=command, words=words):
+                    self.assert_one_line(run([*command, *words]), 2, name_of(command))
+
+    def test_a_taken_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            for command in servers():
+                with self.subTest(command=command):
+                    self.assert_one_line(run([*command, "--port", port]), 1,
+                                         name_of(command), "Address already in use")
+
+    def test_a_port_that_needs_a_right(self):
+        command, reason = without_rights()
+        with open(UNPRIVILEGED) as file:
+            if int(file.read()) <= PORT:
+                reason = f"here anybody may listen on port {PORT}"
+        if reason:
+            self.skipTest(reason)
+        for server in servers():
+            with self.subTest(command=server):
+                self.assert_one_line(run([*command, *server, "--port", str(PORT)]), 1,
+                                     name_of(server), "Permission denied")
+
+    def test_too_few_descriptors(self):
+        # A look for leaks at the end would lack descriptors, too.
+        options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        for command in [c for c in servers() if c in list(compiled())]:
+            with self.subTest(command=command):
+                few = ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh", *command, "--port", "0"]
+                ended = run(few, environment={"ASAN_OPTIONS": options})
+                self.assertNotEqual(ended.returncode, 0)
+                self.assertRegex(ended.stderr, r"\A[^\n]+\n\Z")
+
+    def test_a_trace_that_cannot_be_written(self):
+        """It is one line, and the program goes on without."""
+        with tempfile.TemporaryDirectory() as directory:
+            trace = f"{directory}/no such/trace.json"
+            ended = run([str(support.programs / "deadline"), "echo", "done"],
+                        environment={"SELKIE_TRACE": trace})
+        self.assertEqual(ended.returncode, 0)
+        self.assertIn("done", ended.stdout)
+        self.assertRegex(ended.stderr, r"\Aselkie: [^\n]+\n\Z")
+        self.assertIn("No such file or directory", ended.stderr)
+
+
+class Verbs(unittest.TestCase):
+    """./run, whose verbs are programs, too."""
+
+    def run_verb(self, *words, **options):
+        return run(["sh", str(RUN), *words], **options)
+
+    def test_no_argument_lists_the_verbs(self):
+        ended = self.run_verb()
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        first, *lines = ended.stdout.splitlines()
+        self.assertEqual(first, "usage: ./run VERB [OPTION...]")
+        listed = [re.fullmatch(r"  \./run ([a-z]+) +(\S.*)", line)[1] for line in lines]
+        verbs = re.findall(r"^ *([a-z]+)\) ", RUN.read_text(), re.M)
+        self.assertEqual(listed, verbs)
+        self.assertLessEqual({"echo", "select", "test", "docs", "bench"}, set(listed))
+        self.assertEqual(self.run_verb("--help").stdout, ended.stdout)
+
+    def test_no_such_verb(self):
+        ended = self.run_verb("nonsense")
+        self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+        self.assertRegex(ended.stderr, r"\Arun: there is no verb 'nonsense'[^\n]*\n\Z")
+
+    def test_wrong_options_of_scripts(self):
+        for script, status in [
+                ("test/run_tests.py", 2), ("test/bench/run_bench.py", 2),
+                ("docs/build.py", 2), ("test/soak/soak.py", 2),
+                ("test/fuzz/run_fuzz.py", 1), ("test/python/lessons.py", 2)]:
+            with self.subTest(script):
+                ended = run([sys.executable, str(TOP / script), "--nonsense"])
+                self.assertEqual((ended.returncode, ended.stdout), (status, ""))
+                self.assertRegex(ended.stderr, r"\A[^\n]+\n\Z")
+
+    def test_fresh_needs_root(self):
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if os.geteuid() != 0:
+            command = []
+        script = str(TOP / "test" / "run_tests.py")
+        ended = run([*command, "/usr/bin/python3", "-B", script, "--fresh"])
+        if "Permission denied" in ended.stderr:
+            self.skipTest("nobody may not read this tree")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertRegex(ended.stderr, r"\Arun test: --fresh needs root[^\n]*\n\Z")
+
+
+if __name__ == "__main__":
+    support.main()

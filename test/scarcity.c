@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "scarcity.h"
+
+#include "support.h"
+
+#include <stdlib.h>
+
+void leave_room(int room)
+{
+    static struct rlimit before;
+    struct rlimit limit;
+    int number = 0;
+
+    if (before.rlim_max == 0)
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    if (room >= 0) {
+        for (int left = room; is_open(number) || left > 0; number++)
+            left -= !is_open(number);
+        limit.rlim_cur = (rlim_t)number;
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+struct hoard {
+    hoard *next;
+};
+
+hoard *take_all(struct rlimit *ret_limit)
+{
+    struct rlimit none;
+    hoard *all = NULL;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, ret_limit), 0);
+    none = *ret_limit;
+    none.rlim_cur = 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+    for (size_t size = (size_t)1 << 20; size >= sizeof *all; size /= 2)
+        for (hoard *block = malloc(size); block != NULL; block = malloc(size)) {
+            block->next = all;
+            all = block;
+        }
+    return all;
+}
+
+void free_all(hoard *all, const struct rlimit *limit)
+{
+    while (all != NULL) {
+        hoard *next = all->next;
+
+        free(all);
+        all = next;
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, limit), 0);
+}

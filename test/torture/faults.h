@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making calls fail. The library's objects are linked with --wrap, so that each
+ * call that leaves them comes through a wrapper here, which asks whether it is
+ * the one to fail. Only calls that are made while faults are armed, inside the
+ * library, count and fail; libuv's own and the C library's never do.
+ *
+ * What has happened lives in memory that forked children share.
+ */
+#ifndef TORTURE_FAULTS_H
+#define TORTURE_FAULTS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What can be made to fail: rows of fault_calls. */
+typedef enum {
+    NO_CALL,
+    MEMORY,
+    CLOSE,
+    DUP3,
+    EPOLL_CREATE1,
+    EPOLL_CTL_TO_ADD,
+    EPOLL_CTL_TO_CHANGE,
+    EPOLL_CTL_TO_REMOVE,
+    EPOLL_WAIT,
+    EPOLL_PWAIT2,
+    EVENTFD,
+    EVENTFD_READ,
+    EVENTFD_WRITE,
+    FCNTL_DUPFD,
+    FCNTL_GETFD,
+    FCNTL_GETFL,
+    FCNTL_SETFL,
+    FSTAT,
+    IOCTL_FIONBIO,
+    IOCTL_FIONREAD,
+    OPEN,
+    POLL,
+    PPOLL,
+    PSELECT,
+    PTHREAD_ATFORK,
+    PWRITE,
+    SIGACTION_GET,
+    SIGACTION_SET,
+    UV_LOOP_FORK,
+    UV_LOOP_INIT,
+    UV_POLL_INIT,
+    UV_SIGNAL_INIT,
+    UV_SIGNAL_START,
+    WRITE,
+    CALLS
+} fault_call;
+
+enum { MOST_ERRNOS = 24 };
+
+typedef struct {
+    const char *symbol; /* what is wrapped; of MEMORY several */
+    const char *use;    /* which of its uses, or "" */
+    int errnos[MOST_ERRNOS];
+    /*
+     * These say that the descriptor is closed or another file by now. So they are
+     * told of the program's descriptors only, which may be, and the key may go
+     * silent, as it would then, until it is registered again.
+     */
+    int lies[8];
+    bool once; /* a process makes it once: it fails in one that has made none */
+    fault_call behind; /* it is made only when this one fails, so that does too */
+} fault_row;
+
+extern const fault_row fault_rows[CALLS];
+
+/* A call that never fails here, and why that is no gap. */
+typedef struct {
+    const char *symbols; /* separated by blanks */
+    const char *reason;
+} fault_exception;
+
+extern const fault_exception fault_exceptions[];
+
+/* Which call fails, how, from its how-manieth on and how often. */
+typedef struct {
+    fault_call call;
+    int error;
+    long from;
+    long times; /* FOR_EVER: until faults_pass() */
+} fault_plan;
+
+#define FOR_EVER LONG_MAX
+
+enum { JOURNAL_SIZE = 1 << 16, MESSAGE_SIZE = 600 };
+
+/* Shared by a process and its children. */
+typedef struct {
+    fault_plan plan;
+    long made[CALLS]; /* while armed, in this run */
+    long struck;      /* how many were made to fail */
+    long total;       /* of all calls, in this run */
+    long most;        /* more than that is a spin; 0: not known yet */
+    long next;     /* plan to try; -1: all are tried */
+    long length;   /* of the plans; 0: not made yet */
+    long injected; /* failures, in all runs */
+    bool tried[CALLS][MOST_ERRNOS];
+    size_t journal_length;
+    char journal[JOURNAL_SIZE]; /* what the program could observe */
+    char message[MESSAGE_SIZE]; /* why the run failed */
+} fault_record;
+
+extern fault_record *fault_run;
+
+/* Blocks that the library holds, in this process. */
+extern long fault_live;
+
+void faults_begin(const fault_plan *plan);
+
+/* No call fails any more in this run. */
+void faults_pass(void);
+
+/* From here on calls are the library's; returns what to restore. */
+bool faults_arm(bool armed);
+
+/* Does this call fail? Then errno is set. For the wrappers. */
+bool faults_strike(fault_call call);
+/* The same for a call about a descriptor. */
+bool faults_strike_about(fault_call call, int fd);
+
+enum { MOST_DESCRIPTORS = 4096 };
+
+/* Which descriptors are the program's. */
+extern bool faults_known[MOST_DESCRIPTORS];
+
+/* Can the plan's error make a key silent? Has it come? */
+bool faults_lie(void);
+bool faults_lied(void);
+
+/* Can nothing be said of whether a descriptor is still the same? */
+bool faults_blind(void);
+
+/* End the run as failed. */
+_Noreturn void fail_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Add to what the program could observe. */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

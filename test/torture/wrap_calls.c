@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls. A call that fails does nothing, but for close(), which has
+ * closed the descriptor whatever it says.
+ */
+#include "faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WRAP(result, name, parameters, call, arguments)                        \
+    result __real_##name parameters;                                           \
+    result __wrap_##name parameters;                                           \
+    result __wrap_##name parameters                                            \
+    {                                                                          \
+        return faults_strike(call) ? -1 : __real_##name arguments;             \
+    }
+
+WRAP(int, dup3, (int fd, int number, int flags), DUP3, (fd, number, flags))
+WRAP(int, epoll_create1, (int flags), EPOLL_CREATE1, (flags))
+WRAP(int, epoll_wait, (int set, struct epoll_event *events, int capacity, int timeout),
+     EPOLL_WAIT, (set, events, capacity, timeout))
+WRAP(int, epoll_pwait2,
+     (int set, struct epoll_event *events, int capacity, const struct timespec *timeout,
+      const sigset_t *mask),
+     EPOLL_PWAIT2, (set, events, capacity, timeout, mask))
+WRAP(int, eventfd, (unsigned int count, int flags), EVENTFD, (count, flags))
+WRAP(int, eventfd_read, (int fd, eventfd_t *value), EVENTFD_READ, (fd, value))
+WRAP(int, eventfd_write, (int fd, eventfd_t value), EVENTFD_WRITE, (fd, value))
+WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout), POLL,
+     (fds, count, timeout))
+WRAP(int, ppoll,
+     (struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
+     PPOLL, (fds, count, timeout, mask))
+WRAP(int, pselect,
+     (int limit, fd_set *readers, fd_set *writers, fd_set *excepts,
+      const struct timespec *timeout, const sigset_t *mask),
+     PSELECT, (limit, readers, writers, excepts, timeout, mask))
+WRAP(ssize_t, pwrite64, (int fd, const void *bytes, size_t length, off64_t offset), PWRITE,
+     (fd, bytes, length, offset))
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t length), WRITE,
+     (fd, bytes, length))
+WRAP(int, sigaction,
+     (int signum, const struct sigaction *action, struct sigaction *old),
+     action == NULL ? SIGACTION_GET : SIGACTION_SET, (signum, action, old))
+
+int __real_fstat64(int fd, struct stat64 *status);
+int __wrap_fstat64(int fd, struct stat64 *status);
+
+/* Of a descriptor that is closed nothing but EBADF is ever said. */
+int __wrap_fstat64(int fd, struct stat64 *status)
+{
+    int result = __real_fstat64(fd, status);
+
+    return result < 0 || faults_strike_about(FSTAT, fd) ? -1 : 0;
+}
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+int __wrap_close(int fd)
+{
+    bool strikes = faults_strike(CLOSE);
+    int error = errno;
+    int result = __real_close(fd);
+
+    if (!strikes)
+        return result;
+    errno = error;
+    return -1;
+}
+
+int __real_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+    fault_call call = operation == EPOLL_CTL_ADD   ? EPOLL_CTL_TO_ADD :
+                      operation == EPOLL_CTL_MOD ? EPOLL_CTL_TO_CHANGE :
+                                                     EPOLL_CTL_TO_REMOVE;
+
+    return faults_strike_about(call, fd) ? -1 : __real_epoll_ctl(set, operation, fd, event);
+}
+
+static fault_call fcntl_use(int operation)
+{
+    switch (operation) {
+    case F_GETFD:
+        return FCNTL_GETFD;
+    case F_GETFL:
+        return FCNTL_GETFL;
+    case F_SETFL:
+        return FCNTL_SETFL;
+    case F_DUPFD_CLOEXEC:
+        return FCNTL_DUPFD;
+    default:
+        fail_run("fcntl() with %d, which no row knows", operation);
+    }
+}
+
+int __real_fcntl64(int fd, int operation, ...);
+int __wrap_fcntl64(int fd, int operation, ...);
+
+int __wrap_fcntl64(int fd, int operation, ...)
+{
+    va_list arguments;
+    int argument;
+
+    va_start(arguments, operation);
+    argument = operation == F_GETFD || operation == F_GETFL ? 0 : va_arg(arguments, int);
+    va_end(arguments);
+    return faults_strike_about(fcntl_use(operation), fd) ?
+               -1 : __real_fcntl64(fd, operation, argument);
+}
+
+int __real_ioctl(int fd, unsigned long operation, ...);
+int __wrap_ioctl(int fd, unsigned long operation, ...);
+
+int __wrap_ioctl(int fd, unsigned long operation, ...)
+{
+    fault_call call = operation == FIONREAD ? IOCTL_FIONREAD : IOCTL_FIONBIO;
+    va_list arguments;
+    void *argument;
+
+    va_start(arguments, operation);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (operation != FIONREAD && operation != FIONBIO)
+        fail_run("ioctl() with %#lx, which no row knows", operation);
+    return faults_strike(call) ? -1 : __real_ioctl(fd, operation, argument);
+}
+
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return faults_strike(OPEN) ? -1 : __real_open64(path, flags, mode);
+}
+
+typedef void handler(void);
+
+int __real_pthread_atfork(handler *prepare, handler *parent, handler *child);
+int __wrap_pthread_atfork(handler *prepare, handler *parent, handler *child);
+
+int __wrap_pthread_atfork(handler *prepare, handler *parent, handler *child)
+{
+    return faults_strike(PTHREAD_ATFORK) ?
+               errno : __real_pthread_atfork(prepare, parent, child);
+}
