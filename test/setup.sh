@@ -37,23 +37,6 @@ monitor     http_parser.h libhttp-parser-dev
 --thorough  cppcheck      cppcheck
 --thorough  clang-tidy    clang-tidy
 --thorough  spin          spin
---full      valgrind      valgrind
---full      libc6-dbg.deb libc6-dbg
---full      cmake         cmake
---full      musl-gcc      musl-tools
---full      aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
---full      aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
---full      libc6-dev-arm64-cross.deb libc6-dev-arm64-cross
---full      abidiff       abigail-tools
---full      git           git
---full      s390x-linux-gnu-gcc gcc-s390x-linux-gnu
---full      libc6-dev-s390x-cross.deb libc6-dev-s390x-cross
---full      qemu-s390x    qemu-user
---full      libclang-rt-dev.deb libclang-rt-dev
---full      gcovr         gcovr
---full      cppcheck      cppcheck
---full      clang-tidy    clang-tidy
---full      spin          spin
 --fresh     debootstrap   debootstrap
 --fresh     git           git
 coverage    gcovr         gcovr
@@ -81,15 +64,6 @@ docs        msgfmt                gettext
 --thorough  mandoc                mandoc
 --thorough  msgfmt                gettext
 --thorough  chromium              chromium
---full      sphinx.py             python3-sphinx
---full      furo.py               furo
---full      sphinx_copybutton.py  python3-sphinx-copybutton
---full      sphinx_inline_tabs.py python3-sphinx-inline-tabs
---full      jieba.py              python3-jieba
---full      codespell             codespell
---full      mandoc                mandoc
---full      msgfmt                gettext
---full      chromium              chromium
 '
 
 # Is it there?  A Debian package is asked for by name only where nothing else tells.
@@ -109,6 +83,7 @@ sys.exit(importlib.util.find_spec('${1%.py}') is None)" 2>/dev/null ;;
 missing()
 {
     for group; do
+        [ "$group" != --full ] || group=--thorough
         echo "$needs" | while read -r name thing package; do
             [ "$name" != "$group" ] || has "$thing" || echo "$package"
         done
