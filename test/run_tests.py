@@ -34,6 +34,7 @@ LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
 SOAK_SECONDS = {'thorough': 60, 'full': 3600}
 FUZZ_SECONDS = {'thorough': 60, 'full': 3600}  # for each target
 TEST = build.TOP / 'test'
+COUNTED = re.compile(r'^(?:.* failures injected .*|lockstep: \d+ steps .*)$', re.MULTILINE)
 
 
 def python_test(path, *arguments):
@@ -157,6 +158,10 @@ def at_length(session, tests):
         print(f'{test["name"]}: {SIZES[test["name"]].variable or "steps"}={size}')
     session.run('at length', longer,
                 Manner({'CK_TIMEOUT_MULTIPLIER': str(LONG[session.level] // 60)}))
+    for test in longer:
+        log = LOGS / 'at-length' / f'{test["name"]}.log'
+        if log.exists():
+            session.notes += COUNTED.findall(log.read_text(errors='replace'))
 
 
 def elsewhere(session):
