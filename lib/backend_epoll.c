@@ -112,7 +112,7 @@ static void remove_epoll(void *data, int fd)
     sel__entry_at(state->sel, fd)->mark = 0;
 }
 
-/* Put every descriptor, all of them found open just now, into a new set. */
+/* Put every descriptor into a new set. */
 static int fill(struct state *state, int set)
 {
     sel_selector *sel = state->sel;
@@ -122,7 +122,9 @@ static int fill(struct state *state, int set)
         const sel__entry *entry = sel__entry_at(sel, fd);
         int error = control(set, EPOLL_CTL_ADD, fd, entry->mark, entry->armed);
 
-        if (error < 0)
+        if (means_gone(error))
+            sel__gone(sel, fd); /* another thread closed it since the look */
+        else if (error < 0)
             return error;
     }
     return 0;
