@@ -229,14 +229,18 @@ bool sel__services_are_alive(sel__services *services)
 /*
  * What the parent's signal handler wrote into the shared pipe never comes here,
  * and libuv before 1.45 would wait for it for ever when the handle is closed.
+ * Nor does a wake-up that a thread of the parent's has sent, or was sending: the
+ * handle is marked as sent to, and would be for ever, so that no other gets out.
  */
-static void forget_caught(uv_handle_t *handle, void *unused)
+static void forget_pending(uv_handle_t *handle, void *unused)
 {
     uv_signal_t *signal = (uv_signal_t *)handle;
 
     (void)unused;
     if (uv_handle_get_type(handle) == UV_SIGNAL)
         signal->caught_signals = signal->dispatched_signals = 0;
+    if (uv_handle_get_type(handle) == UV_ASYNC)
+        ((uv_async_t *)handle)->pending = 0;
 }
 
 /* A loop whose uv_loop_fork() failed has no epoll set and would abort if it ran. */
@@ -245,7 +249,8 @@ static int fork_nested(sel__nested *nested)
     int error = nested->lost ? -ENOMEM : uv_loop_fork(&nested->uv);
 
     nested->lost = error < 0;
-    uv_walk(&nested->uv, forget_caught, NULL);
+    uv_walk(&nested->uv, forget_pending, NULL);
+    forget_pending((uv_handle_t *)&nested->uv.wq_async, NULL); /* not walked to */
     return error;
 }
 

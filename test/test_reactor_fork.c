@@ -245,6 +245,65 @@ START_TEST(the_pool_serves_children_and_grandchildren)
 }
 END_TEST
 
+/* Passes, until the counter has moved or none was needed for five seconds. */
+static void run_until_counted(sel_selector *sel, const int *count)
+{
+    for (bool ready = true; ready && *count == 0; sel_dispatch(sel)) {
+        int64_t begun = now_ns();
+
+        ck_assert_int_ge(sel_select(sel, 5, NULL), 0);
+        ready = now_ns() - begun < 5000000000;
+    }
+    ck_assert_int_eq(*count, 1);
+}
+
+static void count_wakeup(uv_async_t *async)
+{
+    ++*(int *)async->data;
+}
+
+static void no_request(uv_work_t *request)
+{
+    (void)request;
+}
+
+static void count_request(uv_work_t *request, int status)
+{
+    assert_ok(status);
+    ++*(int *)request->data;
+}
+
+/* libuv 1.44 keeps the mark that a wake-up is under way, and sends no other. */
+START_TEST(a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs)
+{
+    sel_selector *sel = open_selector(_i);
+    uv_loop_t *loop = sel_loop(sel);
+    int wakeups = 0, requests = 0;
+    uv_async_t async = {.data = &wakeups};
+    uv_work_t request = {.data = &requests};
+    pid_t pid;
+
+    assert_ok(uv_async_init(loop, &async, count_wakeup));
+    assert_ok(sel_call_soon(sel, stop, NULL));
+    assert_ok(sel_run(sel));
+    assert_ok(uv_async_send(&async));
+    assert_ok(uv_async_send(&loop->wq_async));
+    pid = fork_child();
+    if (pid == 0) {
+        assert_ok(sel_after_fork(sel));
+        assert_ok(uv_async_send(&async));
+        assert_ok(uv_queue_work(loop, &request, no_request, count_request));
+        run_until_counted(sel, &wakeups);
+        run_until_counted(sel, &requests);
+        assert_ok(sel_close(sel));
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+    run_until_counted(sel, &wakeups);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 /* All at once: everything a selector can hold, in use on both sides. */
 START_TEST(a_selector_with_everything_follows_the_fork)
 {
@@ -299,6 +358,7 @@ int main(void)
     add_backend_test(tcase,
                      finished_work_that_was_not_dispatched_belongs_to_the_parent);
     add_backend_test(tcase, the_pool_serves_children_and_grandchildren);
+    add_backend_test(tcase, a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs);
     add_backend_test(tcase, a_selector_with_everything_follows_the_fork);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
