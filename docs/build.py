@@ -21,7 +21,7 @@ import manual
 
 TOP = Path(__file__).resolve().parent.parent
 DOCS = TOP / 'docs'
-SPHINX = ['/usr/bin/python3', '-m', 'sphinx']  # Debian's packages are that Python's
+SPHINX = [sys.executable, '-m', 'sphinx']
 PARTS = {'en': 'the site', 'zh_CN': 'the site in Chinese', 'single': 'all on one page',
          'man': 'the manual pages'}
 BOUND = 600  # seconds for one part

@@ -24,8 +24,9 @@ WARNINGS = [
     '-Wall', '-Wextra', '-Wshadow', '-Wconversion', '-Wstrict-prototypes',
     '-Wmissing-prototypes', '-Wpedantic',
 ]
-STRICT = ['-Dwerror=true', '-Dtests=enabled', '-Ddemos=enabled', '-Dbench=enabled']
-NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled']
+STRICT = ['-Dwerror=true', '-Dtests=enabled', '-Ddemos=enabled', '-Dbench=enabled',
+          '-Ddocs=disabled']
+NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled', '-Ddocs=disabled']
 PREFIX = BUILD / 'packaged' / 'prefix'  # where the packaging tests install
 EXIT = TOP / 'test' / 'coverage_exit.h'
 ELSEWHERE = TOP / 'test' / 'elsewhere'
@@ -58,16 +59,19 @@ def elsewhere(environment, *options, c_args=()):
     words = ' '.join([*WARNINGS, *c_args])
     return {'PKG_CONFIG_LIBDIR': str(ELSEWHERE), **environment}, [
         '-Dwerror=true', '-Dtests=enabled', '-Ddemos=disabled', '-Dbench=disabled',
-        '-Dlibuv=disabled', f'-Dc_args={words}', *options]
+        '-Ddocs=disabled', '-Dlibuv=disabled', f'-Dc_args={words}', *options]
 
 
 # name: the environment's changes, the options of `meson setup`
 BUILDS = {
-    'release': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled']),
+    'release': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled',
+                     '-Ddocs=disabled']),
     # Of its own, so that it is never one that was configured before libhttp-parser came.
-    'monitor': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled']),
+    'monitor': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled',
+                     '-Ddocs=disabled']),
     'bench': ({}, [
-        '--buildtype=release', '-Dtests=disabled', '-Ddemos=enabled', '-Dbench=enabled']),
+        '--buildtype=release', '-Dtests=disabled', '-Ddemos=enabled', '-Dbench=enabled',
+        '-Ddocs=disabled']),
     'gcc': strict('gcc', '--buildtype=debugoptimized'),
     'clang': strict('clang', '--buildtype=debug'),
     'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined', c_args=UBSAN),

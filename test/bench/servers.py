@@ -6,8 +6,9 @@ import contextlib
 from tools import Goal, Plot, Result, ratios
 
 BARE = 'epoll'
-NAMES = ('epoll', 'selkie/epoll', 'selkie/uv', 'libuv', 'libuv streams', 'libev', 'libevent',
-         'sd-event', 'selectors', 'asyncio')
+AGAIN = ', again'  # the same program a second time
+NAMES = (BARE, BARE + AGAIN, 'selkie/epoll', 'selkie/uv', 'libuv', 'libuv streams', 'libev',
+         'libevent', 'sd-event', 'selectors', 'asyncio')
 SLOW = ('selectors', 'asyncio', 'sd-event')
 # Connections: [(contender, to which, at most)]
 ECHO_LIMITS = {
@@ -34,7 +35,8 @@ def _cpu_of(server, client, order):
 def _take_turns(tools, names, connections, rounds, order, *mode):
     """({name: CPU ns a trip}, {name: wall ns a trip}) with all servers up at once."""
     with contextlib.ExitStack() as stack:
-        pairs = {name: stack.enter_context(tools.server(name, connections, *mode))
+        pairs = {name: stack.enter_context(
+                     tools.server(name.removesuffix(AGAIN), connections, *mode))
                  for name in names}
         for pair in pairs.values():
             _cpu_of(*pair, order)
@@ -48,7 +50,7 @@ def _take_turns(tools, names, connections, rounds, order, *mode):
 def _one_after_another(tools, names, connections, rounds, order):
     """As above, where all the connections at once are too many."""
     def once(name):
-        with tools.server(name, connections) as pair:
+        with tools.server(name.removesuffix(AGAIN), connections) as pair:
             _cpu_of(*pair, order)
             return _cpu_of(*pair, order)
 
@@ -87,6 +89,7 @@ def _table(rows):
              f"{row['trips_a_second']:.0f}"] for row in rows]
 
 
+CONTROL = f'"{BARE}{AGAIN}" is the same program once more: what differs less is noise.'
 COLUMNS = ['', 'connections', 'ratio', 'from', 'to', 'CPU ns a trip', 'trips/s']
 
 
@@ -99,10 +102,14 @@ def echo(tools):
                                 f'echo {trips}')
         rows += _rows(cpu, wall, connections)
         goals += _goals(cpu, connections, ECHO_LIMITS[connections], 'echo')
-    names = _contenders(tools, but=SLOW)
-    cpu, wall = _one_after_another(tools, names, 10000, 3 if tools.quick else 9, 'echo 20000')
+    cpu, wall = _one_after_another(tools, _contenders(tools, but=SLOW), 10000,
+                                   3 if tools.quick else 9, 'echo 20000')
     rows += _rows(cpu, wall, 10000)
     goals += _goals(cpu, 10000, ECHO_LIMITS[10000], 'echo')
+    with tools.server('selkie/poll', 10000) as (_, client):
+        client.ask('echo 10000')
+    goals += [Goal(f'echo, 10000 connections, {name}, answers with a byte lost or wrong', 0, 0)
+              for name in ('selkie/uv', 'selkie/epoll', 'selkie/poll')]
     curves = {}
     for row in rows:
         curves.setdefault(row['contender'], []).append((row['connections'], row['ratio']))
@@ -111,7 +118,8 @@ def echo(tools):
         columns=COLUMNS, table=_table(rows), rows=rows, goals=goals,
         plots=[Plot('echo', "the server's CPU a round trip, bare epoll = 1", 'connections',
                     'times a bare epoll server', curves)],
-        note='Round trips a second are of a client that has one core, the server the other.',
+        note=f'The client compares every answer; a wrong one ends the benchmark. Round trips a '
+             f'second are of a client that has one core, the server the other. {CONTROL}',
     )
 
 
@@ -161,7 +169,7 @@ def latency(tools):
     trips = 2000 if tools.quick else 20000
     rows = []
     for name in _contenders(tools):
-        with tools.server(name, 10000) as (_, client):
+        with tools.server(name.removesuffix(AGAIN), 10000) as (_, client):
             client.ask(f'ping {trips // 10}')
             answer = client.ask(f'ping {trips}')
         rows.append({'contender': name, **{p: answer[p] for p in PERCENTILES}})

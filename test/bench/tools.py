@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import random
 import re
 import shutil
 import statistics
@@ -186,10 +187,15 @@ class Tools:
         return json.loads(_run([sys.executable, PEERS, *arguments]))
 
     def interleave(self, rounds, works):
-        """{name: samples} of `rounds` turns of all, every other turn backwards."""
+        """{name: samples} of `rounds` turns of all, each in an order of its own.
+
+        What ran just before leaves the caches and the clock as it likes them: who comes
+        after whom has to change.
+        """
         samples = {name: [] for name in works}
-        for turn in range(rounds):
-            for name in list(works)[::-1 if turn % 2 else 1]:
+        shuffle = random.Random(rounds).sample
+        for _ in range(rounds):
+            for name in shuffle(list(works), len(works)):
                 samples[name].append(works[name]())
         return samples
 

@@ -97,13 +97,24 @@ class Tags(Installed):
         self.assertEqual(len(numbers), 2, runtime)
         self.assertIn(version, numbers)
         self.assertEqual(devel & runtime, set())
-        self.assertEqual({path for path in everything if not path.startswith('share/man/')},
-                         devel | runtime)
+        self.assertEqual(everything, devel | runtime)
         headers = {f'include/{header}' for header in tree.public_headers()}
         self.assertEqual(devel - headers, {
             'lib/libselkie.a', 'lib/libselkie.so', 'lib/pkgconfig/selkie.pc',
             'lib/cmake/selkie/selkie-config.cmake',
             'lib/cmake/selkie/selkie-config-version.cmake'})
+
+
+@unittest.skipUnless(tree.is_thorough, 'only with --thorough')
+class ManualPages(Installed):
+    def test_every_function_has_a_page(self):
+        build, prefix = (self.directory / name for name in ('with pages', 'pages'))
+        tree.run('meson', 'setup', build, tree.TOP, f'--prefix={prefix}',
+                 *tree.build.NOTHING_MORE, '-Ddocs=enabled')
+        tree.run('meson', 'install', '-C', build, '--tags', 'man')
+        pages = {str(path.relative_to(prefix)) for path in prefix.rglob('*.[0-9]')}
+        self.assertEqual(pages, {'share/man/man7/selkie.7'} | {
+            f'share/man/man3/{name}.3' for name in tree.declared()})
 
 
 class Development(Installed):
