@@ -30,13 +30,9 @@ def _contenders(tools):
 def _instructions_a_pair(tools, contender, timeout, ready):
     """The difference of two run lengths, so that start and end don't count."""
     short, more = (50, 200) if ready > 1 else (200, 2000)
-    if contender == 'sd-event':  # one source a wait
-        ready_in_wait = 1
-    else:
-        ready_in_wait = ready
     first = tools.count_instructions('instructions', contender, ready, short, timeout)
     second = tools.count_instructions('instructions', contender, ready, short + more, timeout)
-    return (second - first) / (more * ready_in_wait)
+    return (second - first) / (more * ready)
 
 
 def instructions(tools):
