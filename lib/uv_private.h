@@ -4,9 +4,9 @@
  *
  * uv_run() takes 1024 events at a time and, while that many come, asks again up
  * to 48 times; a callback that only records readiness leaves all of it ready,
- * and 2,000 ready descriptors cost 48 rounds. So a loop holds 900 watchers at
- * most, and every further loop is watched by a poll handle on its
- * uv_backend_fd(), its portal, from a loop before it:
+ * and 2,000 ready descriptors cost 48 rounds. So a loop holds fewer than that: a
+ * thousand keys, the library's own three and 20 portals. A portal is a poll handle
+ * on the uv_backend_fd() of a further loop:
  *
  *     loops[0] ──portal──► loops[1]      loops[i]'s portal is on
  *        │ └────portal───► loops[2]      loops[(i - 1) / PORTALS]
@@ -22,7 +22,7 @@
 
 #include <uv.h>
 
-enum { SEL__UV_WATCHERS = 900, SEL__UV_PORTALS = 100 };
+enum { SEL__UV_WATCHERS = 1003, SEL__UV_PORTALS = 20 };
 
 struct sel__uv_loop;
 

@@ -193,7 +193,7 @@ static void assert_each_once(sel_selector *sel, int count)
 
 START_TEST(all_that_is_ready_comes_in_one_wait)
 {
-    static const int counts[] = {100, 899, 900, 901, 999, 1000, 1001, 1024, 2000, MANY};
+    static const int counts[] = {100, 999, 1000, 1001, 1002, 1003, 1023, 1024, 2000, MANY};
 
     raise_descriptor_limit();
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {

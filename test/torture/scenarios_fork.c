@@ -159,7 +159,7 @@ static void only_closed_in_child(world *w)
     run_until(w, &signal_calls, 1);
 }
 
-static int fds[950];
+static int fds[1050];
 
 static void look_at_many(world *w)
 {
@@ -173,7 +173,7 @@ static void look_at_many(world *w)
 /* libuv's further loops and their portals. */
 static void forked_with_many(world *w)
 {
-    int count = w->backend == SEL_BACKEND_SELECT ? 900 : 950;
+    int count = w->backend == SEL_BACKEND_SELECT ? 900 : 1050;
 
     for (int i = 0; i < count; i++) {
         fds[i] = make_eventfd(w, i == 899);

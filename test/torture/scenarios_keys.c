@@ -117,8 +117,8 @@ static void wider_batch(world *w)
 /* More than one of libuv's loops. */
 static void many(world *w)
 {
-    static int fds[950];
-    int count = w->backend == SEL_BACKEND_SELECT ? 900 : 950;
+    static int fds[1050];
+    int count = w->backend == SEL_BACKEND_SELECT ? 900 : 1050;
 
     for (int i = 0; i < count; i++) {
         fds[i] = make_eventfd(w, i % 10 == 0);

@@ -234,8 +234,8 @@ static void ghost_inside_another_loop(world *w)
 /* A ghost on a loop below the first, whose portal has to be made anew. */
 static void ghost_among_many(world *w)
 {
-    static int fds[950];
-    int count = w->backend == SEL_BACKEND_SELECT ? 900 : 950;
+    static int fds[1050];
+    int count = w->backend == SEL_BACKEND_SELECT ? 900 : 1050;
     int number, duplicate;
 
     for (int i = 0; i < count; i++) {

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -334,6 +335,16 @@ static void print_table(void)
         printf("never %s: %s\n", each->symbols, each->reason);
 }
 
+/* The scenarios of many watch more than the usual 1,024. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit open_files;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &open_files) == 0);
+    open_files.rlim_cur = open_files.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &open_files) == 0);
+}
+
 int main(int argc, char **argv)
 {
     const char *given = getenv("TEST_FAULTS");
@@ -343,6 +354,7 @@ int main(int argc, char **argv)
     fault_run = make_shared(sizeof *fault_run);
     plans = make_shared(MOST_PLANS * sizeof *plans);
     unsetenv("SELKIE_BACKEND");
+    raise_descriptor_limit();
     if (argc == 2 && strcmp(argv[1], "table") == 0) {
         print_table();
         return EXIT_SUCCESS;
