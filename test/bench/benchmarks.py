@@ -13,6 +13,7 @@ import waits
 
 BENCHMARKS = {
     'all-ready': waits.all_ready,
+    'all-called': waits.all_called,
     'one-ready': waits.one_ready,
     'chain': waits.chain,
     'echo': servers.echo,

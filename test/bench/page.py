@@ -1,51 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""The report as a page of the documentation: reStructuredText and gnuplot's SVG."""
+"""The report as a page of the documentation: reStructuredText and plots.
 
-import pathlib
-import shutil
-import subprocess
-import tempfile
+The page begins with what a reader wants to know first: on what machine, and whether the
+goals are met.  Then each work says what it measures before it shows its figures.
+"""
 
-from tools import BenchmarkError
+import datetime
 
-PLOT = '''set terminal svg size 760,420 dynamic font "sans-serif,13" background "white"
-set output "{output}"
-set title "{title}" noenhanced
-set xlabel "{x}"
-set ylabel "{y}"
-set logscale x
-{scale}
-set key outside right top noenhanced
-set grid lc rgb "#dddddd"
-set style data linespoints
-plot {curves}
-'''
+from about import about
+from plotting import write_plot
+
+MOST_ROWS = 16  # of a table that is shown before it is asked for
 
 
-def _write_plot(plot, folder):
-    with tempfile.TemporaryDirectory() as scratch:
-        curves = []
-        for number, (name, points) in enumerate(sorted(plot.curves.items())):
-            data = pathlib.Path(scratch) / f'{number}.dat'
-            data.write_text(''.join(f'{x} {y}\n' for x, y in sorted(points)))
-            width = 3 if name.startswith('selkie') else 1.5
-            curves.append(f'"{data}" title "{name}" lw {width} pt {number + 1} ps 0.6')
-        script = PLOT.format(
-            output=folder / f'{plot.name}.svg', title=plot.title, x=plot.x, y=plot.y,
-            scale='set logscale y' if plot.logarithmic else 'set yrange [0:*]',
-            curves=', '.join(curves))
-        subprocess.run(['gnuplot', '-e', script.replace('\n', ';')], check=True,
-                       stdout=subprocess.DEVNULL)
-
-
-def _table(columns, lines):
+def _table(columns, lines, kind='figures'):
     """A list-table: cells may hold anything."""
-    rows = ['.. list-table::', '   :header-rows: 1', '']
-    for line in [columns, *lines]:
+    rows = ['.. list-table::', f'   :class: {kind}',
+            *(['   :header-rows: 1'] if columns else []), '']
+    for line in [columns, *lines] if columns else lines:
         cells = [str(cell) or '\\' for cell in line]
         rows.append(f'   * - {cells[0]}')
         rows += [f'     - {cell}' for cell in cells[1:]]
     return '\n'.join(rows) + '\n'
+
+
+def _indent(text):
+    return ''.join(f'   {line}\n' if line else '\n' for line in text.splitlines())
 
 
 def _heading(text, line):
@@ -62,25 +42,61 @@ def describe_figure(goal):
     return f'{goal.figure:.3f} ({goal.lower:.3f} to {goal.upper:.3f})'
 
 
+def _goals_of(goals):
+    return _table(['Goal', 'figure', 'wanted', ''],
+                  [[goal.name, describe_figure(goal), describe_limit(goal),
+                    'met' if goal.met else '**missed**'] for goal in goals])
+
+
+def _machine(facts):
+    lines = [['day', datetime.date.today().isoformat()], *facts.items()]
+    return _heading('The machine', '-') + '\n' + _table(None, lines, 'pairs')
+
+
+def _summary(results):
+    """How many goals of each work are met, and which are missed."""
+    judged = {name: result.goals for name, result in results.items() if result.goals}
+    goals = [goal for found in judged.values() for goal in found]
+    missed = [goal for goal in goals if not goal.met]
+    lines = [[f'`{about(name, results[name])[0]}`_', len(found),
+              sum(goal.met for goal in found)] for name, found in judged.items()]
+    text = (f'{len(goals) - len(missed)} of {len(goals)} goals are met. A goal counts as met when '
+            'the interval of its figure reaches it: the median, and where it lies with 95 % '
+            'confidence, or its quartiles.\n')
+    parts = [_heading('The goals', '-'), text, _table(['', 'goals', 'met'], lines)]
+    if missed:
+        parts += ['Missed:\n', _goals_of(missed)]
+    return '\n'.join(parts)
+
+
+def _figures(result):
+    """The table of all; a long one only when it is asked for, if a plot says the same."""
+    lines = [[f'**{line[0]}**' if str(line[0]).startswith('selkie') else line[0], *line[1:]]
+             for line in result.table]
+    text = f'{result.title[0].upper()}{result.title[1:]}.\n\n' + _table(result.columns, lines)
+    if len(result.table) <= MOST_ROWS or not result.plots:
+        return text
+    return '.. folded:: All figures\n\n' + _indent(text)
+
+
+def _work(name, result, folder):
+    heading, text = about(name, result)
+    parts = [_heading(heading, '-'), f'{text}\n', f'``./run bench {name}``\n']
+    for plot in result.plots:
+        write_plot(plot, folder)
+        title = plot.title[0].upper() + plot.title[1:]
+        parts.append(f'.. plot:: {plot.name}\n\n   {title}\n')
+    parts.append(_figures(result))
+    if result.note:
+        parts.append(result.note + '\n')
+    if result.goals:
+        parts.append(_goals_of(result.goals))
+    return '\n'.join(parts)
+
+
 def write_page(folder, facts, results):
     """folder/figures.rst and the plots that it shows."""
-    if shutil.which('gnuplot') is None:
-        raise BenchmarkError('gnuplot is needed to draw the plots')
     folder.mkdir(parents=True, exist_ok=True)
-    goals = [goal for result in results.values() for goal in result.goals]
-    parts = ['.. Written by ./run bench; do not edit.\n',
-             _heading('The machine', '-'), _table(['', ''], facts.items()),
-             _heading('The goals', '-'),
-             _table(['', 'figure', 'goal', ''],
-                    [[goal.name, describe_figure(goal), describe_limit(goal),
-                      'met' if goal.met else '**missed**'] for goal in goals])]
-    for name, result in results.items():
-        parts += [_heading(result.title[0].upper() + result.title[1:], '-'),
-                  f'``./run bench {name}``\n']
-        for plot in result.plots:
-            _write_plot(plot, folder)
-            parts.append(f'.. image:: /benchmarks/{plot.name}.svg\n   :alt: {plot.title}\n')
-        parts.append(_table(result.columns, result.table))
-        if result.note:
-            parts.append(result.note + '\n')
+    parts = ['.. Written by ./run bench; do not edit.\n', _machine(facts), _summary(results),
+             *(_work(name, result, folder) for name, result in results.items())]
     (folder / 'figures.rst').write_text('\n'.join(parts), encoding='utf-8')

@@ -4,13 +4,16 @@
     peers.py selectors | asyncio           an echo server, as bench_server is one
     peers.py timers COUNT                  asyncio's call_later and cancel
     peers.py posts THREADS COUNT           asyncio's call_soon_threadsafe
+    peers.py passes ROUNDS one|all N...    selectors' select and call, as bench_passes
 """
 
 import asyncio
 import json
 import os
+import resource
 import selectors
 import socket
+import statistics
 import sys
 import threading
 import time
@@ -106,7 +109,51 @@ async def time_posts(threads, count):
     return took / (threads * count)
 
 
+def open_selector(ends, ready):
+    """A selector with the first of them readable, or all; and how often one was called."""
+    selector = selectors.DefaultSelector()
+    called = 0
+
+    def count():
+        nonlocal called
+        called += 1
+
+    def passes(number):
+        nonlocal called
+        start = time.thread_time_ns()
+        for _ in range(number):
+            called = 0
+            while called < ready:
+                for key, _ in selector.select():
+                    key.data()
+        return (time.thread_time_ns() - start) / number
+
+    for end in reversed(ends):
+        selector.register(end, selectors.EVENT_READ, count)
+    return passes
+
+
+def time_passes(rounds, which, *sizes):
+    rounds, sizes = int(rounds), [int(size) for size in sizes]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    ends = [end for _ in range((max(sizes) + 1) // 2) for end in socket.socketpair()]
+    for end in ends if which == 'all' else ends[1:2]:
+        end.send(b'.')
+    loops = [open_selector(ends[:size], size if which == 'all' else 1) for size in sizes]
+    turns = [[passes(20) for passes in loops] for _ in range(rounds)]
+    for i, size in enumerate(sizes):
+        print(json.dumps({
+            'contender': 'selectors', 'watched': size,
+            'ns': statistics.median(turn[i] for turn in turns),
+            'ratio': statistics.median(turn[i] / turn[0] for turn in turns),
+            **dict(zip(('lower_quartile', '', 'upper_quartile'), statistics.quantiles(
+                (turn[i] / turn[0] for turn in turns), n=4)))}))
+
+
 def main(what, *numbers):
+    if what == 'passes':
+        time_passes(*numbers)
+        return
     numbers = [int(number) for number in numbers]
     if what == 'selectors':
         serve_selectors()

@@ -184,7 +184,12 @@ class Tools:
 
     def ask_peer(self, *arguments):
         """The object that Python's own loop prints."""
-        return json.loads(_run([sys.executable, PEERS, *arguments]))
+        return self.ask_peers(*arguments)[0]
+
+    def ask_peers(self, *arguments):
+        """The objects that Python's own loop prints."""
+        output = _run([sys.executable, PEERS, *arguments])
+        return [json.loads(line) for line in output.splitlines()]
 
     def interleave(self, rounds, works):
         """{name: samples} of `rounds` turns of all, each in an order of its own.

@@ -44,15 +44,64 @@ def _limit_of_one(contender, watched):
     return None
 
 
+CONTENDERS = ('epoll', 'poll', 'select', 'selkie/uv', 'selkie/epoll', 'selkie/poll',
+              'selkie/select', 'libuv', 'libev', 'libevent', 'sd-event', 'selectors')
+SLOW = {'sd-event': 100, 'select': 950, 'selkie/select': 950}  # no more than that, all ready
+
+
+def _passes(tools, contender, rounds, ready, sizes):
+    if contender == 'selectors':
+        return tools.ask_peers('passes', rounds, ready, *sizes)
+    return tools.ask('passes', contender, rounds, ready, *sizes)
+
+
+def _pivot(rows, of, figure):
+    """(columns, table): a line for each contender, a column for each number of descriptors."""
+    sizes = sorted({row[of] for row in rows})
+    names = list(dict.fromkeys(row['contender'] for row in rows))
+    cells = {(row['contender'], row[of]): figure(row) for row in rows}
+    return (['', *map(str, sizes)],
+            [[name, *(cells.get((name, size), '-') for size in sizes)] for name in names])
+
+
+def all_called(tools):
+    """A pass, the calls included, with N of N ready, of everyone."""
+    rounds = 5 if tools.quick else 15
+    sizes = (1, 100, 1000) if tools.quick else (1, 10, 100, 1000, 9000)
+    names = [name for name in CONTENDERS if name == 'selectors' or tools.knows('passes', name)]
+    rows, curves = [], {}
+    for ready in sizes:
+        fitting = [name for name in names if ready <= SLOW.get(name, ready)]
+        samples = tools.interleave(rounds, {
+            name: lambda name=name: _passes(tools, name, 3, 'all', [ready])[0]['ns']
+            for name in fitting})
+        for name in fitting:
+            found = ratios(samples, name, 'epoll')
+            rows.append({'contender': name, 'ready': ready, 'ratio': found.median,
+                         'lower': found.lower, 'upper': found.upper,
+                         'ns': sorted(samples[name])[rounds // 2] / ready})
+            curves.setdefault(name, []).append((ready, found.median))
+    columns, table = _pivot(
+        rows, 'ready',
+        lambda row: f"{row['ratio']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})")
+    return Result(
+        title=f'a pass, all of N ready and called, bare epoll = 1: median of {rounds}',
+        columns=columns, table=table, rows=rows, goals=[],
+        plots=[Plot('all-called', 'a pass with N descriptors ready, bare epoll = 1',
+                    'descriptors, all ready', 'times a bare epoll loop', curves)],
+        note='sd-event calls one a wait, select ends at 1,024: they are not asked for more.')
+
+
 def one_ready(tools):
-    """One look with 1 of N ready, and how it grows from N = 100."""
+    """A pass with 1 of N ready, and how it grows from N = 100."""
     rounds = 21 if tools.quick else 101
-    sizes = [100, 1, 10, 400, 900, 1000, 2000, 5000, 10000, 19000]
+    sizes = [100, 1000, 10000] if tools.quick else [
+        100, 1, 10, 400, 900, 1000, 2000, 5000, 10000, 19000]
     rows = []
-    for contender in ('epoll', 'poll', 'select', 'selkie/uv', 'selkie/epoll', 'selkie/poll',
-                      'selkie/select'):
-        fitting = [n for n in sizes if 'select' not in contender or n < 950]
-        rows += tools.ask('one', contender, rounds, *fitting)
+    for contender in CONTENDERS:
+        if contender == 'selectors' or tools.knows('passes', contender):
+            fitting = [n for n in sizes if not contender.endswith('select') or n < 950]
+            rows += _passes(tools, contender, rounds, 'one', fitting)
     goals = []
     for row in rows:
         limit = _limit_of_one(row['contender'], row['watched'])
@@ -63,15 +112,11 @@ def one_ready(tools):
     curves = {}
     for row in rows:
         curves.setdefault(row['contender'], []).append((row['watched'], row['ns']))
+    columns, table = _pivot(rows, 'watched', lambda row: f"{row['ns']:.0f}")
     return Result(
-        title=f'one look, one of N ready: median of {rounds}',
-        columns=['', 'watched', 'ns', 'of 100 = 1', 'from', 'to'],
-        table=[[row['contender'], row['watched'], f"{row['ns']:.0f}", f"{row['ratio']:.2f}",
-                f"{row['lower_quartile']:.2f}", f"{row['upper_quartile']:.2f}"]
-               for row in rows],
-        rows=rows,
-        goals=goals,
-        plots=[Plot('one-ready', 'a look with one of N descriptors ready',
+        title=f'a pass, one of N ready, CPU ns: median of {rounds}',
+        columns=columns, table=table, rows=rows, goals=goals,
+        plots=[Plot('one-ready', 'a pass with one of N descriptors ready',
                     'descriptors watched', 'nanoseconds',
                     {name: sorted(points) for name, points in curves.items()})],
     )

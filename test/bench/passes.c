@@ -1,36 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one look costs when one of N descriptors is ready: the classic picture,
- * in which what asks about all of them climbs with N.
+ * What a pass costs, a wait and the calls for what it found, when one of N
+ * descriptors is ready and when all are: the classic pictures. What is asked about
+ * all of them climbs with N.
  *
- *   bench_one CONTENDER ROUNDS N...
+ *   bench_passes CONTENDER ROUNDS one|all N...
  *
  * The ready one is registered last, where a loop that holds many in parts has it
- * furthest away. Each round looks at every N in turn; a figure for an N is the
- * median, and its ratio to the first N's look in the same round, with the quartiles
+ * furthest away. Each round makes passes with every N in turn; a figure for an N is
+ * the median, and its ratio to the first N's in the same round, with the quartiles
  * of that.
  */
 #include "bench.h"
 #include "contenders.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LOOKS = 20, MARGIN = 40 };
+enum {
+    CALLS = 200, /* in a sample, at least: the clock's step is no matter */
+    PASSES = 20, /* and so many passes */
+    MARGIN = 40, /* descriptors that a loop opens for itself */
+};
 
 typedef struct {
     int watched;
+    int ready;
     void *loop;
     double *ns;
     double *ratios;
 } sample;
 
+static long called;
+
+static void count_call(watcher *watch, int events)
+{
+    (void)watch;
+    (void)events;
+    called++;
+}
+
 /* Only the first is ready. */
-static int *open_descriptors(int count)
+static int *open_one_ready(int count)
 {
     int *fds = allocate((size_t)count + 1, sizeof *fds);
 
@@ -45,64 +62,69 @@ static int *open_descriptors(int count)
 
 static void *open_loop(const event_loop *contender, const int *fds, int watched)
 {
-    static watcher watches[1 << 15];
+    watcher *watches = allocate((size_t)watched, sizeof *watches);
     void *loop = contender->open(fds[watched - 1] + MARGIN);
 
     for (int i = watched - 1; i >= 0 && loop != NULL; i--) {
-        watches[i].fd = fds[i];
+        watches[i] = (watcher){.fd = fds[i], .ready = count_call};
         contender->add(loop, &watches[i], WATCH_READ);
     }
     return loop;
 }
 
-static double time_look(const event_loop *contender, void *loop)
+/* A pass has called all that are ready, in however many waits the loop needs for it. */
+static double time_pass(const event_loop *contender, const sample *one)
 {
+    int passes = one->ready * PASSES < CALLS ? CALLS / one->ready : PASSES;
     int64_t start = cpu_ns();
 
-    for (int i = 0; i < LOOKS; i++)
-        if (contender->look(loop) != 1)
-            fail("%s did not find one", contender->name);
-    return (double)(cpu_ns() - start) / LOOKS;
+    for (int i = 0; i < passes; i++)
+        for (called = 0; called < one->ready;)
+            contender->wait(one->loop, INFINITY);
+    return (double)(cpu_ns() - start) / passes;
 }
 
 static void print_sample(sample *one, const char *name, int rounds)
 {
     sort_doubles(one->ns, rounds);
     sort_doubles(one->ratios, rounds);
-    printf("{\"contender\": \"%s\", \"watched\": %d, \"ns\": %.1f, \"ratio\": %.4f, "
-           "\"lower_quartile\": %.4f, \"upper_quartile\": %.4f}\n",
-           name, one->watched, quantile(one->ns, rounds, 0.5),
+    printf("{\"contender\": \"%s\", \"watched\": %d, \"ready\": %d, \"ns\": %.1f, "
+           "\"ratio\": %.4f, \"lower_quartile\": %.4f, \"upper_quartile\": %.4f}\n",
+           name, one->watched, one->ready, quantile(one->ns, rounds, 0.5),
            quantile(one->ratios, rounds, 0.5), quantile(one->ratios, rounds, 0.25),
            quantile(one->ratios, rounds, 0.75));
 }
 
 int main(int argc, char **argv)
 {
-    const event_loop *contender = argc >= 4 ? find_contender(argv[1]) : NULL;
-    int rounds, count = argc - 3, most = 0;
+    const event_loop *contender = argc >= 5 ? find_contender(argv[1]) : NULL;
+    int rounds, count = argc - 4, most = 0;
+    bool all_ready;
     sample *samples;
     int *fds;
 
-    if (contender == NULL || contender->look == NULL)
-        fail("usage: bench_one CONTENDER ROUNDS N...");
+    if (contender == NULL || (strcmp(argv[3], "one") != 0 && strcmp(argv[3], "all") != 0))
+        fail("usage: bench_passes CONTENDER ROUNDS one|all N...");
     rounds = parse_count(argv[2], 1);
+    all_ready = strcmp(argv[3], "all") == 0;
     samples = allocate((size_t)count, sizeof *samples);
     for (int i = 0; i < count; i++) {
-        samples[i].watched = parse_count(argv[3 + i], 1);
+        samples[i].watched = parse_count(argv[4 + i], 1);
+        samples[i].ready = all_ready ? samples[i].watched : 1;
         samples[i].ns = allocate((size_t)rounds, sizeof(double));
         samples[i].ratios = allocate((size_t)rounds, sizeof(double));
         most = samples[i].watched > most ? samples[i].watched : most;
     }
-    fds = open_descriptors(most);
+    fds = all_ready ? open_ready_descriptors(SOCKETPAIR, most) : open_one_ready(most);
     for (int i = 0; i < count; i++) {
         samples[i].loop = open_loop(contender, fds, samples[i].watched);
         if (samples[i].loop == NULL)
             return EXIT_SUCCESS; /* beyond what it can hold: no figure */
-        time_look(contender, samples[i].loop);
+        time_pass(contender, &samples[i]);
     }
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
-            samples[i].ns[round] = time_look(contender, samples[i].loop);
+            samples[i].ns[round] = time_pass(contender, &samples[i]);
             samples[i].ratios[round] = samples[i].ns[round] / samples[0].ns[round];
         }
     }
