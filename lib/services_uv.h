@@ -30,8 +30,9 @@ typedef struct sel__handler sel__handler;
 typedef struct sel__job sel__job;
 
 typedef struct sel__timers {
-    void *by_id; /* tsearch(3)'s tree */
-    uint64_t newest_id;
+    sel__timer **slots;
+    uint32_t length; /* of slots */
+    uint64_t made;
     sel__timer *idle; /* stopped handles */
     sel__queue due;
 } sel__timers;

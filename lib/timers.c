@@ -3,7 +3,8 @@
  * Timers: a uv_timer_t each, whose callback queues the timer. Due times are
  * whole milliseconds of CLOCK_MONOTONIC, as libuv's own, so a handle goes off in
  * the millisecond it is due and never before. libuv holds the waiting ones in
- * order, the C library's tree finds one by its id.
+ * order. An id is a handle's slot and how often that was used, so it finds its timer
+ * at once and never another.
  */
 #include "services_uv.h"
 
@@ -11,14 +12,15 @@
 #include "clock.h"
 
 #include <math.h>
-#include <search.h>
 #include <stdlib.h>
 
 struct sel__timer {
     sel__item item; /* among the due, or the idle */
-    uint64_t id;    /* counts up, so equal due times run in the order of ids */
+    uint32_t slot;
+    uint32_t use;
+    uint64_t order; /* equal due times run in the order they were made */
     uv_timer_t uv;
-    sel_task *task; /* NULL: cancelled */
+    sel_task *task; /* NULL: cancelled, or has run */
     void *data;
     uint64_t pass; /* that it was made in, and does not run in */
     bool due;      /* recorded for the next dispatch */
@@ -36,56 +38,66 @@ static int64_t ms_after(int64_t start, double seconds)
     return (start + ns) / SEL__NS_PER_MS + ((start + ns) % SEL__NS_PER_MS != 0);
 }
 
-/* --- by id --- */
+/* --- handles: a stopped one is kept for the next timer --- */
 
-static int compare_ids(const void *a, const void *b)
+static uint64_t get_id(const sel__timer *timer)
 {
-    uint64_t left = ((const sel__timer *)a)->id;
-    uint64_t right = ((const sel__timer *)b)->id;
-
-    return (left > right) - (left < right);
+    return (uint64_t)timer->use << 32 | timer->slot;
 }
 
 static sel__timer *find(const sel__timers *timers, uint64_t id)
 {
-    sel__timer key = {.id = id};
-    void *node = tfind(&key, &timers->by_id, compare_ids);
+    uint32_t slot = (uint32_t)id;
+    sel__timer *timer = slot < timers->length ? timers->slots[slot] : NULL;
 
-    return node != NULL ? *(sel__timer **)node : NULL;
+    return timer != NULL && timer->task != NULL && get_id(timer) == id ? timer : NULL;
 }
 
-static void forget_id(sel__timers *timers, const sel__timer *timer)
+/* The array is as long as the next power of two. */
+static int reserve_slot(sel__timers *timers)
 {
-    tdelete(timer, &timers->by_id, compare_ids);
+    size_t length = timers->length;
+    sel__timer **slots;
+
+    if ((length & (length - 1)) != 0)
+        return 0;
+    slots = realloc(timers->slots, (length > 0 ? 2 * length : 1) * sizeof(sel__timer *));
+    if (slots == NULL)
+        return -ENOMEM;
+    timers->slots = slots;
+    return 0;
 }
 
-/* --- handles: a stopped one is kept for the next timer --- */
-
-static sel__timer *take_idle(sel__timers *timers)
+static sel__timer *make_handle(sel__services *services)
 {
-    sel__timer *timer = timers->idle;
+    sel__timers *timers = &services->timers;
+    sel__timer *timer = reserve_slot(timers) == 0 ? calloc(1, sizeof *timer) : NULL;
 
-    if (timer != NULL)
-        timers->idle = (sel__timer *)timer->item.next;
+    if (timer == NULL)
+        return NULL;
+    uv_timer_init(&services->main->uv, &timer->uv);
+    timer->uv.data = timer;
+    timer->slot = timers->length;
+    timers->slots[timers->length++] = timer;
     return timer;
 }
 
 static sel__timer *take_handle(sel__services *services)
 {
-    sel__timer *timer = take_idle(&services->timers);
+    sel__timer *timer = services->timers.idle;
 
-    if (timer != NULL)
-        return timer;
-    timer = calloc(1, sizeof *timer);
     if (timer == NULL)
-        return NULL;
-    uv_timer_init(&services->main->uv, &timer->uv);
-    timer->uv.data = timer;
+        return make_handle(services);
+    services->timers.idle = (sel__timer *)timer->item.next;
     return timer;
 }
 
 static void give_back(sel__timers *timers, sel__timer *timer)
 {
+    /* GCOVR_EXCL_START: a slot that was used four billion times has no new id */
+    if (timer->use == UINT32_MAX)
+        return;
+    /* GCOVR_EXCL_STOP */
     timer->item.next = (sel__item *)timers->idle;
     timers->idle = timer;
 }
@@ -120,7 +132,7 @@ static void start(sel__services *services, sel__timer *timer)
 
 static bool is_before(const sel__timer *a, const sel__timer *b)
 {
-    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->id < b->id;
+    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->order < b->order;
 }
 
 /*
@@ -170,12 +182,12 @@ static void start_again(sel__services *services, sel__timer *timer)
 /* The task may cancel the timer that it runs for, if that would run again. */
 static void run(sel__services *services, sel__timer *timer)
 {
-    bool repeats = timer->interval != 0;
+    sel_task *task = timer->task;
 
-    if (!repeats)
-        forget_id(&services->timers, timer);
-    sel__call_task(services->sel, timer->task, timer->data, "timer");
-    if (repeats && timer->task != NULL)
+    if (timer->interval == 0)
+        timer->task = NULL;
+    sel__call_task(services->sel, task, timer->data, "timer");
+    if (timer->task != NULL)
         start_again(services, timer);
     else
         give_back(&services->timers, timer);
@@ -217,12 +229,8 @@ static int make(sel_selector *sel, const char *call, int64_t due_ms, const sel__
     timer = take_handle(services);
     if (timer == NULL)
         return -ENOMEM;
-    timer->id = services->timers.newest_id + 1;
-    if (tsearch(timer, &services->timers.by_id, compare_ids) == NULL) {
-        give_back(&services->timers, timer);
-        return -ENOMEM;
-    }
-    services->timers.newest_id++;
+    timer->use++;
+    timer->order = services->timers.made++;
     timer->task = wanted->task;
     timer->data = wanted->data;
     timer->start = wanted->start;
@@ -231,7 +239,7 @@ static int make(sel_selector *sel, const char *call, int64_t due_ms, const sel__
     start(services, timer);
     sel__revive(sel);
     if (ret_timer != NULL)
-        ret_timer->id = timer->id;
+        ret_timer->id = get_id(timer);
     return 0;
 }
 
@@ -275,7 +283,6 @@ int sel_cancel(sel_selector *sel, sel_timer id)
     timer = sel->services != NULL ? find(&sel->services->timers, id.id) : NULL;
     if (timer == NULL)
         return -ENOENT;
-    forget_id(&sel->services->timers, timer);
     timer->task = NULL;
     unrecord(sel->services, timer);
     if (uv_is_active((uv_handle_t *)&timer->uv)) {
@@ -285,20 +292,9 @@ int sel_cancel(sel_selector *sel, sel_timer id)
     return 0;
 }
 
-/*
- * A timer with an id is found by it, whether it waits or is due; one that was
- * cancelled while it was due is only in that queue.
- */
 void sel__timers_free(sel__services *services)
 {
-    sel__timers *timers = &services->timers;
-
-    for (sel__item *item = sel__queue_take(&timers->due), *next; item != NULL; item = next) {
-        next = item->next;
-        if (((sel__timer *)item)->task == NULL)
-            give_back(timers, (sel__timer *)item);
-    }
-    tdestroy(timers->by_id, free);
-    while (timers->idle != NULL)
-        free(take_idle(timers));
+    for (uint32_t i = 0; i < services->timers.length; i++)
+        free(services->timers.slots[i]);
+    free(services->timers.slots);
 }

@@ -6,6 +6,7 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const int64_t millisecond = 1000000;
@@ -210,32 +211,44 @@ START_TEST(a_wait_after_the_last_timer_was_cancelled_lasts)
 }
 END_TEST
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = ((const sel_timer *)a)->id, right = ((const sel_timer *)b)->id;
+
+    return (left > right) - (left < right);
+}
+
 /*
- * Timers come and go, a few at a time; an id that was used again would be found.
- * An assertion writes to libcheck's pipe, a million are too many.
+ * Timers come and go, a few at a time, in no order. An assertion writes to
+ * libcheck's pipe, a million are too many.
  */
 START_TEST(ids_are_never_used_again)
 {
     sel_selector *sel = open_selector(_i);
-    int timers = choose_rounds(1000000), wrong = 0;
-    sel_timer first, kept, timer;
-    uint64_t newest;
+    int count = choose_rounds(1000000), wrong = 0;
+    sel_timer *timers = calloc((size_t)count + 1, sizeof *timers);
+    sel_timer alive[7] = {{0}};
+    uint64_t random = choose_seed();
 
-    assert_ok(sel_call_later(sel, 0, note, "first", &first));
+    ck_assert_ptr_nonnull(timers);
+    assert_ok(sel_call_later(sel, 0, note, "first", &timers[0]));
     assert_ok(sel_run(sel));
     assert_noted("first");
-    kept = first;
-    newest = first.id;
-    for (int i = 0; i < timers; i++) {
-        wrong += sel_call_later(sel, 3600, never, NULL, &timer) != 0;
-        wrong += timer.id <= newest;
-        newest = timer.id;
-        wrong += sel_cancel(sel, timer) != 0;
-        wrong += sel_cancel(sel, i % 2 ? first : kept) != -ENOENT;
-        if (i % 1000 == 0)
-            kept = timer;
+    for (int i = 1; i <= count; i++) {
+        sel_timer *one = &alive[next_random(&random) % 7];
+
+        if (one->id != 0)
+            wrong += sel_cancel(sel, *one) != 0;
+        wrong += sel_cancel(sel, *one) != -ENOENT;
+        wrong += sel_cancel(sel, timers[0]) != -ENOENT;
+        wrong += sel_call_later(sel, 3600, never, NULL, one) != 0;
+        timers[i] = *one;
     }
+    qsort(timers, (size_t)count + 1, sizeof *timers, compare_ids);
+    for (int i = 0; i <= count; i++)
+        wrong += timers[i].id == (i > 0 ? timers[i - 1].id : 0);
     ck_assert_int_eq(wrong, 0);
+    free(timers);
     assert_ok(sel_close(sel));
 }
 END_TEST

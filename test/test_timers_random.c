@@ -43,7 +43,6 @@ static struct {
     int64_t pass_begin; /* when its wait began */
     int64_t latest_ms;  /* of those that ran in this pass: the latest first_ms, */
     uint64_t latest_made; /* and of those exactly then the one made last */
-    uint64_t newest_id;
     int alive, runs, cancelled;
     bool ending; /* nothing new */
     model_timer timers[TIMERS];
@@ -163,6 +162,17 @@ static void make_every(model_timer *timer)
     timer->last_ms = ms_after(timer->start[1] + timer->interval + rounding);
 }
 
+static bool was_used(sel_timer timer)
+{
+    for (int i = 0; i < DEAD; i++)
+        if (model.dead[i].id == timer.id)
+            return true;
+    for (int i = 0; i < TIMERS; i++)
+        if (model.timers[i].made != 0 && model.timers[i].timer.id == timer.id)
+            return true;
+    return false;
+}
+
 static void make(void)
 {
     model_timer *timer = find_free();
@@ -177,8 +187,7 @@ static void make(void)
         make_at(timer);
     else
         make_every(timer);
-    require(timer->timer.id > model.newest_id);
-    model.newest_id = timer->timer.id;
+    require(!was_used(timer->timer));
     timer->made = ++model.made;
     model.alive++;
 }

@@ -182,7 +182,7 @@ static bool is_due_before(const item *other, const item *called)
 
     return other->highest_ms < called->lowest_ms ||
            (exact && other->highest_ms == called->lowest_ms &&
-            other->timer.id < called->timer.id);
+            other < called); /* made before it */
 }
 
 /* Only where it is certain: both were there before the wait, and one is due first. */
