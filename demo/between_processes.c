@@ -7,8 +7,10 @@
  * third.  Every child here ends before its part does.  docs/twins/between_processes.py
  * is the same program in Python.
  */
+#include "blocking.h"
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "manager.h"
 #include "process.h"
 
@@ -28,12 +30,6 @@
 enum {
     ADDERS = 4, ADDITIONS = 1000, MANAGED = 10, PRINTERS = 5, LINES = 3, QUEUE_SIZE = 8,
 };
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 /* queue.Queue, for a few words: get() waits until there is one. */
 typedef struct {
@@ -102,7 +98,7 @@ typedef struct {
 static void send_message(int fd, int number, const char *text)
 {
     uint32_t head[2] = {htonl((uint32_t)strlen(text)), htonl((uint32_t)number)};
-    if (!send_all(fd, head, sizeof head) || !send_all(fd, text, strlen(text)))
+    if (send_all(fd, head, sizeof head) < 0 || send_all(fd, text, strlen(text)) < 0)
         fail(EXIT_FAILURE, "the other process is gone");
 }
 

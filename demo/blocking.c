@@ -5,9 +5,10 @@
  * Nothing in this file keeps state.
  */
 #include "blocking.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,18 +54,20 @@ int create_connection(const char *host, int port, int timeout)
     return fd;
 }
 
-int send_all(int fd, const char *bytes, size_t size)
+int send_all(int fd, const void *bytes, size_t size)
 {
-    while (size > 0) {
-        ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR)
+    for (size_t sent = 0; sent < size;) {
+        ssize_t part = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
+        if (part < 0 && errno != EINTR)
             return -errno;
-        if (sent > 0) {
-            bytes += sent;
-            size -= (size_t)sent;
-        }
+        sent += part > 0 ? (size_t)part : 0;
     }
     return 0;
+}
+
+void set_blocking(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
 const char *blocking_error(int error)

@@ -18,7 +18,10 @@ enum { NO_TIMEOUT = 0 };
 int create_connection(const char *host, int port, int timeout);
 
 /* Send all of it, in as many parts as the socket takes.  0 or a negative errno. */
-int send_all(int fd, const char *bytes, size_t size);
+int send_all(int fd, const void *bytes, size_t size);
+
+/* sock.setblocking(True): recv() and send() wait again. */
+void set_blocking(int fd);
 
 /* The message for a blocking call's errno: one that gave up has timed out. */
 const char *blocking_error(int error);

@@ -10,9 +10,10 @@
  */
 #include "bytearray.h"
 #include "chat_text.h"
+#include "check.h"
 #include "command_line.h"
 #include "connect.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <selkie.h>
 
@@ -35,12 +36,6 @@ typedef struct {
 
 static sel_callback input_cb, socket_cb;
 static sel_task read_file;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 static bool wants_input(const chat_client *client)
 {

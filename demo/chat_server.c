@@ -11,6 +11,7 @@
  * half the queue is read.  docs/twins/chat_server.py is the same program in Python.
  */
 #include "chat_room.h"
+#include "check.h"
 #include "listen.h"
 
 #include <selkie.h>
@@ -149,12 +150,6 @@ static void stop(sel_selector *sel, void *data)
         if (client->queue.size == 0)
             shutdown(client->fd, SHUT_WR);
     }
-}
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
 }
 
 int main(int argc, char **argv)

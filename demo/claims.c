@@ -8,7 +8,7 @@
  * the difference is a hundredfold.
  */
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "tell.h"
 #include "uring.h"
 
@@ -50,7 +50,7 @@ __attribute__((format(printf, 1, 2))) static void found(const char *format, ...)
 /* A descriptor that is readable for good. */
 static int readable_eventfd(void)
 {
-    return check(eventfd(1, EFD_CLOEXEC), "make an eventfd");
+    return checked(eventfd(1, EFD_CLOEXEC), "make an eventfd");
 }
 
 static int add(int epoll, int fd, uint32_t events)
@@ -76,10 +76,10 @@ static void epoll_shares_memory(void)
 {
     struct epoll_event event;
     claim("epoll shares memory with the kernel by mmap()");
-    int epoll = check(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
+    int epoll = checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
     int fd = readable_eventfd();
     add(epoll, fd, EPOLLIN);
-    check(epoll_wait(epoll, &event, 1, -1), "wait");
+    checked(epoll_wait(epoll, &event, 1, -1), "wait");
     void *memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, epoll, 0);
     int error = memory == MAP_FAILED ? errno : 0;
     found("in /proc/self/maps are %d maps of an epoll in use, and mmap() of one: %s",
@@ -107,7 +107,7 @@ static void select_limit(void)
 {
     claim("the limit of select() can be lifted by compiling the kernel anew");
     int low = readable_eventfd();
-    int fd = check(fcntl(low, F_DUPFD_CLOEXEC, FAR), "get a high descriptor");
+    int fd = checked(fcntl(low, F_DUPFD_CLOEXEC, FAR), "get a high descriptor");
     found("the limit of %d is compiled into programs and the C library: "
           "a bitmap of fd_set's size has no place for descriptor %d",
           FD_SETSIZE, FAR);
@@ -125,12 +125,12 @@ static void count_calls(uint32_t mode, int *waits, int *reads)
     char byte;
     struct epoll_event event;
     const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    check(socketpair(AF_UNIX, type, 0, pair), "make a pair");
-    int epoll = check(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
+    checked(socketpair(AF_UNIX, type, 0, pair), "make a pair");
+    int epoll = checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
     add(epoll, pair[0], EPOLLIN | mode);
     *waits = *reads = 0;
     for (int i = 0; i < MESSAGES; i++) {
-        check((int)write(pair[1], "x", 1), "write");
+        checked((int)write(pair[1], "x", 1), "write");
         *waits += epoll_wait(epoll, &event, 1, -1);
         bool again = true;
         while (again) { /* an edge-triggered reader reads until EAGAIN */
@@ -172,7 +172,7 @@ static void size_of_epoll(void)
     claim("the size given to epoll_create() bounds the events");
     int none = epoll_create(0);
     int error = none < 0 ? errno : 0;
-    int epoll = check(epoll_create(1), "make an epoll");
+    int epoll = checked(epoll_create(1), "make an epoll");
     for (int i = 0; i < FEW; i++) {
         fds[i] = readable_eventfd();
         add(epoll, fds[i], EPOLLIN);
@@ -190,7 +190,7 @@ static void oneshot(void)
     struct epoll_event event;
     const uint32_t events = EPOLLIN | EPOLLONESHOT;
     claim("after its one event a ONESHOT descriptor is added to the epoll again");
-    int epoll = check(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
+    int epoll = checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
     int fd = readable_eventfd();
     add(epoll, fd, events);
     int first = epoll_wait(epoll, &event, 1, 0), second = epoll_wait(epoll, &event, 1, 0);
@@ -198,7 +198,7 @@ static void oneshot(void)
     found("told %d, then %d; ADD: %s, as it is still there", first, second,
           error_name(error));
     event = (struct epoll_event){.events = events};
-    check(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event), "modify");
+    checked(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event), "modify");
     found("MOD arms it again: told %d", epoll_wait(epoll, &event, 1, 0));
     close(fd);
     close(epoll);
@@ -220,7 +220,7 @@ static void keeps_polling(void)
     select(0, NULL, NULL, NULL, &timeout);
     found("select() of 0.2 s computed for less than 0.02 s: %s",
           yes_or_no(cpu_time() - before < 0.02));
-    int epoll = check(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
+    int epoll = checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
     before = cpu_time();
     epoll_wait(epoll, &event, 1, 200);
     found("epoll_wait() of 0.2 s computed for less than 0.02 s: %s",
@@ -250,7 +250,7 @@ static void bypasses_the_interpreter(void)
     int fds[MANY];
     claim("select() is fast because it bypasses the interpreter");
     for (int i = 0; i < MANY; i++)
-        fds[i] = check(eventfd(0, EFD_CLOEXEC), "make an eventfd");
+        fds[i] = checked(eventfd(0, EFD_CLOEXEC), "make an eventfd");
     found("with %d descriptors, none of them ready, it takes longer than with %d: %s",
           MANY, FEW, yes_or_no(time_select(fds, MANY) > time_select(fds, FEW)));
     found("so it is in C and in Python: the kernel looks at every one, at every call");
@@ -286,10 +286,10 @@ static void asynchronous_io(void)
         found("this kernel has no io_uring for this process");
         return;
     }
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "make a pair");
-    check(uring_recv(ring, pair[0], answer, sizeof answer), "ask io_uring");
+    checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "make a pair");
+    checked(uring_recv(ring, pair[0], answer, sizeof answer), "ask io_uring");
     bool early = uring_done(ring, &result);
-    check((int)write(pair[1], "hello", 5), "write");
+    checked((int)write(pair[1], "hello", 5), "write");
     while (!uring_done(ring, &result))
         continue;
     found("io_uring works here: done before anything was sent: %s, "

@@ -6,7 +6,7 @@
  * the letters; --help and --version follow the table's last.
  */
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <selkie.h>
 
@@ -81,12 +81,12 @@ static void set_option(const command_option *option, const char *value)
 {
     if (option->flag != NULL)
         *option->flag = true;
-    else if (option->text != NULL)
-        *option->text = value;
-    else if (option->seconds != NULL)
-        *option->seconds = positive_seconds(option, value);
-    else
+    if (option->number != NULL)
         *option->number = whole_number(option, value);
+    if (option->seconds != NULL)
+        *option->seconds = positive_seconds(option, value);
+    if (option->text != NULL)
+        *option->text = value;
 }
 
 /* Returns how many options the table has. */

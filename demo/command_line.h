@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of the programs here that are no servers: a table of options,
- * read once before anything else happens.
+ * The command line of the programs here: a table of options, read once before
+ * anything else happens.
  *
  * --help and --version are in every table by themselves.  What is wrong is one
  * plain line on stderr and exit code 2.
@@ -11,7 +11,10 @@
 
 #include <stdbool.h>
 
-/* Of the four pointers the one that is not NULL takes the value. */
+/*
+ * Of the four pointers the one that is not NULL takes the value.  Of a number `text`
+ * may keep, besides, how it was written.
+ */
 typedef struct {
     const char *name;     /* "connections"; NULL ends a table */
     char letter;          /* its short form */

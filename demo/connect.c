@@ -5,7 +5,7 @@
  * Nothing in this file waits, getaddrinfo() apart, and nothing keeps state.
  */
 #include "connect.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -12,8 +12,9 @@
  * are there has all been seen.  It runs in a session of its own, so that whatever it
  * has started ends with it.
  */
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "relay.h"
 
 #include <selkie.h>
@@ -38,12 +39,6 @@ typedef struct {
     bool timed_out, exited;
     int status, signum; /* once it has exited */
 } child_process;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 /* To the whole session; what is stopped has to go on to notice. */
 static void send_signal(child_process *child, int signum, const char *name)

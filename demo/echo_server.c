@@ -12,6 +12,7 @@
  * that a client costs HIGH_WATER + READ_SIZE bytes at most.
  */
 #include "bytearray.h"
+#include "check.h"
 #include "listen.h"
 #include "status.h"
 
@@ -254,12 +255,6 @@ static void stop(sel_selector *sel, void *data)
     each_connection(sel, finish);
 }
 
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
-
 static void open_server(echo_server *server, int listener, meter *counts, bool verbose)
 {
     *server = (echo_server){.listener = listener,
@@ -294,7 +289,8 @@ int main(int argc, char **argv)
     parse_options(argc, argv, &options);
     echo_server *servers = calloc((size_t)options.threads, sizeof *servers);
     pthread_t *threads = calloc((size_t)options.threads, sizeof *threads);
-    check(servers == NULL || threads == NULL ? -ENOMEM : 0, "begin");
+    if (servers == NULL || threads == NULL)
+        fail(EXIT_FAILURE, "no memory for %d threads", options.threads);
     status *view = options.status ? status_open(options.threads) : NULL;
     open_server(&servers[0], open_listener(&options), status_meter(view, 0),
                 options.verbose);

@@ -12,8 +12,9 @@
  * An event belongs to the queue until it is taken out, then to the loop, which frees
  * it once its handler has returned.
  */
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <selkie.h>
 
@@ -144,13 +145,11 @@ static void by_hand(const event *events, int count)
 static void by_reactor(const event *events, int count)
 {
     window w = {.sel = NULL};
-    int error = sel_open(SEL_BACKEND_DEFAULT, &w.sel);
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot open a selector: %s", sel_strerror(error));
+    check(sel_open(SEL_BACKEND_DEFAULT, &w.sel), "open a selector");
     puts("the reactor's call_soon");
     for (int i = 0; i < count; i++)
         post(&w, events[i]);
-    sel_run(w.sel); /* until nothing is left to do */
+    check(sel_run(w.sel), "wait"); /* until nothing is left to do */
     sel_close(w.sel);
     printf("  %d events\n", w.handled);
 }

@@ -7,9 +7,10 @@
  * shown: a machine that does other things makes some of them long.
  * docs/twins/how_many.py is the same program in Python.
  */
+#include "check.h"
 #include "command_line.h"
+#include "fail.h"
 #include "resource_limits.h"
-#include "listen.h"
 
 #include <selkie.h>
 
@@ -31,12 +32,6 @@ typedef struct {
     double costs[COUNTS_MAX][BACKENDS]; /* microseconds; 0: it can't */
     int rows;
 } cost_table;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -72,7 +67,8 @@ static double measure(sel_selector *sel, const int *fds, int from, int count,
 static void fill_table(cost_table *table, sel_selector **sels, const int *fds, int waits)
 {
     double *times = calloc((size_t)waits, sizeof *times);
-    check(times == NULL ? -ENOMEM : 0, "keep times");
+    if (times == NULL)
+        fail(EXIT_FAILURE, "no memory for %d waits", waits);
     for (int row = 0; row < table->rows; row++)
         for (int i = 0; i < BACKENDS; i++) {
             int from = row > 0 ? table->counts[row - 1] : 0;
@@ -137,7 +133,8 @@ int main(int argc, char **argv)
         if (sel_backend_available(backends[i]))
             check(sel_open(backends[i], &sels[i]), "open a selector");
     int *fds = calloc((size_t)most, sizeof *fds);
-    check(fds == NULL ? -ENOMEM : 0, "keep descriptors");
+    if (fds == NULL)
+        fail(EXIT_FAILURE, "no memory for %d descriptors", most);
     for (int i = 0; i < most; i++) {
         fds[i] = eventfd(i == 0, EFD_CLOEXEC | EFD_NONBLOCK); /* the first is ready */
         check(fds[i] < 0 ? -errno : 0, "make a descriptor");

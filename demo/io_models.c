@@ -12,7 +12,7 @@
  * in milliseconds since the question; no decision depends on them.
  */
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "tell.h"
 #include "uring.h"
 
@@ -68,7 +68,7 @@ static _Noreturn void be_the_peer(int sock)
 static double ask(int sock)
 {
     question_time = monotonic();
-    check((int)send(sock, "?", 1, MSG_NOSIGNAL), "ask");
+    checked((int)send(sock, "?", 1, MSG_NOSIGNAL), "ask");
     return question_time;
 }
 
@@ -85,7 +85,7 @@ static void blocking(int sock)
     char answer[ANSWER_SIZE];
     puts("blocking");
     double start = ask(sock);
-    int size = check((int)recv(sock, answer, sizeof answer, 0), "receive");
+    int size = checked((int)recv(sock, answer, sizeof answer, 0), "receive");
     step(start, monotonic(), "recv() sleeps, then copies %d bytes", size);
     tell_phases("asleep in recv()", "in recv()");
 }
@@ -112,9 +112,9 @@ static void multiplexing(int sock)
     struct pollfd readable = {.fd = sock, .events = POLLIN}; /* it could be thousands */
     puts("multiplexing");
     double start = ask(sock);
-    check(poll(&readable, 1, -1), "poll");
+    checked(poll(&readable, 1, -1), "poll");
     double ready = monotonic();
-    int size = check((int)recv(sock, answer, sizeof answer, 0), "receive");
+    int size = checked((int)recv(sock, answer, sizeof answer, 0), "receive");
     step(start, ready, "poll() sleeps, until one of its descriptors is ready");
     step(ready, monotonic(), "recv() copies %d bytes", size);
     tell_phases("asleep in poll(), for any number of peers", "in recv()");
@@ -161,7 +161,7 @@ static int receive_by_thread(int sock, char *answer, long *units)
                             .aio_buf = answer,
                             .aio_nbytes = ANSWER_SIZE,
                             .aio_sigevent = {.sigev_notify = SIGEV_NONE}};
-    check(aio_read(&request), "start to read");
+    checked(aio_read(&request), "start to read");
     while (aio_error(&request) == EINPROGRESS)
         work(units);
     return (int)aio_return(&request);
@@ -222,8 +222,8 @@ int main(int argc, char **argv)
     static const command_option options[] = {{.name = NULL}};
     int pair[2];
     read_command_line(argc, argv, "Receive the same answer in five ways.", options);
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "make a pair");
-    pid_t peer = check(fork(), "fork");
+    checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "make a pair");
+    pid_t peer = checked(fork(), "fork");
     if (peer == 0) {
         close(pair[0]);
         be_the_peer(pair[1]);

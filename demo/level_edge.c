@@ -10,7 +10,7 @@
  * that takes only a part, and then waits to be told, may wait for ever.
  */
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "tell.h"
 
 #include <errno.h>
@@ -39,9 +39,9 @@ static watched watch_socket(int type, uint32_t events)
 {
     int pair[2];
     type |= SOCK_NONBLOCK | SOCK_CLOEXEC;
-    check(socketpair(AF_UNIX, type, 0, pair), "make a pair");
+    checked(socketpair(AF_UNIX, type, 0, pair), "make a pair");
     watched w = {epoll_create1(EPOLL_CLOEXEC), pair[0], pair[1]};
-    check(control(&w, EPOLL_CTL_ADD, events), "watch");
+    checked(control(&w, EPOLL_CTL_ADD, events), "watch");
     return w;
 }
 
@@ -57,19 +57,19 @@ static void ask(const watched *w, const char *when)
 {
     struct epoll_event event;
     int count = epoll_wait(w->epoll, &event, 1, 0);
-    check(count, "wait");
+    checked(count, "wait");
     printf("  %s: %s\n", when, count > 0 ? "told" : "not told");
 }
 
 static void write_bytes(const watched *w, const char *bytes)
 {
-    check((int)write(w->peer, bytes, strlen(bytes)), "write");
+    checked((int)write(w->peer, bytes, strlen(bytes)), "write");
 }
 
 static void read_bytes(const watched *w, size_t size)
 {
     char bytes[64];
-    check((int)read(w->fd, bytes, size), "read");
+    checked((int)read(w->fd, bytes, size), "read");
 }
 
 /* What an edge-triggered reader does when it is told. */
@@ -156,16 +156,16 @@ static void lost_client(void)
     struct sockaddr *address = (struct sockaddr *)&name;
     int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     watched w = {epoll_create1(EPOLL_CLOEXEC), socket(AF_UNIX, type, 0), -1};
-    check(bind(w.fd, address, size), "bind");
+    checked(bind(w.fd, address, size), "bind");
     size = sizeof name;
-    check(getsockname(w.fd, address, &size), "find its name");
-    check(listen(w.fd, 5), "listen");
-    check(control(&w, EPOLL_CTL_ADD, EPOLLIN | EPOLLET), "watch");
+    checked(getsockname(w.fd, address, &size), "find its name");
+    checked(listen(w.fd, 5), "listen");
+    checked(control(&w, EPOLL_CTL_ADD, EPOLLIN | EPOLLET), "watch");
 
     int clients[2], conns[2];
     for (int i = 0; i < 2; i++) {
         clients[i] = socket(AF_UNIX, type, 0);
-        check(connect(clients[i], address, size), "connect");
+        checked(connect(clients[i], address, size), "connect");
     }
     ask(&w, "two clients have come");
     conns[0] = accept(w.fd, NULL, NULL);
@@ -206,7 +206,7 @@ static void oneshot(void)
     int error = control(&w, EPOLL_CTL_ADD, EPOLLIN | EPOLLONESHOT);
     printf("  add it again: %s\n", error_name(-error));
     ask(&w, "it is still disarmed");
-    check(control(&w, EPOLL_CTL_MOD, EPOLLIN | EPOLLONESHOT), "modify");
+    checked(control(&w, EPOLL_CTL_MOD, EPOLLIN | EPOLLONESHOT), "modify");
     ask(&w, "armed again with MOD");
     end(w);
 }

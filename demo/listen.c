@@ -5,16 +5,15 @@
  * Nothing in this file waits, getaddrinfo() apart, and nothing keeps state.
  */
 #include "listen.h"
+#include "command_line.h"
 
 #include <selkie.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,182 +23,41 @@
 
 enum { THREADS_MAX = 64 };
 
-/* --help names the defaults that parse_options() sets. */
-static const char usage[] =
-    "  -H, --host HOST        the name or address to listen on (127.0.0.1)\n"
-    "  -p, --port PORT        the port; 0: one that is free (1234)\n"
-    "  -b, --backlog N        how many may wait to be accepted (4096)\n";
-static const char usage_timeout[] =
-    "  -t, --timeout SECONDS  end when nothing happens for so long (never)\n";
-static const char usage_threads[] =
-    "  -T, --threads N        serve on so many threads, a reactor each (1)\n";
-static const char usage_status[] =
-    "  -s, --status           show on the terminal what goes on\n";
-static const char usage_end[] =
-    "  -v, --verbose          tell on stderr who comes and goes\n"
-    "  -h, --help             print this and exit\n"
-    "  -V, --version          print the version and exit\n";
-
-static void print_line(const char *format, va_list arguments)
-{
-    char message[512]; /* one write(), so that lines of several programs don't mix */
-    vsnprintf(message, sizeof message, format, arguments);
-    fprintf(stderr, "%s: %s\n", program_invocation_short_name, message);
-}
-
-void fail(int status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    print_line(format, arguments);
-    va_end(arguments);
-    exit(status);
-}
-
-void note(bool verbose, const char *format, ...)
-{
-    if (!verbose)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    print_line(format, arguments);
-    va_end(arguments);
-}
-
-void flush_stdout(void)
-{
-    if (fflush(stdout) != 0 || ferror(stdout))
-        fail(EXIT_FAILURE, "cannot write to stdout: %s", strerror(errno));
-}
-
-/*
- * A program started with stdout closed would get its first socket as number 1
- * and print into it.  Opened the wrong way round, a stand-in fails as the closed
- * one would.
- */
-static void hold_standard_descriptors(void)
-{
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
-
-static _Noreturn void print_help(const server_options *options)
-{
-    printf("Usage: %s [OPTION]...\n%s\n\n%s%s%s%s%s", program_invocation_short_name,
-           options->purpose, usage, options->takes_timeout ? usage_timeout : "",
-           options->takes_threads ? usage_threads : "",
-           options->takes_status ? usage_status : "", usage_end);
-    flush_stdout();
-    exit(EXIT_SUCCESS);
-}
-
-static _Noreturn void print_version(void)
-{
-    printf("%s, selkie %s\n", program_invocation_short_name, sel_version());
-    flush_stdout();
-    exit(EXIT_SUCCESS);
-}
-
-static int whole_number(const char *name, const char *text, int lowest, int highest)
-{
-    size_t length = strlen(text);
-    bool digits = length > 0 && length < 7 && strspn(text, "0123456789") == length;
-    int number = digits ? (int)strtol(text, NULL, 10) : -1;
-    if (number < lowest || number > highest)
-        fail(EXIT_USAGE, "%s is a number from %d to %d, not '%s'", name, lowest, highest,
-             text);
-    return number;
-}
-
-static double positive_seconds(const char *name, const char *text)
-{
-    char *end = NULL;
-    double seconds = strtod(text, &end);
-    bool digits = *text != '\0' && text[strspn(text, "0123456789.")] == '\0';
-    if (!digits || *end != '\0' || !(seconds > 0 && seconds <= 1e6))
-        fail(EXIT_USAGE, "%s is seconds, over 0 and up to 1000000, not '%s'", name, text);
-    return seconds;
-}
-
-static void set_option(server_options *options, int option, const char *value)
-{
-    switch (option) {
-    case 'H':
-        options->host = value;
-        break;
-    case 'p':
-        whole_number("--port", value, 0, 65535);
-        options->port = value;
-        break;
-    case 'b':
-        options->backlog = whole_number("--backlog", value, 1, 65535);
-        break;
-    case 't':
-        options->timeout = positive_seconds("--timeout", value);
-        break;
-    case 'T':
-        options->threads = whole_number("--threads", value, 1, THREADS_MAX);
-        break;
-    case 's':
-        options->status = true;
-        break;
-    case 'v':
-        options->verbose = true;
-        break;
-    case 'h':
-        print_help(options);
-    case 'V':
-        print_version();
-    default: /* getopt_long() has said what is wrong */
-        exit(EXIT_USAGE);
-    }
-}
-
-static void add_option(struct option *names, char *letters, const char *name, char letter,
-                       int argument)
-{
-    while (names->name != NULL)
-        names++;
-    *names = (struct option){name, argument, NULL, letter};
-    letters += strlen(letters);
-    snprintf(letters, sizeof "x:", argument == required_argument ? "%c:" : "%c", letter);
-}
-
 void parse_options(int argc, char **argv, server_options *options)
 {
-    struct option names[] = {
-        {"host", required_argument, NULL, 'H'},
-        {"port", required_argument, NULL, 'p'},
-        {"backlog", required_argument, NULL, 'b'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0}, /* room for what only some have */
-        {NULL, 0, NULL, 0},
-        {NULL, 0, NULL, 0},
-        {NULL, 0, NULL, 0},
+    int port;
+    command_option table[OPTIONS_MAX] = {
+        {"host", 'H', "HOST", "the name or address to listen on (127.0.0.1)",
+         .text = &options->host},
+        {"port", 'p', "PORT", "the port; 0: one that is free (1234)",
+         .text = &options->port, .number = &port, .highest = 65535},
+        {"backlog", 'b', "N", "how many may wait to be accepted (4096)",
+         .number = &options->backlog, .lowest = 1, .highest = 65535},
     };
-    char letters[sizeof "H:p:b:vhV" + sizeof "t:T:s"] = "H:p:b:vhV";
+    command_option *next = table + 3;
     if (options->takes_timeout)
-        add_option(names, letters, "timeout", 't', required_argument);
+        *next++ = (command_option){"timeout", 't', "SECONDS",
+                                   "end when nothing happens for so long (never)",
+                                   .seconds = &options->timeout};
     if (options->takes_threads)
-        add_option(names, letters, "threads", 'T', required_argument);
+        *next++ = (command_option){"threads", 'T', "N",
+                                   "serve on so many threads, a reactor each (1)",
+                                   .number = &options->threads, .lowest = 1,
+                                   .highest = THREADS_MAX};
     if (options->takes_status)
-        add_option(names, letters, "status", 's', no_argument);
+        *next++ = (command_option){"status", 's', NULL,
+                                   "show on the terminal what goes on",
+                                   .flag = &options->status};
+    *next = (command_option){"verbose", 'v', NULL, "tell on stderr who comes and goes",
+                             .flag = &options->verbose};
 
-    hold_standard_descriptors();
-    argv[0] = program_invocation_short_name; /* with it getopt_long() begins its lines */
+    /* The defaults that --help names. */
     options->host = "127.0.0.1";
     options->port = "1234";
     options->backlog = 4096;
     options->timeout = SEL_FOREVER;
     options->threads = 1;
-    int option;
-    while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1)
-        set_option(options, option, optarg);
-    if (optind < argc)
-        fail(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
+    read_command_line(argc, argv, options->purpose, table);
 }
 
 /* Returns the socket or a negative errno. */

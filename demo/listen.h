@@ -3,16 +3,15 @@
  * What every server here does around its loop: read the command line, listen, say
  * where, and what is to be known about accept() and close().
  *
- * Before the loop a failure is one plain line on stderr and the end of the
- * program: exit code 2 for a wrong command line, 1 for anything else.
+ * Before the loop a failure ends the program, as fail.h says.
  */
 #ifndef DEMO_LISTEN_H
 #define DEMO_LISTEN_H
 
+#include "fail.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-enum { EXIT_USAGE = 2 };
 
 typedef struct {
     const char *purpose; /* one sentence for --help; set before parse_options() */
@@ -27,16 +26,6 @@ typedef struct {
     bool status;
     bool verbose;
 } server_options;
-
-/* Print "program: message" on stderr and exit. */
-_Noreturn void fail(int status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* With --verbose, print "program: message" on stderr. */
-void note(bool verbose, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Flush stdout, and fail if it could not take all that was printed. */
-void flush_stdout(void);
 
 /* argparse's parse_args(); does not return from --help and --version. */
 void parse_options(int argc, char **argv, server_options *options);

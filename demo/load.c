@@ -8,11 +8,12 @@
  * is dropped at its first wrong byte.  Nothing is waited for longer than --timeout.
  * docs/twins/load.py is the same program in Python.
  */
+#include "check.h"
 #include "connect.h"
-#include "resource_limits.h"
-#include "listen.h"
+#include "fail.h"
 #include "load_options.h"
 #include "load_report.h"
+#include "resource_limits.h"
 
 #include <selkie.h>
 
@@ -291,12 +292,6 @@ static void interrupted(sel_selector *sel, void *data)
 {
     (void)data;
     sel_stop(sel);
-}
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
 }
 
 static void run(load_client *load)

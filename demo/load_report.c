@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the load client found out, and how it says so. */
 #include "load_report.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,8 +6,10 @@
  * not understood is answered with "no".
  */
 #include "manager.h"
+#include "blocking.h"
 #include "chat_text.h"
-#include "listen.h"
+#include "check.h"
+#include "fail.h"
 #include "process.h"
 
 #include <selkie.h>
@@ -38,12 +40,6 @@ typedef struct {
     storage *storage;
     chat_line line;
 } manager_client;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 /* The value of a key, made if it is new; NULL: no room. */
 static int *find(storage *store, const char *key)
@@ -155,17 +151,15 @@ static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     (void)mask;
     int fd = accept4(key->fd, NULL, NULL, SOCK_CLOEXEC);
-    manager_client *added = fd < 0 ? NULL : calloc(1, sizeof *added);
-    if (added == NULL) {
-        close(fd);
+    if (fd < 0)
         return;
-    }
-    added->storage = key->data;
-    added->line.limit = LINE_LIMIT;
-    if (sel_register(sel, fd, SEL_EVENT_READ, request_cb, added) < 0) {
+    manager_client *added = calloc(1, sizeof *added);
+    if (added == NULL || sel_register(sel, fd, SEL_EVENT_READ, request_cb, added) < 0) {
         close(fd);
         free(added);
+        return;
     }
+    *added = (manager_client){.storage = key->data, .line = {.limit = LINE_LIMIT}};
 }
 
 static void life_cb(sel_selector *sel, const sel_key *key, int mask)

@@ -15,7 +15,6 @@
 #include "listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,11 +77,6 @@ static void serve(int conn, bool verbose)
     }
     finish(conn);
     note(verbose, "closed");
-}
-
-static void set_blocking(int fd)
-{
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
 /* Did this accept() fail only because of the client it was for? */

@@ -8,8 +8,10 @@
  * without it the program would end before its results.  A worker that dies loses its
  * task, which is told.  docs/twins/pool.py is the same program in Python.
  */
+#include "blocking.h"
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "process.h"
 
 #include <selkie.h>
@@ -54,12 +56,6 @@ typedef struct {
 static double seconds = 0.1;
 static int lost;
 
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
-
 /* The work: it takes its time. */
 static int work(int task)
 {
@@ -75,7 +71,7 @@ static _Noreturn void run_worker(int fd)
     int task;
     while (receive_all(fd, &task, sizeof task)) {
         task_result result = {.task = task, .value = work(task), .pid = getpid()};
-        if (!send_all(fd, &result, sizeof result))
+        if (send_all(fd, &result, sizeof result) < 0)
             break;
     }
     _exit(EXIT_SUCCESS);
@@ -164,7 +160,8 @@ static void interrupted(sel_selector *sel, void *data)
     (void)sel;
     worker_pool *pool = data;
     for (int i = 0; i < pool->count; i++)
-        kill(pool->workers[i].pid, SIGTERM);
+        if (pool->workers[i].fd >= 0) /* else it ends, and its number may be another's */
+            kill(pool->workers[i].pid, SIGTERM);
 }
 
 static void pool_open(worker_pool *pool, int count)

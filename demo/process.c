@@ -6,7 +6,8 @@
  * answers that are already on their way.
  */
 #include "process.h"
-#include "listen.h"
+#include "blocking.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -40,17 +41,6 @@ void open_pair(int ends[2])
         fail(EXIT_FAILURE, "cannot make a pair of sockets: %s", strerror(errno));
 }
 
-bool send_all(int fd, const void *bytes, size_t size)
-{
-    for (size_t sent = 0; sent < size;) {
-        ssize_t part = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
-        if (part < 0 && errno != EINTR)
-            return false;
-        sent += part > 0 ? (size_t)part : 0;
-    }
-    return true;
-}
-
 bool receive_all(int fd, void *bytes, size_t size)
 {
     for (size_t received = 0; received < size;) {
@@ -70,7 +60,7 @@ bool send_line(int fd, const char *format, ...)
     vsnprintf(line, sizeof line - 1, format, arguments);
     va_end(arguments);
     strcat(line, "\n");
-    return send_all(fd, line, strlen(line));
+    return send_all(fd, line, strlen(line)) == 0;
 }
 
 /* Byte by byte: what comes after the line is for the next call. */

@@ -19,8 +19,7 @@ pid_t fork_child(void);
 /* socketpair(): what one end sends, the other receives; ends the program on failure. */
 void open_pair(int ends[2]);
 
-/* Send or receive all of it, waiting; false: the other end is gone. */
-bool send_all(int fd, const void *bytes, size_t size);
+/* Receive all of it, waiting; false: the other end is gone. */
 bool receive_all(int fd, void *bytes, size_t size);
 
 /* Send a line; receive one, without its newline.  False: the other end is gone. */

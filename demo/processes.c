@@ -7,8 +7,10 @@
  * The child of a child that has ended gets a new parent: here this process, which has
  * asked for orphans.  docs/twins/processes.py is the same program in Python.
  */
+#include "blocking.h"
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "process.h"
 
 #include <selkie.h>
@@ -38,12 +40,6 @@ typedef struct {
     int orphan; /* our end of its pair */
     bool interrupted;
 } process_family;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 static void *tell_thread(void *data)
 {

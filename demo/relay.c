@@ -6,7 +6,7 @@
  * is not empty, READ while it is below HIGH_WATER.
  */
 #include "relay.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <fcntl.h>

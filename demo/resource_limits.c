@@ -5,7 +5,7 @@
  * Met half-way through, both limits look like a failing server.
  */
 #include "resource_limits.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <stdio.h>
 #include <stdlib.h>

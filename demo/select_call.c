@@ -8,7 +8,7 @@
  * FD_SETSIZE bits, overwrites them with the answer and stops at every signal.
  */
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "tell.h"
 
 #include <selkie.h>

@@ -7,8 +7,9 @@
  * told apart by name, by fileno() and by how large a descriptor they take.
  * docs/twins/selector_key.py is the same program in Python.
  */
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "process.h"
 
 #include <selkie.h>
@@ -20,12 +21,6 @@
 #include <unistd.h>
 
 enum { LARGE_DESCRIPTOR = 1500 }; /* more than an fd_set holds */
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 static const char *event_names(int events)
 {

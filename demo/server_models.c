@@ -8,12 +8,13 @@
  * few clients threads may well win.  docs/twins/server_models.py is the same program in
  * Python.
  */
+#include "server_models.h"
+#include "blocking.h"
 #include "bytearray.h"
+#include "check.h"
 #include "command_line.h"
-#include "connect.h"
 #include "listen.h"
 #include "process.h"
-#include "server_models.h"
 
 #include <selkie.h>
 
@@ -23,7 +24,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,19 +47,13 @@ typedef struct {
     int count;
 } model_server;
 
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
-
 /* What a process or a thread does for its client: wait for bytes, send them back. */
 static void serve_one(int fd)
 {
     char bytes[READ_SIZE];
     ssize_t size;
     while ((size = recv(fd, bytes, sizeof bytes, 0)) > 0 || (size < 0 && errno == EINTR))
-        if (size > 0 && !send_all(fd, bytes, (size_t)size))
+        if (size > 0 && send_all(fd, bytes, (size_t)size) < 0)
             break;
 }
 

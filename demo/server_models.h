@@ -12,9 +12,6 @@ typedef enum { MODEL_FORK, MODEL_THREAD, MODEL_LOOP, MODELS } server_model;
 /* By its name; another name ends the program. */
 server_model find_model(const char *name);
 
-/* Make a socket wait again in recv() and send(). */
-void set_blocking(int fd);
-
 /* Serve until SIGINT, SIGTERM, or the end of `life` (-1: none); closes the listener. */
 void serve_model(server_model model, int listener, int life);
 

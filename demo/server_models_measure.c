@@ -5,13 +5,14 @@
  * All clients have one message under way at a time: it is sent for each, then each echo
  * is read.  So with one client it is a round trip that is measured.
  */
+#include "blocking.h"
+#include "fail.h"
 #include "process.h"
 #include "server_models.h"
 
 #include <selkie.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +34,6 @@ server_model find_model(const char *name)
     return (server_model)model;
 }
 
-void set_blocking(int fd)
-{
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-}
-
 static int connect_to(int listener)
 {
     struct sockaddr_storage address;
@@ -55,7 +51,7 @@ static void exchange(const int *fds, int count)
     static const char message[] = "sixteen bytes...";
     char echo[sizeof message];
     for (int i = 0; i < count; i++)
-        if (!send_all(fds[i], message, sizeof message))
+        if (send_all(fds[i], message, sizeof message) < 0)
             fail(EXIT_FAILURE, "the server hung up");
     for (int i = 0; i < count; i++)
         if (!receive_all(fds[i], echo, sizeof echo) ||

@@ -10,7 +10,7 @@
  */
 #include "blocking.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 #include "tell.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static int port_of(int fd)
 {
     struct sockaddr_in address;
     socklen_t size = sizeof address;
-    check(getsockname(fd, (struct sockaddr *)&address, &size), "find a name");
+    checked(getsockname(fd, (struct sockaddr *)&address, &size), "find a name");
     return ntohs(address.sin_port);
 }
 
@@ -57,8 +57,8 @@ static int port_of(int fd)
 static int bound(int type)
 {
     struct sockaddr_in address = loopback(0);
-    int fd = check(socket(AF_INET, type | SOCK_CLOEXEC, 0), "make a socket");
-    check(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
+    int fd = checked(socket(AF_INET, type | SOCK_CLOEXEC, 0), "make a socket");
+    checked(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
     return fd;
 }
 
@@ -72,7 +72,7 @@ static int connect_ex(int fd, int port)
 /* socket.socketpair() */
 static void make_pair(int type, int pair[2])
 {
-    check(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), "make a pair");
+    checked(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), "make a pair");
 }
 
 static void close_pair(const int pair[2])
@@ -131,21 +131,21 @@ static void names(void)
     socklen_t size = sizeof peer;
     puts("names");
     int listener = bound(SOCK_STREAM);
-    int client = check(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
-    check(listen(listener, 5), "listen");
+    int client = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    checked(listen(listener, 5), "listen");
     printf("  port 0 was asked for, it is still 0: %s\n",
            yes_or_no(port_of(listener) == 0));
     int failed = getpeername(client, (struct sockaddr *)&peer, &size);
     printf("  getpeername() before connect(): %s\n", error_name(failed < 0 ? errno : 0));
     printf("  connect_ex(): %s\n", error_name(connect_ex(client, port_of(listener))));
-    int conn = check(accept(listener, NULL, NULL), "accept");
-    check(getpeername(conn, (struct sockaddr *)&peer, &size), "find the peer");
+    int conn = checked(accept(listener, NULL, NULL), "accept");
+    checked(getpeername(conn, (struct sockaddr *)&peer, &size), "find the peer");
     printf("  the server's peer is the client's own name: %s\n",
            yes_or_no(ntohs(peer.sin_port) == port_of(client)));
     printf("  the connection's port is the listener's: %s\n",
            yes_or_no(port_of(conn) == port_of(listener)));
     struct sockaddr_in taken = loopback(port_of(listener));
-    int second = check(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    int second = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
     failed = bind(second, (struct sockaddr *)&taken, sizeof taken);
     printf("  bind() to a port that is taken: %s\n", error_name(failed < 0 ? errno : 0));
     close(second);
@@ -164,13 +164,13 @@ static void backlog(void)
     struct sockaddr *name = (struct sockaddr *)&address;
     socklen_t size = sizeof(sa_family_t); /* no more: the kernel picks a name */
     int type = SOCK_STREAM | SOCK_NONBLOCK, clients[10], count = 0, error = 0;
-    int listener = check(socket(AF_UNIX, type, 0), "make a socket");
-    check(bind(listener, name, size), "bind");
+    int listener = checked(socket(AF_UNIX, type, 0), "make a socket");
+    checked(bind(listener, name, size), "bind");
     size = sizeof address;
-    check(getsockname(listener, name, &size), "find a name");
-    check(listen(listener, 2), "listen");
+    checked(getsockname(listener, name, &size), "find a name");
+    checked(listen(listener, 2), "listen");
     while (count < 10 && error == 0) {
-        clients[count] = check(socket(AF_UNIX, type, 0), "make a socket");
+        clients[count] = checked(socket(AF_UNIX, type, 0), "make a socket");
         error = connect(clients[count++], name, size) < 0 ? errno : 0;
     }
     puts("backlog");
@@ -186,7 +186,7 @@ static void connect_later(const char *what, int port)
 {
     int error = 0;
     socklen_t size = sizeof error;
-    int fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), "make a socket");
+    int fd = checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), "make a socket");
     int started = connect_ex(fd, port);
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
     int ready = poll(&writable, 1, 20000);
@@ -200,7 +200,7 @@ static void connecting(void)
 {
     puts("connect without waiting");
     int listener = bound(SOCK_STREAM), nobody = bound(SOCK_STREAM);
-    check(listen(listener, 5), "listen");
+    checked(listen(listener, 5), "listen");
     connect_later("somebody listens", port_of(listener));
     connect_later("nobody listens", port_of(nobody)); /* its port is taken, not open */
     close(nobody);
@@ -210,7 +210,7 @@ static void connecting(void)
 /* A process that reads to the end and answers how much that was. */
 static pid_t count_bytes(const int pair[2])
 {
-    pid_t child = check(fork(), "fork");
+    pid_t child = checked(fork(), "fork");
     if (child > 0)
         return child;
     static char bytes[65536];
@@ -279,19 +279,19 @@ static int get_option(int fd, int level, int option)
 {
     int value = -1;
     socklen_t size = sizeof value;
-    check(getsockopt(fd, level, option, &value, &size), "get an option");
+    checked(getsockopt(fd, level, option, &value, &size), "get an option");
     return value;
 }
 
 static void set_option(int fd, int level, int option, int value)
 {
-    check(setsockopt(fd, level, option, &value, sizeof value), "set an option");
+    checked(setsockopt(fd, level, option, &value, sizeof value), "set an option");
 }
 
 static void options(void)
 {
     puts("options");
-    int fd = check(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    int fd = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
     printf("  SO_TYPE is SOCK_STREAM: %s\n",
            yes_or_no(get_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM));
     printf("  SO_REUSEADDR: %d", get_option(fd, SOL_SOCKET, SO_REUSEADDR));

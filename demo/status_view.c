@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_SIZE = 256, BAR_MAX = 100, EIGHTHS = 8, LABEL = 18, OTHER_ROWS = 9 };
+enum { LINE_SIZE = 256, BAR_MAX = 100, EIGHTHS = 8, OTHER_ROWS = 9 };
+enum { LABEL = 18, VALUE = 10, WIDE = 70 }; /* columns */
 static const double NANOSECONDS = 1e9;
 static const double LONG_CALLBACK = 0.1; /* seconds; asyncio's debug mode has the same */
 
@@ -114,27 +115,48 @@ static void print_title(page *to)
         print_line(to, BOLD, "%-*s  %s", room, view->title, right);
 }
 
+/* What stands beside the value is there whole or not at all. */
+static void print_two(page *to, const char *name, const char *value, const char *beside)
+{
+    bool fits = LABEL + VALUE + 2 + (int)strlen(beside) <= to->view->columns;
+    print_line(to, "", "%-*s%*s  %s", LABEL, name, VALUE, value, fits ? beside : "");
+}
+
+static void print_total(page *to, const char *name, enum figure figure, const char *unit)
+{
+    char total[32], rate[32], beside[64];
+    snprintf(beside, sizeof beside, "%*s/s", VALUE,
+             in_units(a_second(to->view, figure), unit, rate));
+    print_two(to, name, in_units(of(&to->view->now, figure), unit, total), beside);
+}
+
+static void print_pairs(page *to)
+{
+    const status_view *view = to->view;
+    char lately[32], ever[64];
+    snprintf(lately, sizeof lately, "%.1f",
+             share(gained(view, FIGURE_PAIRS), gained(view, FIGURE_PASSES)));
+    snprintf(ever, sizeof ever, "%*.1f so far", VALUE,
+             share(of(&view->now, FIGURE_PAIRS), of(&view->now, FIGURE_PASSES)));
+    print_two(to, "pairs a pass", lately, ever);
+}
+
 static void print_figures(page *to)
 {
     const status_view *view = to->view;
     const figures *now = &view->now;
-    char total[32], rate[32];
+    char text[32];
     double longest = of(now, FIGURE_LONGEST) / NANOSECONDS;
     double busy = gained(view, FIGURE_CALLING) / NANOSECONDS;
 
-    print_line(to, "", "%-*s%10.0f", LABEL, "connections", of(now, FIGURE_CONNECTIONS));
-    print_line(to, "", "%-*s%10s  %10s/s", LABEL, "bytes echoed",
-               in_units(of(now, FIGURE_BYTES), "B", total),
-               in_units(a_second(view, FIGURE_BYTES), "B", rate));
-    print_line(to, "", "%-*s%10s  %10s/s", LABEL, "passes",
-               in_units(of(now, FIGURE_PASSES), "", total),
-               in_units(a_second(view, FIGURE_PASSES), "", rate));
-    print_line(to, "", "%-*s%10.1f  %10.1f from the start", LABEL, "pairs a pass",
-               share(gained(view, FIGURE_PAIRS), gained(view, FIGURE_PASSES)),
-               share(of(now, FIGURE_PAIRS), of(now, FIGURE_PASSES)));
-    print_line(to, longest > LONG_CALLBACK ? RED : "", "%-*s%10s", LABEL,
-               "longest callback", duration(longest, total));
-    print_line(to, "", "%-*s%8.0f %%", LABEL, "in callbacks",
+    print_line(to, "", "%-*s%*.0f", LABEL, "connections", VALUE,
+               of(now, FIGURE_CONNECTIONS));
+    print_total(to, "bytes echoed", FIGURE_BYTES, "B");
+    print_total(to, "passes", FIGURE_PASSES, "");
+    print_pairs(to);
+    print_line(to, longest > LONG_CALLBACK ? RED : "", "%-*s%*s", LABEL,
+               "longest callback", VALUE, duration(longest, text));
+    print_line(to, "", "%-*s%*.0f %%", LABEL, "in callbacks", VALUE - 2,
                100 * share(busy, view->interval * view->reactors));
 }
 
@@ -188,7 +210,7 @@ static void print_histogram(page *to)
 {
     int room = to->view->rows - to->row;
     int step = 1;
-    while (step < LATENCIES && LATENCIES / step > room)
+    while (step < LATENCIES && (LATENCIES + step - 1) / step > room)
         step *= 2;
     double most = 0;
     for (int i = 0; i < LATENCIES; i += step) {
@@ -208,8 +230,9 @@ void status_view_print(const status_view *view, FILE *file)
     print_figures(&to);
     if (view->rows > OTHER_ROWS + LATENCIES)
         print_line(&to, "", " ");
-    print_line(&to, DIM, "%12s %9s  from the first callback of a pass to an answer",
-               "up to", "answers");
+    print_line(&to, DIM, "%12s %9s  %s", "up to", "answers",
+               view->columns >= WIDE ? "from the first callback of a pass to an answer"
+                                     : "");
     print_histogram(&to);
     fputs("\033[K\033[J", file);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* signalfd() is Linux's; a pipe that a signal handler writes to works everywhere. */
 #include "stop.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <signal.h>

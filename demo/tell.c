@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The errors that have names here are those the programs meet. */
 #include "tell.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -48,7 +48,7 @@ const char *error_name(int error)
     return "another error";
 }
 
-int check(int result, const char *what)
+int checked(int result, const char *what)
 {
     if (result < 0)
         fail(EXIT_FAILURE, "cannot %s: %s", what, strerror(errno));

@@ -11,7 +11,7 @@ const char *yes_or_no(bool answer);
 const char *error_name(int error);
 
 /* `result`, where a system call must not fail; if it has, one plain line is the end. */
-int check(int result, const char *what);
+int checked(int result, const char *what);
 
 /* time.monotonic(): seconds. */
 double monotonic(void);

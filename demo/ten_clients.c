@@ -10,7 +10,7 @@
  */
 #include "blocking.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,8 +8,9 @@
  * Work here is a loop that computes; a wait is a time that passes.  Each task writes only
  * its own row of the picture.  docs/twins/three_tasks.py is the same program in Python.
  */
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <selkie.h>
 
@@ -32,30 +33,25 @@ typedef struct {
 static task_record tasks[TASKS];
 static double unit = 0.02, began;
 
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
-
 static double now(void)
 {
     return sel_time(NULL) - began;
 }
 
+/* time.thread_time() */
+static double thread_time(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
 /* One unit of the CPU's time: a second thread on the same CPU makes it take longer. */
 static void compute(void)
 {
-    struct timespec used;
-    double end = 0;
-    do {
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-        double seconds = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
-        if (end == 0)
-            end = seconds + unit;
-        if (seconds >= end)
-            return;
-    } while (true);
+    double end = thread_time() + unit;
+    while (thread_time() < end)
+        continue;
 }
 
 /* Returns how long to wait before the next step, or -1: it was the last. */
@@ -147,8 +143,7 @@ static void show(const char *how, void (*run)(void))
     printf("%s: %.2f s\n", how, all);
     for (int i = 0; i < TASKS; i++) {
         char row[COLUMNS + 1] = "";
-        int columns = (int)(all / unit + 0.5);
-        for (int k = 0; k < columns && k < COLUMNS; k++)
+        for (int k = 0; k < COLUMNS && (k + 0.5) * unit <= all; k++)
             row[k] = state_at(&tasks[i], (k + 0.5) * unit);
         printf("  task %d |%s|\n", i + 1, row);
     }

@@ -7,8 +7,9 @@
  * is left to wait for, and sel_run() returns.  docs/twins/ticker.py is the same
  * program in Python.
  */
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <selkie.h>
 
@@ -25,12 +26,6 @@ typedef struct {
     sel_timer tick;
     sel_timer deadline;
 } line_ticker;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 static double elapsed(sel_selector *sel, const line_ticker *ticker)
 {

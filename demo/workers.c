@@ -6,8 +6,9 @@
  * tell comes as tasks and results, which run on the loop's thread, so that nothing
  * here needs a lock.  docs/twins/workers.py is the same program in Python.
  */
+#include "check.h"
 #include "command_line.h"
-#include "listen.h"
+#include "fail.h"
 
 #include <selkie.h>
 
@@ -39,12 +40,6 @@ typedef struct {
     int first, last;
     int primes; /* -1: cancelled before it began */
 } prime_job;
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
-}
 
 static bool is_prime(int n)
 {

@@ -18,6 +18,7 @@ import threading
 from selectors import EVENT_READ, DefaultSelector
 
 from command_line import read_command_line
+from fail import print_out
 from handlers import Handlers
 from manager import Manager, ask_manager
 from process import receive_line, run_in_child, send_line
@@ -38,7 +39,7 @@ def put_hello():
 def threads_share():
     thread = threading.Thread(target=put_hello)
     thread.start()
-    print(f"threads share: a thread has put '{queue.get()}' into the queue")
+    print_out(f"threads share: a thread has put '{queue.get()}' into the queue\n")
     thread.join()
 
 
@@ -49,8 +50,8 @@ def put_and_count():
 
 def fork_copies():
     _, status = os.waitpid(run_in_child(put_and_count), 0)
-    print(f"a fork copies: the child's queue has {os.WEXITSTATUS(status)},"
-          f" its parent's {queue.qsize()}")
+    print_out(f"a fork copies: the child's queue has {os.WEXITSTATUS(status)},"
+              f" its parent's {queue.qsize()}\n")
 
 
 def send_message(sock, number, text):
@@ -89,7 +90,7 @@ def pair_carries():
     send_message(ours, 20, "hello from the parent")
     for _ in range(3):
         number, text = receive_message(ours)
-        print(f"a pair carries: {number} '{text}'")
+        print_out(f"a pair carries: {number} '{text}'\n")
     ours.close()
     os.waitpid(pid, 0)
 
@@ -118,7 +119,8 @@ def memory_is_shared():
             run_in_child(add, page, lock)
         wait_for_all(ADDERS)
         counter, = COUNTER.unpack_from(page)
-    print(f"memory is shared: {ADDERS} processes have added {ADDITIONS} each: {counter}")
+    print_out(f"memory is shared: {ADDERS} processes have added {ADDITIONS} each:"
+              f" {counter}\n")
 
 
 def use_manager(manager, number):
@@ -134,8 +136,9 @@ def manager_keeps():
         run_in_child(use_manager, manager, number)
     wait_for_all(MANAGED)
     with manager.connect() as sock:
-        print(f"a manager keeps: {ask_manager(sock, 'dict')}")
-        print("a manager keeps, in the order they came:", ask_manager(sock, "list"))
+        print_out(f"a manager keeps: {ask_manager(sock, 'dict')}\n")
+        print_out("a manager keeps, in the order they came:"
+                  f" {ask_manager(sock, 'list')}\n")
     manager.stop()
 
 
@@ -160,7 +163,7 @@ def lock_keeps_together():
         together += same == LINES
     wait_for_all(PRINTERS)
     screen.close()
-    print(f"a lock keeps together: {together} of {PRINTERS} blocks are whole")
+    print_out(f"a lock keeps together: {together} of {PRINTERS} blocks are whole\n")
 
 
 def signal_parent(sock, parents_end):
@@ -175,14 +178,15 @@ def signals_tell():
     child, running = 0, True
 
     def signalled():
-        print("signals tell: SIGUSR1 has come from the child")
+        print_out("signals tell: SIGUSR1 has come from the child\n")
         os.kill(child, signal.SIGTERM)
 
     def child_ended():
         nonlocal running
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid == child:
-            print("signals tell: the child was ended by signal", os.WTERMSIG(status))
+            print_out("signals tell: the child was ended by signal"
+                      f" {os.WTERMSIG(status)}\n")
             running = False
 
     sel.register(handlers, EVENT_READ)

@@ -5,7 +5,7 @@ of it is socket.create_connection() and sock.sendall() here.
 import os
 import socket
 
-from listen import EXIT_FAILURE, fail
+from fail import EXIT_FAILURE, fail
 
 
 def blocking_error(error):

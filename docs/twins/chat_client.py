@@ -17,8 +17,8 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 import command_line
 from chat_text import Line, clean_text
 from command_line import Option, number
+from fail import EXIT_FAILURE, fail
 from handlers import Handlers
-from listen import EXIT_FAILURE, fail
 
 READ_SIZE = 4096
 HIGH_WATER = 16 * 1024

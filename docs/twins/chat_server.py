@@ -19,9 +19,9 @@ from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
 from chat_text import Line, clean_text
+from fail import note
 from handlers import Handlers
-from listen import (Reserve, accept_client, note, open_listener, parse_options,
-                    print_listening)
+from listen import Reserve, accept_client, open_listener, parse_options, print_listening
 
 READ_SIZE = 4096
 LINE_LIMIT = 1024

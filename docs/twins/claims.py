@@ -19,7 +19,7 @@ from pathlib import Path
 from select import EPOLLET, EPOLLIN, EPOLLONESHOT, POLLIN
 
 from command_line import read_command_line
-from listen import EXIT_FAILURE, fail, print_out
+from fail import EXIT_FAILURE, fail, print_out
 from tell import error_name, outcome, yes_or_no
 from uring import Uring
 

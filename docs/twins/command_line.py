@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""The command line of the programs here that are no servers: a table of options, read
-once before anything else happens.
+"""The command line of the programs here: a table of options, read once before anything
+else happens.
 
 --help and --version are in every table by themselves.  What is wrong is one plain
 line on stderr and exit code 2.  The C side of this file is demo/command_line.c.
 """
+import fcntl
 import getopt
+import os
+import platform
+import re
+import signal
 import sys
 from types import SimpleNamespace
 
-from listen import (EXIT_USAGE, PROGRAM, fail, hold_standard_descriptors,
-                    positive_seconds, print_out, print_version)
+from fail import EXIT_USAGE, PROGRAM, fail, print_out
 
 USAGE_END = """\
   -h, --help             print this and exit
@@ -40,7 +44,34 @@ def word(name, text):
     return text
 
 
-seconds = positive_seconds
+def seconds(name, text):
+    try:
+        value = float(text) if re.fullmatch("[0-9.]+", text) else 0
+    except ValueError:
+        value = 0
+    if not 0 < value <= 1e6:
+        fail(EXIT_USAGE, f"{name} is seconds, over 0 and up to 1000000, not '{text}'")
+    return value
+
+
+def hold_standard_descriptors():
+    """Keep 0, 1 and 2 from becoming sockets when they were closed at the start.
+
+    Opened the wrong way round, a stand-in fails as the closed one would.
+    """
+    for fd in range(3):
+        try:
+            fcntl.fcntl(fd, fcntl.F_GETFD)
+        except OSError:
+            os.open(os.devnull, os.O_WRONLY if fd == 0 else os.O_RDONLY)
+
+
+def end_at_interrupt():
+    """Ctrl-C ends a program that has no handler for it as it ends one in C: without an
+    exception.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def print_help(purpose, options):
@@ -52,6 +83,11 @@ def print_help(purpose, options):
     sys.exit()
 
 
+def print_version():
+    print_out(f"{PROGRAM}, Python {platform.python_version()}\n")
+    sys.exit()
+
+
 def read_command_line(purpose, options):
     """The options' values by name; does not return from --help and --version."""
     letters = "".join(o.letter + ":" * bool(o.argument) for o in options) + "hV"
@@ -60,6 +96,7 @@ def read_command_line(purpose, options):
     values = SimpleNamespace(**{o.name: o.default for o in options})
 
     hold_standard_descriptors()
+    end_at_interrupt()
     try:
         given, rest = getopt.gnu_getopt(sys.argv[1:], letters, names)
     except getopt.GetoptError as error:

@@ -19,7 +19,7 @@ import sys
 from subprocess import PIPE
 
 from command_line import Option, read_command_line, seconds
-from listen import EXIT_FAILURE, EXIT_USAGE, fail, print_line
+from fail import EXIT_FAILURE, EXIT_USAGE, fail, print_line
 
 EXIT_TIMED_OUT, EXIT_CANNOT_RUN, EXIT_NOT_FOUND = 124, 126, 127
 WRITE_SIZE = 4096  # PIPE_BUF

@@ -18,9 +18,10 @@ import socket
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
+from fail import note
 from handlers import Handlers
-from listen import (Reserve, accept_client, is_settled, note, open_listener,
-                    parse_options, print_listening)
+from listen import (Reserve, accept_client, is_settled, open_listener, parse_options,
+                    print_listening)
 
 READ_SIZE = 16 * 1024
 HIGH_WATER = 64 * 1024

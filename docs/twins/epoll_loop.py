@@ -23,8 +23,8 @@ import select
 import socket
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI
 
-from listen import (Reserve, accept_client, note, open_listener, parse_options,
-                    print_listening, print_out)
+from fail import note, print_out
+from listen import Reserve, accept_client, open_listener, parse_options, print_listening
 from stop import open_stop
 
 READ_ONLY = EPOLLIN | EPOLLPRI  # EPOLLHUP and EPOLLERR come unasked

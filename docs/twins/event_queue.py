@@ -16,7 +16,7 @@ from collections import deque
 from functools import partial
 
 from command_line import read_command_line
-from listen import EXIT_FAILURE, fail, print_out
+from fail import EXIT_FAILURE, fail, print_out
 
 LINE_SIZE = 80
 EVENTS_MAX = 1000

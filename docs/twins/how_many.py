@@ -15,8 +15,8 @@ import time
 from selectors import EVENT_READ
 
 from command_line import Option, number, read_command_line
+from fail import EXIT_FAILURE, fail, print_out
 from resource_limits import need_descriptors
-from listen import EXIT_FAILURE, fail
 
 BAR = 40
 MICROSECONDS = 1e6
@@ -62,21 +62,21 @@ def fill_table(fds, waits):
 
 
 def print_table(table):
-    print("one wait, in microseconds")
-    print("descriptors" + "".join(f" {name:>10}" for name in FAMILY))
+    print_out("one wait, in microseconds\n")
+    print_out("descriptors" + "".join(f" {name:>10}" for name in FAMILY) + "\n")
     for count, costs in table.items():
-        print(f"{count:11d}" + "".join(
-            f" {cost:10.2f}" if cost else f" {'-':>10}" for cost in costs.values()))
+        row = (f" {cost:10.2f}" if cost else f" {'-':>10}" for cost in costs.values())
+        print_out(f"{count:11d}{''.join(row)}\n")
 
 
 def print_bars(table):
     """On a logarithmic scale: every factor of ten is as long as the next."""
-    print("the same as bars, ten of # for every factor of ten")
+    print_out("the same as bars, ten of # for every factor of ten\n")
     for name in FAMILY:
         for count, costs in table.items():
             if costs[name]:
                 length = round(10 * math.log10(costs[name] * 10))  # from 0.1 us on
-                print(f"{name:>6} {count:7d} {'#' * max(1, min(BAR, length))}")
+                print_out(f"{name:>6} {count:7d} {'#' * max(1, min(BAR, length))}\n")
 
 
 def main():

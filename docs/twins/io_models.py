@@ -23,7 +23,7 @@ import threading
 import time
 
 from command_line import read_command_line
-from listen import print_out
+from fail import print_out
 from uring import Uring
 
 DELAY_MS = 50

@@ -14,7 +14,7 @@ from select import EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT, POLLIN
 from socket import SOCK_SEQPACKET, SOCK_STREAM
 
 from command_line import read_command_line
-from listen import print_out
+from fail import print_out
 from tell import outcome, yes_or_no
 
 

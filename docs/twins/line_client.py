@@ -12,8 +12,6 @@ A line is at most LINE_SIZE bytes, a longer one goes in parts.  Sent whole, it c
 fill both sockets' buffers, and an echo server and this client would wait for each other
 to read for ever.
 """
-import signal
-
 from blocking import create_connection, print_bytes
 from command_line import Option, number, read_command_line, word
 
@@ -58,7 +56,6 @@ def main():
                "127.0.0.1", word),
         Option("p", "port", "PORT", "the server's port (1234)", 1234, number(1, 65535)),
     ])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with create_connection(options.host, options.port) as sock:
         with sock.makefile("rb") as answers:
             print_bytes(talk(sock, answers).encode() + b"\n")

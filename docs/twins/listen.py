@@ -2,152 +2,37 @@
 """What every server here does around its loop: read the command line, listen,
 say where, and what is to be known about accept() and close().
 
-Before the loop a failure is one plain line on stderr and the end of the program:
-exit code 2 for a wrong command line, 1 for anything else.  The C side of this
-file is demo/listen.c.
+Before the loop a failure ends the program, as fail.py says.  The C side of this file is
+demo/listen.c.
 """
 import array
 import contextlib
 import errno
 import fcntl
-import getopt
 import os
-import platform
-import re
 import socket
-import sys
 import termios
 
-PROGRAM = os.path.basename(sys.argv[0])
-EXIT_FAILURE = 1
-EXIT_USAGE = 2
-
-USAGE = """\
-  -H, --host HOST        the name or address to listen on (127.0.0.1)
-  -p, --port PORT        the port; 0: one that is free (1234)
-  -b, --backlog N        how many may wait to be accepted (4096)
-"""
-USAGE_TIMEOUT = """\
-  -t, --timeout SECONDS  end when nothing happens for so long (never)
-"""
-USAGE_END = """\
-  -v, --verbose          tell on stderr who comes and goes
-  -h, --help             print this and exit
-  -V, --version          print the version and exit
-"""
-
-
-class Options:
-    """What the command line says; the values here are the defaults."""
-
-    host = "127.0.0.1"
-    port = "1234"
-    backlog = 4096
-    timeout = None  # seconds; None: never
-    verbose = False
-
-
-def print_line(message):
-    """Print "program: message" on stderr, with one write()."""
-    with contextlib.suppress(OSError):
-        os.write(2, os.fsencode(f"{PROGRAM}: {message}\n"))
-
-
-def fail(status, message):
-    """Print "program: message" on stderr and exit."""
-    print_line(message)
-    sys.exit(status)
-
-
-def note(verbose, message):
-    """With --verbose, print "program: message" on stderr."""
-    if verbose:
-        print_line(message)
-
-
-def print_out(text):
-    """Print on stdout, and fail if it can't take all of it."""
-    try:
-        with open(1, "w", closefd=False) as stdout:
-            stdout.write(text)
-    except OSError as error:
-        fail(EXIT_FAILURE, f"cannot write to stdout: {error.strerror}")
-
-
-def hold_standard_descriptors():
-    """Keep 0, 1 and 2 from becoming sockets when they were closed at the start.
-
-    Opened the wrong way round, a stand-in fails as the closed one would.
-    """
-    for fd in range(3):
-        try:
-            fcntl.fcntl(fd, fcntl.F_GETFD)
-        except OSError:
-            os.open(os.devnull, os.O_WRONLY if fd == 0 else os.O_RDONLY)
-
-
-def print_help(purpose, takes_timeout):
-    timeout = USAGE_TIMEOUT if takes_timeout else ""
-    print_out(f"Usage: {PROGRAM} [OPTION]...\n{purpose}\n\n{USAGE}{timeout}{USAGE_END}")
-    sys.exit()
-
-
-def print_version():
-    print_out(f"{PROGRAM}, Python {platform.python_version()}\n")
-    sys.exit()
-
-
-def whole_number(name, text, lowest, highest):
-    number = int(text) if re.fullmatch("[0-9]{1,6}", text) else -1
-    if not lowest <= number <= highest:
-        fail(EXIT_USAGE, f"{name} is a number from {lowest} to {highest}, not '{text}'")
-    return number
-
-
-def positive_seconds(name, text):
-    try:
-        seconds = float(text) if re.fullmatch("[0-9.]+", text) else 0
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 1e6:
-        fail(EXIT_USAGE, f"{name} is seconds, over 0 and up to 1000000, not '{text}'")
-    return seconds
+from command_line import Option, number, read_command_line, seconds, word
+from fail import EXIT_FAILURE, fail, print_out
 
 
 def parse_options(purpose, takes_timeout=False):
     """The options of the command line; does not return from --help and --version."""
-    letters = "H:p:b:vhV"
-    names = ["host=", "port=", "backlog=", "verbose", "help", "version"]
+    options = [
+        Option("H", "host", "HOST", "the name or address to listen on (127.0.0.1)",
+               "127.0.0.1", word),
+        Option("p", "port", "PORT", "the port; 0: one that is free (1234)", 1234,
+               number(0, 65535)),
+        Option("b", "backlog", "N", "how many may wait to be accepted (4096)", 4096,
+               number(1, 65535)),
+    ]
     if takes_timeout:
-        letters += "t:"
-        names.append("timeout=")
-
-    hold_standard_descriptors()
-    try:
-        given, rest = getopt.gnu_getopt(sys.argv[1:], letters, names)
-    except getopt.GetoptError as error:
-        fail(EXIT_USAGE, error.msg)
-    options = Options()
-    for option, value in given:
-        match option:
-            case "-H" | "--host":
-                options.host = value
-            case "-p" | "--port":
-                whole_number("--port", value, 0, 65535)
-                options.port = value
-            case "-b" | "--backlog":
-                options.backlog = whole_number("--backlog", value, 1, 65535)
-            case "-t" | "--timeout":
-                options.timeout = positive_seconds("--timeout", value)
-            case "-v" | "--verbose":
-                options.verbose = True
-            case "-h" | "--help":
-                print_help(purpose, takes_timeout)
-            case "-V" | "--version":
-                print_version()
-    if rest:
-        fail(EXIT_USAGE, f"unexpected argument '{rest[0]}'")
-    return options
+        options.append(Option("t", "timeout", "SECONDS",
+                              "end when nothing happens for so long (never)", None,
+                              seconds))
+    options.append(Option("v", "verbose", None, "tell on stderr who comes and goes"))
+    return read_command_line(purpose, options)
 
 
 def listen_on(family, kind, protocol, address, backlog):

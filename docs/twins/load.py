@@ -20,10 +20,10 @@ from selectors import EVENT_READ, EVENT_WRITE
 
 import command_line
 from command_line import Option, number
+from fail import EXIT_FAILURE, fail, print_line, print_out
 from handlers import Handlers
 from histogram import Histogram
 from resource_limits import need_descriptors, need_ports
-from listen import EXIT_FAILURE, fail, print_line, print_out
 
 CHUNK = 16 * 1024
 RAMP_SECONDS, PROGRESS_SECONDS = 0.01, 0.1

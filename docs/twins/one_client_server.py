@@ -12,11 +12,10 @@ TCP is a stream without messages.  One recv() may bring half a line, so a messag
 what ends with a newline (or is LINE_SIZE bytes long, or ends the stream).
 """
 import errno
-import signal
 import socket
 
-from listen import (EXIT_FAILURE, fail, note, open_listener, parse_options,
-                    print_listening)
+from fail import EXIT_FAILURE, fail, note
+from listen import open_listener, parse_options, print_listening
 
 LINE_SIZE = 1024
 
@@ -69,7 +68,6 @@ def client_was_lost(error):
 
 def main():
     options = parse_options("Answer every client good bye, one client at a time.")
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     listener = open_listener(options)
     listener.setblocking(True)
     print_listening(listener)

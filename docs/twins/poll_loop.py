@@ -22,8 +22,8 @@ import select
 import socket
 from select import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI
 
-from listen import (Reserve, accept_client, note, open_listener, parse_options,
-                    print_listening, print_out)
+from fail import note, print_out
+from listen import Reserve, accept_client, open_listener, parse_options, print_listening
 from stop import open_stop
 
 READ_ONLY = POLLIN | POLLPRI | POLLHUP | POLLERR

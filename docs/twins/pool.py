@@ -23,8 +23,8 @@ from selectors import EVENT_READ, DefaultSelector
 
 import command_line
 from command_line import Option, number, read_command_line
+from fail import EXIT_FAILURE, fail, print_out
 from handlers import Handlers
-from listen import EXIT_FAILURE, fail
 from process import run_in_child
 
 WORKERS_MAX, TASKS_MAX = 64, 10000
@@ -129,8 +129,9 @@ class Pool:
 
     def interrupted(self):
         for worker in self.workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGTERM)
+            if worker.sock.fileno() >= 0:  # else it ends, and its number may be another's
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGTERM)
 
     def look(self):
         for key, _ in self.sel.select():
@@ -181,11 +182,11 @@ def main():
         nonlocal lost
         if value is None:
             lost += 1
-            print(f"{how}: task {task} was lost with its worker", flush=True)
+            print_out(f"{how}: task {task} was lost with its worker\n")
         else:
-            print(f"{how}: task {task} gave {value}, from process {pid}", flush=True)
+            print_out(f"{how}: task {task} gave {value}, from process {pid}\n")
 
-    print("main: process", os.getpid())
+    print_out(f"main: process {os.getpid()}\n")
     pool = Pool(options.workers, options.seconds)
 
     start = time.monotonic()
@@ -197,16 +198,16 @@ def main():
             pool.apply_async(task, partial(print_result, "callback"))
     except ChildProcessError as error:
         fail(EXIT_FAILURE, f"cannot hand in a task: {error.strerror}")
-    print("apply_async: all tasks are handed in")
+    print_out("apply_async: all tasks are handed in\n")
     pool.close()
     try:
         pool.apply_async(options.tasks, partial(print_result, "callback"))
     except ValueError:
-        print("close: no more tasks are taken")
+        print_out("close: no more tasks are taken\n")
     pool.join()
-    print("join: all workers have ended")
-    print(f"apply took {applied_all - start:.2f} s,"
-          f" apply_async {time.monotonic() - applied_all:.2f} s")
+    print_out("join: all workers have ended\n")
+    print_out(f"apply took {applied_all - start:.2f} s,"
+              f" apply_async {time.monotonic() - applied_all:.2f} s\n")
     sys.exit(1 if lost else 0)
 
 

@@ -15,7 +15,6 @@ def fork_child():
 
     The child leaves its parent's selector alone and ends with os._exit().
     """
-    sys.stdout.flush()  # else the child would print again what is not printed yet
     before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     pid = os.fork()
     if pid == 0:
@@ -34,7 +33,6 @@ def run_in_child(function, *arguments):
     status = 1
     try:
         status = function(*arguments) or 0
-        sys.stdout.flush()
     except ConnectionError:  # the parent is gone
         pass
     except Exception:

@@ -17,6 +17,7 @@ from functools import partial
 from selectors import EVENT_READ, DefaultSelector
 
 from command_line import Option, number, read_command_line
+from fail import print_out
 from handlers import Handlers
 from process import receive_line, run_in_child, send_line
 
@@ -86,12 +87,13 @@ class Family:
 
     def print_end(self, child, number):
         if os.WIFSIGNALED(child.status):
-            print(f"child {number} was ended by signal {os.WTERMSIG(child.status)}")
+            print_out(f"child {number} was ended by signal"
+                      f" {os.WTERMSIG(child.status)}\n")
         else:
-            print(f"child {number} ended with {os.WEXITSTATUS(child.status)}")
+            print_out(f"child {number} ended with {os.WEXITSTATUS(child.status)}\n")
 
     def print_orphan(self):
-        print(receive_line(self.orphan), flush=True)
+        print_out(f"{receive_line(self.orphan)}\n")
 
     def hear_orphan(self):
         """The grandchild has told its parent, which may end now."""
@@ -119,7 +121,7 @@ class Family:
             self.orphan.sendall(b"!")
             self.print_orphan()
         else:
-            print("the grandchild has ended too")
+            print_out("the grandchild has ended too\n")
             self.orphan.close()
             self.running = False
 
@@ -139,7 +141,7 @@ class Family:
         signal.
         """
         for child in self.children:
-            print(child.report)
+            print_out(f"{child.report}\n")
         os.kill(self.children[-1].pid, signal.SIGTERM)
         for child in self.children[:-1]:
             child.sock.close()
@@ -169,7 +171,7 @@ def main():
     family.handlers.add_signal_handler(signal.SIGINT, family.interrupted)
     family.handlers.add_signal_handler(signal.SIGTERM, family.interrupted)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    print(f"main: process {os.getpid()}")
+    print_out(f"main: process {os.getpid()}\n")
     for number in range(1, family.count + 1):
         family.start_child(number)
     for child in family.children:

@@ -6,7 +6,7 @@ is demo/resource_limits.c.
 """
 import resource
 
-from listen import EXIT_FAILURE, fail
+from fail import EXIT_FAILURE, fail
 
 OWN_DESCRIPTORS, OWN_SHARE = 32, 100  # generous; the same as in C
 PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"

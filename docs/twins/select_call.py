@@ -19,7 +19,7 @@ import tempfile
 import time
 
 from command_line import read_command_line
-from listen import EXIT_FAILURE, fail, print_out
+from fail import EXIT_FAILURE, fail, print_out
 from tell import yes_or_no
 
 FD_SETSIZE = 1024

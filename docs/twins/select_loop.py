@@ -18,9 +18,10 @@ import select
 import signal
 import socket
 
+from fail import note, print_out
 from handlers import Handlers
-from listen import (Reserve, accept_client, is_settled, note, open_listener,
-                    parse_options, print_listening, print_out)
+from listen import (Reserve, accept_client, is_settled, open_listener, parse_options,
+                    print_listening)
 
 READ_SIZE = 16 * 1024
 HIGH_WATER = 64 * 1024

@@ -15,6 +15,7 @@ import socket
 from selectors import EVENT_READ, EVENT_WRITE
 
 from command_line import read_command_line
+from fail import print_out
 
 LARGE_DESCRIPTOR = 1500  # more than an fd_set holds
 FAMILY = {"epoll": "EpollSelector", "poll": "PollSelector", "select": "SelectSelector",
@@ -27,20 +28,22 @@ def event_names(events):
 
 def print_key(when, sel, fileobj):
     key = sel.get_key(fileobj)
-    print(f"{when}: fd {key.fd}, events {event_names(key.events)}, data '{key.data[1]}'")
+    print_out(f"{when}: fd {key.fd}, events {event_names(key.events)},"
+              f" data '{key.data[1]}'\n")
 
 
 def print_answer(question, call, *arguments):
     try:
         call(*arguments)
-        print(f"{question}: taken")
+        answer = "taken"
     except (KeyError, ValueError, OSError):
-        print(f"{question}: refused")
+        answer = "refused"
+    print_out(f"{question}: {answer}\n")
 
 
 def ready(key, mask):
-    print(f"ready: fd {key.fd}, mask {event_names(mask)} of {event_names(key.events)},"
-          f" data '{key.data[1]}'")
+    print_out(f"ready: fd {key.fd}, mask {event_names(mask)} of"
+              f" {event_names(key.events)}, data '{key.data[1]}'\n")
 
 
 def show_key(sock, file):
@@ -52,12 +55,12 @@ def show_key(sock, file):
         print_answer("a file", sel.register, file, EVENT_READ)
         sel.modify(sock, EVENT_READ | EVENT_WRITE, (ready, "second"))
         print_key("modified", sel, sock)
-        print("keys:", len(sel.get_map()))
+        print_out(f"keys: {len(sel.get_map())}\n")
         for key, mask in sel.select():
             callback, _ = key.data
             callback(key, mask)
         sel.unregister(sock)
-        print("keys:", len(sel.get_map()))
+        print_out(f"keys: {len(sel.get_map())}\n")
         print_answer("unregistered again", sel.unregister, sock)
 
 
@@ -81,12 +84,12 @@ def takes_large(sel, sock):
 def show_selector(name, sock):
     kind = getattr(selectors, FAMILY[name], None)
     if kind is None:
-        print(f"{name}: not here")
+        print_out(f"{name}: not here\n")
         return
     with kind() as sel:
         fileno = "yes" if hasattr(sel, "fileno") else "no"
-        print(f"{name}: fileno {fileno}, descriptor {LARGE_DESCRIPTOR}"
-              f" {takes_large(sel, sock)}")
+        print_out(f"{name}: fileno {fileno}, descriptor {LARGE_DESCRIPTOR}"
+                  f" {takes_large(sel, sock)}\n")
 
 
 def main():

@@ -19,9 +19,9 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
 import command_line
 from command_line import Option, number, read_command_line
+from fail import EXIT_FAILURE, EXIT_USAGE, fail, print_out
 from handlers import Handlers
-from listen import (EXIT_FAILURE, EXIT_USAGE, Options, Reserve, accept_client, fail,
-                    open_listener, print_listening)
+from listen import Reserve, accept_client, open_listener, print_listening
 from process import run_in_child
 
 READ_SIZE, HIGH_WATER, CLIENTS_MAX = 16 * 1024, 64 * 1024, 1000
@@ -220,23 +220,24 @@ def measure_model(model, options):
 
 def measure_models(options):
     rates = [measure_model(model, options) for model in MODELS]
-    print("messages a second\nclients" + "".join(f" {model:>10}" for model in MODELS))
+    names = "".join(f" {model:>10}" for model in MODELS)
+    print_out(f"messages a second\nclients{names}\n")
     for count, *row in zip(COUNTS, *rates):
-        print(f"{count:7d}" + "".join(f" {rate:10.0f}" for rate in row))
+        print_out(f"{count:7d}{''.join(f' {rate:10.0f}' for rate in row)}\n")
 
 
 def main():
-    given = read_command_line(PURPOSE, OPTIONS)
-    options = Options()
-    options.host, options.port = given.host, str(0 if given.measure else given.port)
-    if given.model not in MODELS:
-        fail(EXIT_USAGE, f"--model is fork, thread or loop, not '{given.model}'")
-    if given.measure:
+    options = read_command_line(PURPOSE, OPTIONS)
+    options.backlog = 4096
+    if options.model not in MODELS:
+        fail(EXIT_USAGE, f"--model is fork, thread or loop, not '{options.model}'")
+    if options.measure:
+        options.port = 0
         measure_models(options)
         sys.exit()
     listener = open_listener(options)
     print_listening(listener)
-    ModelServer(given.model, listener).run()
+    ModelServer(options.model, listener).run()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import socket
 import time
 
 from command_line import read_command_line
-from listen import print_out
+from fail import print_out
 from tell import error_name, outcome, yes_or_no
 
 MEBIBYTE = 1 << 20

@@ -8,11 +8,9 @@ send() may take less than it is given and recv() may bring less than was sent: s
 sendall(), and an echo is complete when as many bytes are back.  (With one send() and
 one recv() the program works until it doesn't.)
 """
-import signal
-
 from blocking import blocking_error, create_connection
 from command_line import Option, number, read_command_line, word
-from listen import EXIT_FAILURE, fail, print_out
+from fail import EXIT_FAILURE, fail, print_out
 
 CLIENTS = 10
 PATIENCE_SECONDS = 20
@@ -63,7 +61,6 @@ def main():
                "127.0.0.1", word),
         Option("p", "port", "PORT", "the server's port (1234)", 1234, number(1, 65535)),
     ])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     socks = [create_connection(options.host, options.port, PATIENCE_SECONDS)
              for _ in range(CLIENTS)]

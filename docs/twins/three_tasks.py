@@ -16,6 +16,7 @@ from selectors import EVENT_READ, DefaultSelector
 
 import command_line
 from command_line import Option, read_command_line
+from fail import print_out
 from handlers import Handlers
 
 TASKS, STEPS, COLUMNS = 3, 3, 72
@@ -112,11 +113,11 @@ def show(how, run):
     began = time.monotonic()
     run(tasks)
     seconds = now()
-    print(f"{how}: {seconds:.2f} s")
+    print_out(f"{how}: {seconds:.2f} s\n")
     for task in tasks:
         columns = min(COLUMNS, int(seconds / unit + 0.5))
         row = "".join(state_at(task, (k + 0.5) * unit) for k in range(columns))
-        print(f"  task {task.number + 1} |{row}|", flush=True)
+        print_out(f"  task {task.number + 1} |{row}|\n")
 
 
 def main():

@@ -11,7 +11,7 @@ import asyncio
 import signal
 
 from command_line import Option, number, read_command_line, seconds
-from listen import print_out
+from fail import print_out
 
 
 class Every:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from command_line import Option, number, read_command_line
-from listen import print_out
+from fail import print_out
 
 PARTS = 100  # a job reports its progress so often
 DRAW_SECONDS = 0.1
@@ -54,7 +54,7 @@ class Crew:
         self.parts = 0  # done, of all jobs
         self.ended = self.counted = 0  # jobs
         self.primes = 0
-        self.draws = sys.stderr.isatty()
+        self.draws = os.isatty(2)
         self.colour = not os.environ.get("NO_COLOR")
         self.drawing = None
 

@@ -45,7 +45,7 @@ static void send_requests(sel_selector *sel, int fd, fuzz_input *input)
 
         for (size_t i = 0; i < size; i++)
             lines += input->next[i] == '\n';
-        if (!send_all(fd, input->next, size))
+        if (send_all(fd, input->next, size) < 0)
             broken("the manager has hung up");
         sel_select(sel, 0, NULL);
         sel_dispatch(sel);

@@ -19,7 +19,6 @@ import subprocess
 import termios
 import time
 import unittest
-from pathlib import Path
 
 import support
 from support import FD_SETSIZE, Kind, Server

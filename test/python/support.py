@@ -261,6 +261,13 @@ def eventually(condition):
     return True
 
 
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as sock:
+        sock.bind(("::1", 0))
+        return True
+    return False
+
+
 def main():
     """unittest.main(), after taking --programs from the command line."""
     global programs

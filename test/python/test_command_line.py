@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import time
-import unittest
 
 import support
 from support import Server, ask

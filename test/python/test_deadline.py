@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import unittest
 from pathlib import Path
 
 import support

@@ -23,8 +23,7 @@ import threading
 import unittest
 
 import support
-from support import (TWINS, Kind, Server, closing_all, eventually, fill, read_exactly,
-                     read_to_end)
+from support import TWINS, Kind, Server, closing_all, eventually, read_exactly
 
 SIDES = ("c", "twin")
 ROUNDING = 0.006  # times are printed in hundredths of a second

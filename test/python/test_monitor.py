@@ -19,6 +19,12 @@ from support import PATIENCE, Kind, Server, ask, closing_all, eventually, read_t
 
 BACKENDS = ["uv", "epoll"]
 CLIENTS_MAX = 128
+# Whether texts below the bars of the histogram run into each other.
+OVERLAP = """draw(), [...document.querySelectorAll('#histogram text[y="184"]')]
+  .map(text => text.getBoundingClientRect())
+  .some((box, i, all) => i > 0 && box.left < all[i - 1].right)"""
+COMMAND = """events[events.length - 1].echo = '%s', draw(),
+  document.getElementById('load').textContent"""
 HOST = b"Host: localhost\r\n"
 CLOSE = HOST + b"Connection: close\r\n"
 EVENTS_MAX = 400  # what a slow reader may be sent before it is hung up on
@@ -412,14 +418,18 @@ class BrowserTests(unittest.TestCase):
                 self.look(browser)
             browser.wait_for("document.querySelector('[data-chart=connections] .value')"
                              ".textContent === '0'")
-            for width, dark in (390, False), (390, True), (1280, True):
+            for width, dark in (320, False), (390, False), (390, True), (1280, True):
                 browser.show(width, 800, dark)
                 self.assertLessEqual(
                     browser.evaluate("document.documentElement.scrollWidth"), width)
+                self.assertFalse(browser.evaluate(OVERLAP), width)
                 ground = browser.evaluate(
                     "getComputedStyle(document.body).backgroundColor")
                 brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
                 self.assertEqual(brightness < 128, dark)
+            for echo, command in [("127.0.0.1:7", "./run load --port 7"),
+                                  ("[::1]:7", "./run load --host ::1 --port 7")]:
+                self.assertEqual(browser.evaluate(COMMAND % echo), command)
             self.assertEqual(monitor.stop(), 0)
             browser.wait_for("document.getElementById('state').className === 'lost'")
             hosts = {address.split("/")[2] for address in browser.requested()}

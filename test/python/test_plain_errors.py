@@ -2,14 +2,16 @@
 """Every program's errors: one plain line, no other word, and an exit status that is not 0.
 
 That is every compiled program and every Python twin, found by looking, and the verbs of
-./run.  A wrong command line is exit code 2; a taken port, a missing right, a file that
-can't be written are not the command line's fault and are 1.
+./run.  A wrong command line is exit code 2; a taken port, a missing right, a host that is
+not known, a stdout or a file that can't be written are not the command line's fault and
+are 1.  Ctrl-C is no error, and nothing is said of it.
 
 Run as support.py says.
 """
 import functools
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -24,6 +26,17 @@ RUN = TOP / "run"
 PORT = 80  # below net.ipv4.ip_unprivileged_port_start
 UNPRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 LISTENS = "the port; 0: one that is free"  # what a server's --help says
+CONNECTS = "the server's port (1234)"  # and a client's
+MONITOR = ["--port", "0", "--echo-port", "0"]
+SHORT = {  # arguments with which a program has done its work soon
+    "deadline": ["echo", "hello"], "how_many": ["-m", "20", "-w", "3"],
+    "monitor": MONITOR, "pool": ["-t", "2", "-s", "0.01"], "three_tasks": ["-u", "0.002"],
+    "ticker": ["-i", "0.01", "-c", "2"], "workers": ["-u", "2000"],
+}
+LONG = {  # and those with which it has not
+    "deadline": ["sh", "-c", "echo begun; exec sleep 20"], "monitor": MONITOR,
+    "pool": ["-s", "1"], "three_tasks": ["-u", "0.1"], "ticker": ["-i", "0.01"],
+}
 
 
 def compiled():
@@ -46,9 +59,9 @@ def name_of(command):
     return os.path.basename(command[-1])
 
 
-def run(command, *, environment=(), **options):
+def run(command, *, environment=(), stdout=subprocess.PIPE, **options):
     return subprocess.run(
-        command, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=stdout,
         stderr=subprocess.PIPE, timeout=support.PATIENCE,
         env={**os.environ, "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1",
              **dict(environment)}, **options)
@@ -58,6 +71,18 @@ def run(command, *, environment=(), **options):
 def servers():
     return [command for command in every_program()
             if LISTENS in run([*command, "--help"]).stdout]
+
+
+@functools.cache
+def clients():
+    return [command for command in every_program()
+            if CONNECTS in run([*command, "--help"]).stdout]
+
+
+def with_arguments(command, arguments):
+    """Of a program that needs no server; a server has a port that the kernel picks."""
+    given = arguments.get(name_of(command).removesuffix(".py"), [])
+    return [*command, *given, *(["--port", "0"] if command in servers() else [])]
 
 
 def without_rights():
@@ -74,7 +99,7 @@ def without_rights():
 
 class PlainErrors(unittest.TestCase):
     def assert_one_line(self, ended, status, name, *words):
-        self.assertEqual((ended.returncode, ended.stdout), (status, ""), ended.stderr)
+        self.assertEqual((ended.returncode, ended.stdout or ""), (status, ""), ended.stderr)
         self.assertRegex(ended.stderr, rf"\A{re.escape(name)}: [^\n]+\n\Z")
         for word in words:
             self.assertIn(word, ended.stderr)
@@ -91,6 +116,98 @@ class PlainErrors(unittest.TestCase):
             for words in (["--nonsense"], ["-\u00e9"], ["--help=yes"]):
                 with self.subTest(command=command, words=words):
                     self.assert_one_line(run([*command, *words]), 2, name_of(command))
+
+    def test_a_stdout_that_is_full_or_closed(self):
+        for command in every_program():
+            with self.subTest(command=command), open("/dev/full", "w") as full:
+                ended = run([*command, "--help"], stdout=full)
+                self.assert_one_line(ended, 1, name_of(command), "No space left on device")
+                closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command, "--version"]
+                self.assert_one_line(run(closed), 1, name_of(command), "Bad file descriptor")
+
+    def test_a_port_out_of_range(self):
+        for command in every_program():
+            if "--port" not in run([*command, "--help"]).stdout:
+                continue
+            for port in ("65536", "-1", "4294967297", "0x50", ""):
+                with self.subTest(command=command, port=port):
+                    ended = run([*command, f"--port={port}"])
+                    self.assert_one_line(ended, 2, name_of(command), "--port")
+
+    def test_a_host_that_does_not_resolve(self):
+        for command in every_program():
+            if "--host" not in run([*command, "--help"]).stdout:
+                continue
+            with self.subTest(command=command):
+                ended = run([*command, "--host", "no such host"])
+                self.assert_one_line(ended, 1, name_of(command), "not known")
+
+    def test_output_that_cannot_be_written(self):
+        for command in every_program():
+            if command in clients():
+                continue
+            name, command = name_of(command), with_arguments(command, SHORT)
+            with self.subTest(command=command), open("/dev/full", "w") as full:
+                self.assert_one_line(run(command, stdout=full), 1, name,
+                                     "stdout: No space left on device")
+                closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+                self.assert_one_line(run(closed), 1, name, "stdout: Bad file descriptor")
+
+    def test_interrupted(self):
+        """Ctrl-C, which all the processes of a terminal get: no word of an exception."""
+        for command in every_program():
+            if command in clients():
+                continue
+            with self.subTest(command=command), subprocess.Popen(
+                    with_arguments(command, LONG), text=True, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as process:
+                try:
+                    process.stdout.readline()
+                    os.killpg(process.pid, signal.SIGINT)
+                    errors = process.communicate(timeout=support.PATIENCE)[1]
+                finally:
+                    process.kill()
+                # A pool has lost its workers, and that is an error.
+                self.assertRegex(errors, rf"\A({re.escape(name_of(command))}: cannot hand in "
+                                         r"a task: No child processes\n)?\Z")
+                self.assertIn(process.returncode, (1,) if errors else
+                              (0, -signal.SIGINT, 128 + signal.SIGINT))
+
+    def test_an_interrupted_client(self):
+        for command in clients():
+            with self.subTest(command=command), \
+                    socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.settimeout(support.PATIENCE)
+                port = str(listener.getsockname()[1])
+                with subprocess.Popen(
+                        [*command, "--port", port], text=True, stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                    try:
+                        with listener.accept()[0]:
+                            process.send_signal(signal.SIGINT)
+                            errors = process.communicate(timeout=support.PATIENCE)[1]
+                    finally:
+                        process.kill()
+                self.assertIn(process.returncode, (0, 1, -signal.SIGINT))
+                self.assertEqual(errors, "")
+
+    def test_ipv6(self):
+        if not support.has_ipv6():
+            self.skipTest("this machine has no ::1")
+        for command in servers():
+            with self.subTest(command=command), subprocess.Popen(
+                    [*command, "--host", "::1", "--port", "0"], text=True,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                try:
+                    line = process.stdout.readline()
+                    port = re.fullmatch(r"listening on \[::1\]:(\d+)\n", line)[1]
+                    socket.create_connection(("::1", int(port)), support.PATIENCE).close()
+                finally:
+                    process.terminate()
+                    errors = process.communicate(timeout=support.PATIENCE)[1]
+                self.assertEqual(errors, "")
 
     def test_a_taken_port(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -4,7 +4,6 @@
 Run as support.py says.  Every test of EchoTests runs on every server; what takes
 seconds of waiting is in SideBySide, where all servers wait at the same time.
 """
-import contextlib
 import random
 import signal
 import socket
@@ -17,13 +16,6 @@ from support import (FD_SETSIZE, Server, ask, closing_all, eventually, every_ser
 
 BYTES = random.Random(2).randbytes(10 << 20)
 MEBIBYTE = BYTES[:1 << 20]
-
-
-def has_ipv6():
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as sock:
-        sock.bind(("::1", 0))
-        return True
-    return False
 
 
 def refuses(server):
@@ -206,7 +198,7 @@ class EchoTests:
             self.assertEqual(self.server.wait(), 0)
 
     def test_ipv6(self):
-        if not has_ipv6():
+        if not support.has_ipv6():
             self.skipTest("this machine has no ::1")
         server = self.start("--host", "::1")
         self.assertEqual(server.listening, f"listening on [::1]:{server.address[1]}\n")

@@ -205,6 +205,9 @@ class StatusTests:
                 self.assertLess(max(map(len, lines)), max(columns, 2))
                 if rows >= 12:
                     self.assertEqual(server.answers(), 1)
+                    self.assertIn(" > ", lines[-1])  # no bucket is left out
+                    beside = ["so", "far"] if columns >= 80 else []  # never cut
+                    self.assertEqual(server.figure("pairs a pass")[2:], beside)
         self.assertEqual(server.stop(), 0)
 
     def test_a_held_terminal_holds_up_nobody(self):
