@@ -26,7 +26,7 @@ gettext_uuid = False
 gettext_location = False
 
 extensions = ['exercises', 'listings', 'offline', 'pictures', 'reference', 'sphinx_copybutton',
-              'sphinx_inline_tabs', 'translation']
+              'sphinx_inline_tabs', 'tables', 'translation']
 exclude_patterns = ['_ext', '_static', '_templates', 'twins', 'transcripts', 'timelines',
                     'locale', 'examples', 'benchmarks']
 primary_domain = 'c'
@@ -43,6 +43,7 @@ html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 html_static_path = ['_static']
+html_favicon = '_static/icon.svg'
 html_css_files = ['selkie.css']
 html_js_files = ['search.js'] if language.startswith('zh') else []
 templates_path = ['_templates']
@@ -59,7 +60,8 @@ def dark_colours():
     theme = Path(importlib.util.find_spec('furo').origin).parent / 'theme/furo/static'
     styles = (theme / 'styles/furo.css').read_text()
     found = re.search(r'body\[data-theme="?dark"?\]\s*\{(.*?)\}', styles, re.DOTALL)
-    return dict(re.findall(r'--([\w-]+):\s*([^;]+);', found[1])) if found else {}
+    colours = dict(re.findall(r'--([\w-]+):\s*([^;]+);', found[1])) if found else {}
+    return {**colours, 'icon-filter': 'invert(1)'}  # of pictures that are drawn in black
 
 
 html_theme_options = {'navigation_with_keys': True, 'dark_css_variables': dark_colours()}

@@ -2,6 +2,7 @@
 """`exercise`, numbered on its page, and inside it `answer`, hidden until it is asked for.
 
 In HTML an answer is a <details>, which needs no script; elsewhere it just follows.
+`folded` hides anything else, under the words that it is given.
 """
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -47,10 +48,22 @@ class Answer(SphinxDirective):
         return [node]
 
 
+class Folded(SphinxDirective):
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self):
+        node = answer(summary=self.arguments[0])
+        self.state.nested_parse(self.content, self.content_offset, node)
+        return [node]
+
+
 def setup(app):
     shown = (pass_by, pass_by)
     app.add_node(answer, html=(visit_html, depart_html), man=shown, text=shown,
                  latex=shown, texinfo=shown)
     app.add_directive('exercise', Exercise)
+    app.add_directive('folded', Folded)
     app.add_directive('answer', Answer)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

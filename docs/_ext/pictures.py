@@ -10,6 +10,8 @@
 
     .. drawing:: NAME        docs/NAME.svg, the same
 
+    .. plot:: NAME           docs/benchmarks/NAME.svg, the same
+
     .. figures::             docs/benchmarks/figures.rst, where there is one
 
 A timeline goes into the page itself, where it takes the page's colours.  Where there is no
@@ -94,6 +96,10 @@ class Drawing(Picture):
     pass
 
 
+class Plot(Picture):
+    place = 'benchmarks/'
+
+
 class Figures(SphinxDirective):
     """What `./run bench --publish` wrote, if it did, below the page's own text."""
 
@@ -113,4 +119,5 @@ def setup(app):
     app.add_directive('transcript', Transcript)
     app.add_directive('timeline', Timeline)
     app.add_directive('drawing', Drawing)
+    app.add_directive('plot', Plot)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Parts of source files by name: C functions and types, Python's, and marked parts.
+"""Parts of source files by name: C functions and types, Python's, and marked parts; and the
+commands under a heading of a README.
 
 A part is what the file holds, so a listing can't differ from what is built and run.  C is
 recognised by its layout: what is defined begins and ends in the first column.
@@ -12,7 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 LANGUAGES = {
     '.c': 'c', '.h': 'c', '.cpp': 'cpp', '.py': 'python', '.sh': 'sh', '.txt': 'text',
-    '.cmake': 'cmake', 'CMakeLists.txt': 'cmake', 'meson.build': 'meson',
+    '.cmake': 'cmake', 'CMakeLists.txt': 'cmake', 'meson.build': 'meson', '.md': 'sh',
 }
 
 
@@ -41,6 +42,15 @@ def marked(text, mark):
     if not found:
         raise SourceError(f'there is no part [{mark}]')
     return textwrap.dedent(found[1]).strip('\n')
+
+
+def commands(text, heading):
+    """What a Markdown file tells the shell under the heading that begins so."""
+    found = re.search(rf'^## {heading}(?:(?!^## ).)*?^```sh\n(.*?)^```', text,
+                      re.DOTALL | re.MULTILINE)
+    if not found:
+        raise SourceError(f'there are no commands under {heading}')
+    return found[1].strip('\n')
 
 
 def c_head(lines, name):
@@ -111,7 +121,7 @@ def take(name, names=(), part=None):
     text = read(name)
     try:
         if part:
-            return marked(text, part)
+            return commands(text, part) if name.endswith('.md') else marked(text, part)
         if not names:
             return whole(text)
         is_python = language(name) == 'python'

@@ -6,10 +6,12 @@ goals are met.  Then each work says what it measures before it shows its figures
 """
 
 import datetime
+import re
 
 from about import about
 from plotting import write_plot
 
+MARKS = re.compile(r'^([-+*])$')  # alone in a cell they would begin a list
 MOST_ROWS = 16  # of a table that is shown before it is asked for
 
 
@@ -18,7 +20,7 @@ def _table(columns, lines, kind='figures'):
     rows = ['.. list-table::', f'   :class: {kind}',
             *(['   :header-rows: 1'] if columns else []), '']
     for line in [columns, *lines] if columns else lines:
-        cells = [str(cell) or '\\' for cell in line]
+        cells = [MARKS.sub(r'\\\1', str(cell)) or '\\' for cell in line]
         rows.append(f'   * - {cells[0]}')
         rows += [f'     - {cell}' for cell in cells[1:]]
     return '\n'.join(rows) + '\n'
@@ -45,7 +47,7 @@ def describe_figure(goal):
 def _goals_of(goals):
     return _table(['Goal', 'figure', 'wanted', ''],
                   [[goal.name, describe_figure(goal), describe_limit(goal),
-                    'met' if goal.met else '**missed**'] for goal in goals])
+                    'met' if goal.met else '**missed**'] for goal in goals], 'pairs')
 
 
 def _machine(facts):
@@ -62,7 +64,9 @@ def _summary(results):
               sum(goal.met for goal in found)] for name, found in judged.items()]
     text = (f'{len(goals) - len(missed)} of {len(goals)} goals are met. A goal counts as met when '
             'the interval of its figure reaches it: the median, and where it lies with 95 % '
-            'confidence, or its quartiles.\n')
+            'confidence, or its quartiles.\n\n'
+            'In the plots the curves of selkie are thick; what it stands on has a thin one of the '
+            'same colour.\n')
     parts = [_heading('The goals', '-'), text, _table(['', 'goals', 'met'], lines)]
     if missed:
         parts += ['Missed:\n', _goals_of(missed)]

@@ -14,30 +14,31 @@ import tempfile
 
 from tools import BenchmarkError
 
-SCRIPT = '''set terminal svg size 640,{height} dynamic font "sans-serif,15"
+SCRIPT = '''set terminal svg size 480,{height} dynamic font "sans-serif,14"
 set output "{output}"
-set xlabel "{x}"
-set ylabel "{y}"
+set xlabel "{x}" noenhanced offset 0,0.4
+set ylabel "{y}" noenhanced
 set logscale x
 set format x "%.0f"
+set format y "{unit}"
 {scale}
-set key below maxcols 3 noenhanced
+set key below maxcols 2 noenhanced
 set grid lc rgb "#b0808080" dt solid
-set border 3 lc rgb "black"
+set border 3
 set tics nomirror
 set style data linespoints
 plot {curves}
 '''
 COLOURS = {
     'epoll': '#3b82f6', 'poll': '#16a34a', 'select': '#d97706', 'libuv': '#a855f7',
-    'libev': '#e0484d', 'libevent': '#0d9488', 'sd-event': '#808080', 'selectors': '#b7791f',
+    'libev': '#e0484d', 'libevent': '#0d9488', 'sd-event': '#808080', 'selectors': '#06a3c4',
     'asyncio': '#db2777',
 }
 OTHERS = '#64748b', '#65a30d', '#c2410c', '#0284c7'
 POINTS = {'epoll': 4, 'poll': 6, 'select': 8, 'libuv': 12, 'libev': 1, 'libevent': 2,
           'sd-event': 3, 'selectors': 10, 'asyncio': 14}
 OWN = 'selkie/'
-KEY_ROWS = 3  # what the picture's height is made for
+MOST_DIGITS = 99999  # beyond it a number is written with k or M
 
 
 def _kin(name):
@@ -62,11 +63,13 @@ def _script(plot, output, scratch):
         data = scratch / f'{number}.dat'
         data.write_text(''.join(f'{x} {y}\n' for x, y in sorted(points)))
         curves.append(f'"{data}" title "{name}" {_style(name, number)}')
-    rows = max(KEY_ROWS, -(-len(curves) // 3))
+    heights = [y for points in plot.curves.values() for _, y in points]
+    scale = 'set yrange [0:*]'
+    if plot.logarithmic:
+        scale = f'set logscale y\nset yrange [{min(heights) * 0.7}:{max(heights) * 1.4}]'
     return SCRIPT.format(
-        height=430 + 22 * rows, output=output, x=plot.x, y=plot.y,
-        scale='set logscale y' if plot.logarithmic else 'set yrange [0:*]',
-        curves=', '.join(curves))
+        height=390 + 10 * len(curves), output=output, x=plot.x, y=plot.y, scale=scale,
+        unit='%.0s%c' if max(heights) > MOST_DIGITS else '%g', curves=', '.join(curves))
 
 
 def _fit_into_page(svg, plot):
@@ -74,7 +77,8 @@ def _fit_into_page(svg, plot):
     svg = svg[svg.index('<svg'):]
     svg = re.sub(r'<title>Gnuplot</title>\s*<desc>.*?</desc>',
                  f'<title>{plot.title}</title>', svg)
-    svg = re.sub(r'\b(fill|stroke|color)=(["\'])black\2', r'\1="currentColor"', svg)
+    svg = re.sub(r'\b(fill|stroke|color)=(["\'])(?:black|rgb\( *0, *0, *0\))\2',
+                 r'\1="currentColor"', svg)
     svg = re.sub(r'(\bid=["\']|xlink:href=["\']#)', rf'\g<1>{plot.name}-', svg)
     return svg.replace('<svg', '<svg role="img"', 1)
 

@@ -2,9 +2,11 @@
 """Chromium without a screen, on pages served from this machine alone.
 
 All pages are measured in one go: a page of our own has each in a frame of the width that
-is asked for, and writes down how wide its content is.
+is asked for, and writes down how wide its content is, which names are broken at the end of
+a line, and whether the theme's script has run.
 """
 
+import collections
 import contextlib
 import functools
 import html
@@ -30,15 +32,32 @@ const widest = (page) => {{
                  && !e.closest('pre, .table-wrapper, .picture, .visually-hidden'))
     .map(e => e.tagName + '.' + e.className).slice(0, 3);
 }};
+const broken = (page) => [...page.querySelectorAll('.content code .pre')]
+  .filter(e => e.getClientRects().length > 1).map(e => e.textContent).slice(0, 3);
 addEventListener('load', () => {{
   const results = [...document.querySelectorAll('iframe')].map(frame => {{
     const page = frame.contentDocument;
     return [frame.dataset.page, frame.width, page.documentElement.scrollWidth, widest(page),
-            page.querySelector('h1') ? page.querySelector('h1').innerText : ''];
+            page.querySelector('h1') ? page.querySelector('h1').innerText : '',
+            broken(page), !page.documentElement.classList.contains('no-js')];
   }});
   document.getElementById('result').textContent = JSON.stringify(results);
 }});
 </script>'''
+
+
+PRESS = '''<!doctype html><meta charset="utf-8"><pre id="result"></pre>
+<iframe src="{name}" width="1280"></iframe><script>
+addEventListener('load', () => {{
+  const page = document.querySelector('iframe').contentDocument;
+  const before = page.body.dataset.theme;
+  page.querySelector('.theme-toggle').click();
+  document.getElementById('result').textContent = before + ' ' + page.body.dataset.theme;
+}});
+</script>'''
+
+Measured = collections.namedtuple(
+    'Measured', 'name width content sticking title broken scripted')
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -72,7 +91,7 @@ def chromium(*options):
 
 
 def measure(directory, names, widths):
-    """[(page, window's width, content's width, what sticks out, title)]"""
+    """[Measured], each page at each width."""
     frames = ''.join(f'<iframe src="{name}" data-page="{name}" width="{width}"></iframe>'
                      for name in names for width in widths)
     page = pathlib.Path(directory) / 'measure.html'
@@ -83,8 +102,20 @@ def measure(directory, names, widths):
     finally:
         page.unlink()
     found = re.search(r'<pre id="result">(.*?)</pre>', text, re.DOTALL)
-    return [(name, int(width), content, sticking, title)
-            for name, width, content, sticking, title in json.loads(html.unescape(found[1]))]
+    return [Measured(name, int(width), *rest)
+            for name, width, *rest in json.loads(html.unescape(found[1]))]
+
+
+def press_theme(directory, name):
+    """What the page says of its colours before the button is pressed, and after."""
+    page = pathlib.Path(directory) / 'measure.html'
+    page.write_text(PRESS.format(name=name))
+    try:
+        with serving(directory) as address:
+            text = chromium('--window-size=1400,1000', '--dump-dom', f'{address}/measure.html')
+    finally:
+        page.unlink()
+    return re.search(r'<pre id="result">(.*?)</pre>', text)[1].split()
 
 
 def search(directory, words):

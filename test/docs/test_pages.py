@@ -20,6 +20,7 @@ CODE = re.compile(r'^( *)\.\. (?:code-block|code|sourcecode)::[ \t]*(\S*)\n(?:\1
 LITERAL = re.compile(r'^( *)(?! |\.\. )(?:.*[^:\s])?::\n\n((?:\1   .*\n|\s*\n)+)', re.M)
 LISTING = re.compile(r'^ *\.\. (listing|side-by-side):: (.+)\n((?: +:.*\n)*)', re.M)
 MOST_LINES = 12  # of a block that shows commands
+LESSON_PARTS = ('The programs', 'What happens', 'What has changed', 'What goes wrong', 'Exercises')
 LOOP_CALLS = re.compile(r'call_|add_|remove_|run_|is_|stop|close|time|set_d|get_d|shutdown_d')
 
 
@@ -90,6 +91,42 @@ class Links(unittest.TestCase):
             for kind, target in re.findall(r'\.\. (transcript|timeline)::\s+(\S+)', text):
                 with self.subTest(name, target=target):
                     self.assertTrue(list((site_support.DOCS / f'{kind}s').glob(f'{target}*')))
+
+
+class Lessons(unittest.TestCase):
+    """Each has all that a lesson is made of."""
+
+    def setUp(self):
+        self.lessons = [(name, text) for name, text in site_support.pages()
+                        if re.match(r'lessons/\d\d-', name)]
+        self.assertEqual(len(self.lessons), 20)
+
+    def test_a_question_comes_first(self):
+        for name, text in self.lessons:
+            with self.subTest(name):
+                self.assertRegex(text, r'^\d+\. .*\n=+\n\n\*\*.*\?\*\*\n\n')
+
+    def test_what_is_shown(self):
+        for name, text in self.lessons:
+            for directive in ('side-by-side', 'transcript', 'timeline'):
+                with self.subTest(name, directive=directive):
+                    self.assertRegex(text, rf'(?m)^\.\. {directive}:: \S')
+
+    def test_the_parts(self):
+        for name, text in self.lessons:
+            text = text.replace('What is new', 'What has changed')  # the first lesson's
+            titles = re.findall(r'^(.+)\n---+$', text, re.M)
+            with self.subTest(name):
+                self.assertEqual([title for title in titles if title in LESSON_PARTS],
+                                 list(LESSON_PARTS))
+
+    def test_every_exercise_has_an_answer(self):
+        for name, text in self.lessons:
+            exercises = text.split('.. exercise::')[1:]
+            with self.subTest(name):
+                self.assertGreater(len(exercises), 0)
+                self.assertEqual([e.count('.. answer::') for e in exercises],
+                                 [1] * len(exercises))
 
 
 class Dictionary(unittest.TestCase):

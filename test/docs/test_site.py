@@ -89,12 +89,14 @@ class Browser(unittest.TestCase):
                        for path in (self.output / part).rglob('*.html'))
         measured = browser.measure(self.output / part, names, [DESK, TELEPHONE])
         self.assertEqual(len(measured), 2 * len(names))
-        for name, width, content, sticking, title in measured:
-            with self.subTest(f'{part}/{name}', width=width):
-                self.assertTrue(title or name == 'search.html')
-                self.assertLessEqual(content, width, sticking)
+        for page in measured:
+            with self.subTest(f'{part}/{page.name}', width=page.width):
+                self.assertTrue(page.title or page.name == 'search.html')
+                self.assertLessEqual(page.content, page.width, page.sticking)
+                self.assertEqual(page.broken, [])
+                self.assertTrue(page.scripted)
 
-    def test_no_page_is_wider_than_the_window(self):
+    def test_pages_fit_and_break_no_name(self):
         for part in ('en', 'zh_CN', 'single'):
             self.check_widths(part)
 
@@ -103,7 +105,23 @@ class Browser(unittest.TestCase):
         page.write_text('<h1>Wide</h1><div class="content"><p style="width: 500px">-</p></div>')
         self.addCleanup(page.unlink)
         found = browser.measure(self.output / 'en', ['too-wide.html'], [TELEPHONE])
-        self.assertGreater(found[0][2], TELEPHONE)
+        self.assertGreater(found[0].content, TELEPHONE)
+
+    def test_a_broken_name_would_be_seen(self):
+        page = self.output / 'en' / 'broken.html'
+        page.write_text('<html class="no-js"><div class="content" style="width: 3em"><code>'
+                        '<span class="pre" style="overflow-wrap: anywhere">selectors</span>')
+        self.addCleanup(page.unlink)
+        found = browser.measure(self.output / 'en', ['broken.html'], [TELEPHONE])
+        self.assertEqual(found[0].broken, ['selectors'])
+        self.assertFalse(found[0].scripted)
+
+    def test_a_reader_can_choose_the_colours(self):
+        for part in ('en', 'zh_CN', 'single'):
+            before, after = browser.press_theme(self.output / part, 'index.html')
+            with self.subTest(part):
+                self.assertEqual(before, 'auto')
+                self.assertIn(after, ('light', 'dark'))
 
     def test_search_needs_no_server_of_its_own(self):
         found = browser.search(self.output / 'en', 'sel_register')
