@@ -111,9 +111,9 @@ need()
     [ -n "$packages" ] || return 0
     if can_install; then
         echo "run: installing $packages" >&2
-        # shellcheck disable=SC2086
         apt update >/dev/null
-            apt install -y --no-install-recommends $packages >/dev/null
+        # shellcheck disable=SC2086
+        apt install -y --no-install-recommends $packages >/dev/null
         packages=$(missing "$@")
         [ -n "$packages" ] || return 0
     fi

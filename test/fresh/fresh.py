@@ -2,8 +2,9 @@
 """What a newcomer does, in a Debian made for it: what `./run test --fresh` starts.
 
 debootstrap makes the smallest Debian below build/fresh, with the apt sources of this
-machine.  In it, from a clean clone: `./run`, `./run echo` and a client, `./run test`, and
-each way of docs/examples/embed.  What has changed and is not committed belongs to it.
+machine.  In it, from a clean clone: `./run`, what it says to one who may not install
+anything, `./run echo` and a client, `./run test`, and each way of docs/examples/embed.
+What has changed and is not committed belongs to it.
 
 Each step has mounts and processes of its own, in namespaces that end with it.  So there
 is never anything mounted to clean up, and the tree can just be removed, however it ends.
@@ -36,12 +37,22 @@ mount -t proc proc "$0/proc"
 mount -t sysfs sys "$0/sys"
 exec chroot "$0" sh -euc "$1"
 '''
+# Without the right to install anything: the packages are named in one line, and no more.
+NOBODY = '''
+if said=$(setpriv --reuid=65534 --regid=65534 --clear-groups /srv/selkie/run echo 2>&1)
+then exit 1
+fi
+echo "$said"
+[ "$(echo "$said" | wc -l)" -eq 1 ]
+case $said in 'run: please install '*gcc*meson*', then try again') ;; *) exit 1 ;; esac
+'''
 LAST_LINES = 60  # of a failed step
 
 # name, what is typed in /root, seconds
 STEPS = [
     ('a clone', 'git clone -q /srv/selkie selkie', 300),
     ('./run', 'selkie/run; ! command -v cc', 60),
+    ('without rights', NOBODY, 60),
     ('./run echo', 'cd selkie; bash test/fresh/echo.sh', 1800),
     ('./run test', 'cd selkie; ./run test', 3600),
     ('embedding', 'apt-get -qq install -y --no-install-recommends cmake make >/dev/null\n'

@@ -115,6 +115,9 @@ class ManualPages(Installed):
         pages = {str(path.relative_to(prefix)) for path in prefix.rglob('*.[0-9]')}
         self.assertEqual(pages, {'share/man/man7/selkie.7'} | {
             f'share/man/man3/{name}.3' for name in tree.declared()})
+        version = tree.version(self.prefix)
+        for page in pages:
+            self.assertIn(version, (prefix / page).read_text().partition('.SH')[0])
 
 
 class Development(Installed):
