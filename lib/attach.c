@@ -10,8 +10,10 @@
 #include <selkie/uv.h>
 
 #include "selector.h"
+#include "services.h"
 
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 typedef struct sel__attachment {
     uv_poll_t poll;       /* referenced while the selector has anything to do */
@@ -19,7 +21,15 @@ typedef struct sel__attachment {
     uv_timer_t timer;     /* the selector's next */
     sel_selector *sel;    /* NULL: detached */
     int closing;          /* handles that are not closed yet */
+    struct sel__attachment *next; /* among those that are left behind */
 } sel__attachment;
+
+/* A loop with nothing else need not go on. */
+static void let_end(sel__attachment *attachment)
+{
+    if (!sel__is_alive(attachment->sel))
+        uv_unref((uv_handle_t *)&attachment->poll);
+}
 
 static void pass(sel__attachment *attachment)
 {
@@ -29,6 +39,7 @@ static void pass(sel__attachment *attachment)
         return;
     if (sel__wait(sel, 0) >= 0)
         sel__dispatch(sel);
+    let_end(attachment);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -70,8 +81,7 @@ static void on_prepare(uv_prepare_t *prepare)
         pass(attachment);
     is_told = sel->first_changed == SEL__NO_FD;
     set_timer(attachment, is_told ? sel_get_timeout(sel) : 0);
-    if (!sel__is_alive(sel))
-        uv_unref((uv_handle_t *)&attachment->poll);
+    let_end(attachment);
 }
 
 /*
@@ -92,13 +102,37 @@ static void on_closed(uv_handle_t *handle)
         free(attachment);
 }
 
+/* The program has closed all handles of its loop: when that is done nobody tells. */
+static void leave_behind(sel__attachment *attachment)
+{
+    static sel__attachment *left_behind;
+
+    attachment->next = left_behind;
+    left_behind = attachment;
+}
+
 static void close_handles(sel__attachment *attachment)
 {
+    if (uv_is_closing((uv_handle_t *)&attachment->poll)) {
+        leave_behind(attachment);
+        return;
+    }
     attachment->sel = NULL;
     attachment->closing = 3;
     uv_close((uv_handle_t *)&attachment->poll, on_closed);
     uv_close((uv_handle_t *)&attachment->prepare, on_closed);
     uv_close((uv_handle_t *)&attachment->timer, on_closed);
+}
+
+/*
+ * libuv would only do so when the loop runs, and abort if by then the selector
+ * watches that loop in its turn: now it is the circle's last link that is refused.
+ */
+static void tell_kernel(uv_loop_t *loop, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event);
 }
 
 int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
@@ -111,6 +145,8 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
         return fd;
     if (sel__is_busy(sel))
         return -EBUSY;
+    if (sel->services != NULL && sel__services_own(sel->services, loop))
+        return -ELOOP;
     attachment = calloc(1, sizeof *attachment);
     if (attachment == NULL)
         return -ENOMEM;
@@ -124,11 +160,11 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
     attachment->poll.data = attachment->prepare.data = attachment->timer.data = attachment;
     attachment->sel = sel;
     uv_poll_start(&attachment->poll, UV_READABLE, on_poll);
+    tell_kernel(loop, fd);
     uv_prepare_start(&attachment->prepare, on_prepare);
     uv_unref((uv_handle_t *)&attachment->prepare);
     uv_unref((uv_handle_t *)&attachment->timer);
-    if (!sel__is_alive(sel))
-        uv_unref((uv_handle_t *)&attachment->poll);
+    let_end(attachment);
     sel->attachment = attachment;
     sel->busy |= SEL__ATTACHED;
     return 0;

@@ -20,6 +20,7 @@ struct state {
     fd_set writers;
     fd_set excepts;
     int limit; /* above the highest descriptor that was ever watched */
+    bool in_vain; /* select() ended for what gives no pair: poll is to look next */
 };
 
 static int open_select(sel_selector *sel, void **ret_state)
@@ -137,11 +138,15 @@ static int wait_select(void *data, int64_t timeout)
     fd_set read = state->watched, write = state->writers, except = state->excepts;
     struct timespec left = sel__to_timespec(timeout);
     struct pollfd fds[FD_SETSIZE];
-    int64_t left_ns;
     unsigned unsure;
-    int count = pselect(state->limit, &read, &write, &except,
-                        timeout != SEL__FOREVER ? &left : NULL, NULL);
+    int count;
 
+    if (state->in_vain) {
+        state->in_vain = false;
+        return wait_by_poll(state, timeout);
+    }
+    count = pselect(state->limit, &read, &write, &except,
+                    timeout != SEL__FOREVER ? &left : NULL, NULL);
     if (count < 0)
         return errno == EBADF ? wait_by_poll(state, 0) : -errno;
     if (count == 0)
@@ -153,10 +158,8 @@ static int wait_select(void *data, int64_t timeout)
     if (count < 0)
         return -errno;
     sel__report_polled(state->sel, fds, unsure, count);
-    if (count > 0 || sel__is_over(state->sel))
-        return 0;
-    left_ns = sel__left(state->sel->deadline);
-    return wait_by_poll(state, left_ns < timeout ? left_ns : timeout);
+    state->in_vain = count == 0 && !sel__is_over(state->sel);
+    return 0;
 }
 
 const sel__backend sel__select_backend = {

@@ -53,6 +53,31 @@ static int add_to_backend(sel_selector *sel, sel__entry *entry, int fd)
     return 0;
 }
 
+/* Of a socket or a pipe libuv asks the kernel once for a number; poll(2) never does. */
+static bool is_asked_by_add(const sel_selector *sel, const sel__entry *entry)
+{
+    return sel->backend == &sel__epoll_backend ||
+           (sel->backend->refuses_files && entry->identity == 0);
+}
+
+/*
+ * What epoll says of the descriptor, where add() does not ask it. Sockets and
+ * pipes it takes, unless O_PATH opened no more than their names.
+ */
+static int check_waitable(const sel_selector *sel, int fd, sel__kind kind)
+{
+    int flags;
+
+    if (kind == SEL__OTHER)
+        return sel->backend->refuses_files ? 0 : sel__probe(fd);
+    if (is_asked_by_add(sel, sel__entry_at(sel, fd)))
+        return 0;
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    return (flags & O_PATH) ? -EBADF : 0;
+}
+
 static int add_key(sel_selector *sel, const sel_key *key, int flags)
 {
     sel__entry *entry;
@@ -60,10 +85,10 @@ static int add_key(sel_selector *sel, const sel_key *key, int flags)
     sel__kind kind;
     int error = sel__identify(key->fd, &identity, &kind);
 
-    if (error == 0 && kind == SEL__OTHER && !sel->backend->refuses_files)
-        error = sel__probe(key->fd);
     if (error == 0)
         error = make_room(sel, key->fd);
+    if (error == 0)
+        error = check_waitable(sel, key->fd, kind);
     if (error < 0)
         return error;
 

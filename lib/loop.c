@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 
+#include "descriptor.h"
 #include "selector.h"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+void sel__hold_standard(int held[3])
+{
+    for (int i = 0; i < 3; i++)
+        held[i] = sel__is_open(i) ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+void sel__release_standard(const int held[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (held[i] >= 0)
+            close(held[i]);
+}
 
 /*
  * A loop that could not be made: libuv 1.44 leaves its epoll set open, later ones
@@ -11,10 +26,13 @@
  */
 int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
 {
+    int held[3];
     int error;
 
     sel__check_all(sel);
+    sel__hold_standard(held);
     error = uv_loop_init(loop);
+    sel__release_standard(held);
     if (error < 0 && uv_backend_fd(loop) > 0)
         close(uv_backend_fd(loop));
     return error;

@@ -10,6 +10,8 @@
 #include "trace.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -43,6 +45,23 @@ struct sel__observer {
     int unread_length;
 };
 
+/*
+ * Or there is nobody to tell, which is not the program's death: the SIGPIPE that
+ * this write brings, and no other, is taken before it is seen.
+ */
+static void write_line(const char *line, size_t length)
+{
+    sigset_t broken, before, mask;
+
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    sigpending(&before);
+    pthread_sigmask(SIG_BLOCK, &broken, &mask);
+    if (write(STDERR_FILENO, line, length) < 0 && !sigismember(&before, SIGPIPE))
+        sigtimedwait(&broken, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
     char line[512] = "selkie: ";
@@ -54,7 +73,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     va_end(args);
     length = strlen(line);
     line[length++] = '\n';
-    (void)!write(STDERR_FILENO, line, length); /* or there is nobody to tell */
+    write_line(line, length);
 }
 
 /* The function's name if the dynamic linker knows it, else where it is. */
@@ -233,8 +252,10 @@ void sel__observe_removed(sel__observer *observer, int fd)
 void sel__observe_wait(sel__observer *observer)
 {
     enter(observer, "sel_select");
-    if (observer->debug)
+    if (observer->debug) {
+        sel__check_all(observer->sel); /* uv and epoll would never find some gone */
         look_for_unread(observer);
+    }
     observer->wait_began = sel__now();
 }
 

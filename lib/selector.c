@@ -7,7 +7,9 @@
 #include "observer.h"
 #include "services.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 static void drop_tasks(sel_selector *sel)
@@ -22,11 +24,21 @@ static void drop_tasks(sel_selector *sel)
     }
 }
 
-/* Free what there is of a selector, whole or not. */
-static void destroy(sel_selector *sel)
+static void close_outer(sel_selector *sel)
 {
-    bool forked = sel->forks != sel__forks;
+    if (sel->outer >= 0)
+        close(sel->outer);
+    sel->outer = -1;
+}
 
+/*
+ * Free what there is of a selector, whole or not. libuv calls the program back for
+ * what ends with its loops: it finds a selector that refuses everything.
+ */
+static void destroy(sel_selector *sel, bool forked)
+{
+    sel->closing = true;
+    sel->forks = sel__forks - 1;
     if (sel->state != NULL)
         sel->backend->close(sel->state, forked);
     if (sel->services != NULL)
@@ -34,8 +46,7 @@ static void destroy(sel_selector *sel)
     if (sel->observer != NULL)
         sel__observer_close(sel->observer);
     drop_tasks(sel);
-    if (sel->outer >= 0)
-        close(sel->outer);
+    close_outer(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
     sel__table_free(&sel->table);
@@ -69,7 +80,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     if (error == 0)
         error = sel__observer_from_environment(sel);
     if (error < 0) {
-        destroy(sel);
+        destroy(sel, false);
         return error;
     }
     sel__batch_begin(&sel->batch); /* a dispatch may come before the first wait */
@@ -79,19 +90,41 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
 
 int sel_close(sel_selector *sel)
 {
+    bool forked;
+
     if (sel == NULL)
         return 0;
     if (sel->busy & SEL__DISPATCHING)
         return -EBUSY;
     sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here */
-    if (sel->forks == sel__forks) {
+    forked = sel->forks != sel__forks;
+    if (forked) {
+        close_outer(sel);
+    } else {
         if (sel->services != NULL)
             sel__services_end_jobs(sel->services);
         sel__wakeup_wait_for_senders(&sel->wakeup);
     }
     sel__detach(sel);
-    destroy(sel);
+    destroy(sel, forked);
     return 0;
+}
+
+/*
+ * The loop of the program's that the selector is attached to watches the old set's
+ * number. Nothing else may get that in between.
+ */
+static int renew_outer(sel_selector *sel)
+{
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    int error = 0;
+
+    if (fresh < 0)
+        return -errno;
+    if (dup3(fresh, sel->outer, O_CLOEXEC) < 0)
+        error = -errno;
+    close(fresh);
+    return error;
 }
 
 /* The wake-up descriptor is an eventfd, which parent and child share. */
@@ -120,7 +153,7 @@ static int replace_wakeup(sel_selector *sel)
 
 int sel_after_fork(sel_selector *sel)
 {
-    int error = 0;
+    int error = 0, outer;
 
     if (sel == NULL)
         return -EINVAL;
@@ -129,11 +162,19 @@ int sel_after_fork(sel_selector *sel)
     if (sel->busy & SEL__DISPATCHING)
         return -EBUSY;
     sel__check_all(sel);
-    if (sel->outer >= 0)
-        close(sel->outer);
-    sel->outer = -1;
+    if (sel->attachment != NULL)
+        error = renew_outer(sel);
+    else
+        close_outer(sel);
+    if (error < 0)
+        return error;
+    outer = sel->outer;
+    sel->outer = -1; /* the backend's old set is not in the new one */
     if (sel->backend->rearm != NULL)
         error = sel->backend->rearm(sel->state);
+    sel->outer = outer;
+    if (error == 0 && outer >= 0)
+        error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
     if (error == 0)
         error = replace_wakeup(sel);
     if (error == 0 && sel->services != NULL)

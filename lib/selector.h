@@ -44,6 +44,7 @@ struct sel_selector {
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends though no descriptor may be ready */
+    bool closing;  /* sel_close() has begun to free; forks is no longer sel__forks */
     sel__wakeup wakeup;
     sel__tasks tasks;
     struct sel__services *services;     /* NULL until something needs them */
@@ -55,12 +56,17 @@ struct sel_selector {
     uint64_t callbacks;
 };
 
-/* -EINVAL or -ECHILD if nothing can be done with the selector, else 0. */
+/*
+ * -EINVAL, -ECHILD or, from a callback that sel_close() causes, -ECANCELED if nothing
+ * can be done with the selector, else 0.
+ */
 static inline int sel__usable(const sel_selector *sel)
 {
     if (sel == NULL)
         return -EINVAL;
-    return sel->forks == sel__forks ? 0 : -ECHILD;
+    if (sel->forks == sel__forks)
+        return 0;
+    return sel->closing ? -ECANCELED : -ECHILD;
 }
 
 /* sel__usable() at the beginning of a call that only one thread may be in. */

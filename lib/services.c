@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { MOST_TRIES = 4 };
+
 /* --- the loops --- */
 
 static void close_handle(uv_handle_t *handle, void *unused)
@@ -26,11 +28,31 @@ static void close_duplicate(sel__nested *nested)
     nested->fd = SEL__NO_FD;
 }
 
+/*
+ * What a thread of the parent's has in hand never ends in a forked child, and libuv
+ * can't close a loop that waits for it: that loop is left behind.
+ */
+static void leave_behind(sel__nested *nested)
+{
+    static sel__nested *left_behind;
+
+    nested->next = left_behind;
+    left_behind = nested;
+}
+
+/* A callback of the program's that runs because its handle ends may make another. */
 static void close_nested(sel__nested *nested)
 {
-    uv_walk(&nested->uv, close_handle, NULL);
-    while (uv_loop_close(&nested->uv) == UV_EBUSY)
-        uv_run(&nested->uv, UV_RUN_DEFAULT);
+    int tries = 0;
+
+    do {
+        if (nested->inherited && tries++ == MOST_TRIES) {
+            leave_behind(nested);
+            return;
+        }
+        uv_walk(&nested->uv, close_handle, NULL);
+        uv_run(&nested->uv, nested->inherited ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    } while (uv_loop_close(&nested->uv) == UV_EBUSY);
     free(nested);
 }
 
@@ -142,6 +164,11 @@ struct uv_loop_s *sel_loop(sel_selector *sel)
     return &services->main->uv;
 }
 
+bool sel__services_own(const sel__services *services, const struct uv_loop_s *loop)
+{
+    return services->main != NULL && loop == &services->main->uv;
+}
+
 /* --- waiting --- */
 
 void sel__services_ready(sel__services *services, int fd)
@@ -153,14 +180,25 @@ void sel__services_ready(sel__services *services, int fd)
 }
 
 /*
- * Besides a due timer, uv_backend_timeout() is 0 for handles that were started
- * and that only uv_run() makes known to the kernel, and for closing ones.
+ * Milliseconds from the loop's time of the last look; -1: nothing to wait for.
+ * Besides a due timer, it is 0 for handles that were started and that only uv_run()
+ * makes known to the kernel, and for closing ones. libuv says 0, too, where no
+ * handle keeps the loop alive: the unreferenced ones want their turn all the same.
  */
+static int get_timeout(sel__nested *nested)
+{
+    int ms;
+
+    uv_prepare_start(&nested->keeper, keep_alive);
+    ms = uv_backend_timeout(&nested->uv);
+    uv_prepare_stop(&nested->keeper);
+    return ms;
+}
+
 static bool has_to_run(sel__nested *nested)
 {
     uv_update_time(&nested->uv);
-    return nested->ready ||
-           (uv_loop_alive(&nested->uv) && uv_backend_timeout(&nested->uv) == 0);
+    return nested->ready || get_timeout(nested) == 0;
 }
 
 static void collect(sel__nested *nested)
@@ -187,13 +225,10 @@ void sel__services_collect(sel__services *services)
  */
 int64_t sel__services_sleep(const sel__services *services)
 {
-    const sel__nested *nested = services->main;
+    sel__nested *nested = services->main;
+    int ms = nested != NULL ? get_timeout(nested) : -1;
     int64_t left;
-    int ms;
 
-    if (nested == NULL || !uv_loop_alive(&nested->uv))
-        return SEL__FOREVER;
-    ms = uv_backend_timeout(&nested->uv);
     if (ms < 0)
         return SEL__FOREVER;
     left = ((int64_t)uv_now(&nested->uv) + ms) * SEL__NS_PER_MS - sel__now();
@@ -246,9 +281,16 @@ static void forget_pending(uv_handle_t *handle, void *unused)
 /* A loop whose uv_loop_fork() failed has no epoll set and would abort if it ran. */
 static int fork_nested(sel__nested *nested)
 {
-    int error = nested->lost ? -ENOMEM : uv_loop_fork(&nested->uv);
+    int held[3];
+    int error = -ENOMEM;
 
+    if (!nested->lost) {
+        sel__hold_standard(held);
+        error = uv_loop_fork(&nested->uv);
+        sel__release_standard(held);
+    }
     nested->lost = error < 0;
+    nested->inherited |= nested->uv.active_reqs.count > 0;
     uv_walk(&nested->uv, forget_pending, NULL);
     forget_pending((uv_handle_t *)&nested->uv.wq_async, NULL); /* not walked to */
     return error;
@@ -265,24 +307,11 @@ static int follow_fork(sel__nested *nested)
     return error < 0 ? error : watch(nested);
 }
 
-/*
- * A job that is on a thread of the parent's never ends here, and libuv can't
- * close a loop that waits for one: that loop is left behind, a new one is made
- * with the next job.
- */
-static void leave_behind(sel__nested *nested)
-{
-    static sel__nested *left_behind;
-
-    nested->next = left_behind;
-    left_behind = nested;
-}
-
 int sel__services_after_fork(sel__services *services)
 {
     int error;
 
-    if (sel__jobs_abandon(services)) {
+    if (sel__jobs_abandon(services)) { /* a new loop is made with the next job */
         unwatch(services->pool);
         leave_behind(services->pool);
         services->pool = NULL;

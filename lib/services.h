@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct uv_loop_s;
+
 typedef struct sel__services sel__services;
 
 /* The selector saw this descriptor of the services' readable. */
@@ -37,6 +39,9 @@ int sel__services_dispatch(sel__services *services);
 
 /* Is there a timer, a signal handler, a job or an active handle? */
 bool sel__services_are_alive(sel__services *services);
+
+/* Is this the loop of sel_loop()? */
+bool sel__services_own(const sel__services *services, const struct uv_loop_s *loop);
 
 /* Follow a fork; after a failure it may be called again. */
 int sel__services_after_fork(sel__services *services);

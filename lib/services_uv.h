@@ -22,6 +22,7 @@ typedef struct sel__nested {
     bool shared; /* has handles of the program's */
     bool due;    /* shared, and to be run by sel__services_dispatch() */
     bool lost;   /* a fork could not be followed */
+    bool inherited; /* has requests that a thread of a parent's works at */
     struct sel__nested *next; /* among those that a child has left behind */
 } sel__nested;
 

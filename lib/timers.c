@@ -38,6 +38,14 @@ static int64_t ms_after(int64_t start, double seconds)
     return (start + ns) / SEL__NS_PER_MS + ((start + ns) % SEL__NS_PER_MS != 0);
 }
 
+/* Times before the clock began have their order too; further back than ages, none. */
+static int64_t ms_at(double when)
+{
+    if (when >= 0)
+        return ms_after(0, when);
+    return when > -1e15 ? (int64_t)(when * 1e3) : INT64_MIN / 2;
+}
+
 /* --- handles: a stopped one is kept for the next timer --- */
 
 static uint64_t get_id(const sel__timer *timer)
@@ -260,7 +268,7 @@ int sel_call_at(sel_selector *sel, double when, sel_task *task, void *data,
 {
     sel__timer wanted = {.task = task, .data = data};
 
-    return isnan(when) ? -EINVAL : make(sel, __func__, ms_after(0, when), &wanted, ret_timer);
+    return isnan(when) ? -EINVAL : make(sel, __func__, ms_at(when), &wanted, ret_timer);
 }
 
 int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *data,

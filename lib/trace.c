@@ -14,7 +14,7 @@
  * Not a FILE: its buffer would be written twice, by a forked child's exit too.
  * The array's end is written after every buffer and overwritten by the next.
  */
-enum { BUFFER_SIZE = 1 << 16, LONGEST_EVENT = 512 };
+enum { BUFFER_SIZE = 1 << 16, NAME_SIZE = 256, LONGEST_EVENT = 512 };
 
 static struct {
     pthread_mutex_t lock;
@@ -57,10 +57,25 @@ static bool is_parents(void)
     return trace.begun && trace.forks != sel__forks;
 }
 
+/* A file's name, which stands for a function without one, may hold any bytes. */
+static const char *escape(const char *name, char escaped[NAME_SIZE])
+{
+    char *end = escaped;
+
+    for (; *name != '\0' && end < escaped + NAME_SIZE - 2; name++) {
+        if (*name == '"' || *name == '\\')
+            *end++ = '\\';
+        *end++ = (unsigned char)*name < ' ' ? '?' : *name;
+    }
+    *end = '\0';
+    return escaped;
+}
+
 /* The first selector begins the array, one that comes after the last goes on with it. */
 static int open_file(const char *path)
 {
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (trace.begun ? 0 : O_TRUNC);
+    /* O_NONBLOCK: a FIFO that nobody reads is an error, and no wait for a reader. */
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | (trace.begun ? 0 : O_TRUNC);
 
     trace.fd = open(path, flags, 0666);
     if (trace.fd < 0)
@@ -107,7 +122,7 @@ void sel__trace_close(void)
 void sel__trace_event(const char *category, const char *name, int fd, int64_t start,
                       int64_t duration)
 {
-    char args[32] = "";
+    char args[32] = "", escaped[NAME_SIZE];
 
     if (is_parents())
         return;
@@ -116,10 +131,11 @@ void sel__trace_event(const char *category, const char *name, int fd, int64_t st
     pthread_mutex_lock(&trace.lock);
     trace.length += (size_t)snprintf(
         trace.buffer + trace.length, LONGEST_EVENT,
-        ",\n{\"ph\":\"X\",\"cat\":\"%s\",\"name\":\"%.200s\",\"pid\":%d,\"tid\":%d,"
+        ",\n{\"ph\":\"X\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,"
         "\"ts\":%lld.%03d,\"dur\":%lld.%03d%s}",
-        category, name, (int)getpid(), (int)gettid(), (long long)(start / 1000),
-        (int)(start % 1000), (long long)(duration / 1000), (int)(duration % 1000), args);
+        category, escape(name, escaped), (int)getpid(), (int)gettid(),
+        (long long)(start / 1000), (int)(start % 1000), (long long)(duration / 1000),
+        (int)(duration % 1000), args);
     if (trace.length >= BUFFER_SIZE)
         flush();
     pthread_mutex_unlock(&trace.lock);

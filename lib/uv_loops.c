@@ -29,10 +29,30 @@ static sel__uv_loop *above(const sel__uv_state *state, int index)
     return state->loops[(index - 1) / SEL__UV_PORTALS];
 }
 
-static void start_portal(sel__uv_state *state, int index)
+/*
+ * What the kernel takes at one time it may refuse later, when the set above has
+ * been put into others. So it has the portal from the start; libuv, told that it
+ * is there already, changes it.
+ */
+static int start_portal(sel__uv_state *state, int index)
 {
+    sel__uv_loop *upper = above(state, index);
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = uv_backend_fd(&state->loops[index]->uv);
+
     uv_poll_start(state->loops[index]->portal, UV_READABLE, on_portal);
-    above(state, index)->unsent = state->unsent = true;
+    upper->unsent = state->unsent = true;
+    if (epoll_ctl(uv_backend_fd(&upper->uv), EPOLL_CTL_ADD, fd, &event) < 0)
+        return -errno;
+    return 0;
+}
+
+static void close_portal(sel__uv_loop *loop)
+{
+    if (loop->portal == NULL)
+        return;
+    uv_close((uv_handle_t *)loop->portal, free_portal);
+    loop->portal = NULL;
 }
 
 static int open_portal(sel__uv_state *state, int index)
@@ -50,16 +70,10 @@ static int open_portal(sel__uv_state *state, int index)
     }
     portal->data = loop;
     loop->portal = portal;
-    start_portal(state, index);
-    return 0;
-}
-
-static void close_portal(sel__uv_loop *loop)
-{
-    if (loop->portal == NULL)
-        return;
-    uv_close((uv_handle_t *)loop->portal, free_portal);
-    loop->portal = NULL;
+    error = start_portal(state, index);
+    if (error < 0)
+        close_portal(loop);
+    return error;
 }
 
 static int open_loop(sel__uv_state *state)
@@ -138,13 +152,15 @@ static void restart(sel__uv_loop *loop)
     loop->unsent = state->unsent = true;
 }
 
-static void restart_portals(sel__uv_loop *loop)
+static int restart_portals(sel__uv_loop *loop)
 {
     sel__uv_state *state = loop->state;
+    int error = 0;
 
-    for (int i = 1; i < state->loops_length; i++)
+    for (int i = 1; i < state->loops_length && error == 0; i++)
         if (above(state, i) == loop)
-            start_portal(state, i);
+            error = start_portal(state, i);
+    return error;
 }
 
 /*
@@ -160,7 +176,6 @@ static int renew_loop(sel__uv_state *state, int index)
     int error = 0;
     int fresh;
 
-    sel__check_all(state->sel);
     fresh = epoll_create1(EPOLL_CLOEXEC);
     if (fresh < 0)
         return -errno;
@@ -174,17 +189,16 @@ static int renew_loop(sel__uv_state *state, int index)
     if (error < 0)
         return error;
     restart(loop);
-    restart_portals(loop);
-    if (index == 0)
-        error = sel__enter_outer(state->sel, fd);
-    else
-        start_portal(state, index);
+    error = restart_portals(loop);
+    if (error == 0)
+        error = index > 0 ? start_portal(state, index) : sel__enter_outer(state->sel, fd);
     loop->stale = error < 0;
     return error;
 }
 
 int sel__uv_renew(sel__uv_state *state)
 {
+    sel__check_all(state->sel);
     for (int i = 0; i < state->loops_length; i++) {
         int error = state->loops[i]->stale ? renew_loop(state, i) : 0;
 
@@ -195,16 +209,32 @@ int sel__uv_renew(sel__uv_state *state)
     return 0;
 }
 
-/* Downwards from the first loop, so that a portal is opened on a loop that has followed. */
+static int fork_loop(uv_loop_t *loop)
+{
+    int held[3];
+    int error;
+
+    sel__hold_standard(held);
+    error = uv_loop_fork(loop);
+    sel__release_standard(held);
+    return error;
+}
+
+/*
+ * Downwards from the first loop, so that a portal is opened on a loop that has
+ * followed; and to the last, for one that has not would still change its parent's.
+ */
 int sel__uv_follow_fork(sel__uv_state *state)
 {
+    int result = 0;
+
     for (int i = 0; i < state->loops_length; i++) {
         sel__uv_loop *loop = state->loops[i];
         int error = state->lost ? -ENOMEM : 0;
 
         close_portal(loop);
         if (error == 0)
-            error = uv_loop_fork(&loop->uv);
+            error = fork_loop(&loop->uv);
         if (error < 0) {
             state->lost = true;
             return error;
@@ -212,10 +242,10 @@ int sel__uv_follow_fork(sel__uv_state *state)
         restart(loop);
         loop->stale = false;
         if (i > 0 && (error = open_portal(state, i)) < 0)
-            return error;
+            result = error;
     }
-    state->stale = false;
-    return 0;
+    state->stale = true; /* what was started may be closed before it is sent */
+    return result;
 }
 
 static void free_watcher(uv_handle_t *handle)

@@ -58,7 +58,7 @@ typedef struct sel__uv_state {
     sel__uv_loop **loops;
     int loops_length;
     bool unsent; /* of any loop */
-    bool stale;  /* of any loop */
+    bool stale;  /* of any loop; and no key may be sent before a look at all */
     bool lost;   /* a fork could not be followed: the loops must not run */
     uv_timer_t alarm;
     int64_t alarm_ms; /* when it goes off, on CLOCK_MONOTONIC */
@@ -96,7 +96,7 @@ int sel__uv_find_loop(sel__uv_state *state, sel__uv_loop **ret_loop);
 /* Tell the kernel what was started on the loops below the first. */
 void sel__uv_send(sel__uv_state *state);
 
-/* Give every loop with a ghost a new epoll set. */
+/* Look at every key, and give every loop with a ghost a new epoll set. */
 int sel__uv_renew(sel__uv_state *state);
 
 /* Follow a fork. */

@@ -6,6 +6,7 @@
 #include "journal.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,39 @@ START_TEST(who_reads_without_a_callback_is_not_named)
 }
 END_TEST
 
+/* Whatever the kernel tells of the number, and no oftener than once. */
+START_TEST(a_closed_or_replaced_descriptor_is_named_in_the_next_wait)
+{
+    sel_selector *sel = open_debugged(_i);
+    int ends[2], other[2];
+    char wanted[64];
+
+    for (int replaced = 0; replaced < 2; replaced++) {
+        make_pipe(ends);
+        assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
+        ck_assert_int_eq(count_ready(sel), 0);
+        ck_assert_str_eq(listen_once(), "");
+        make_pipe(other);
+        if (replaced)
+            move_descriptor(other[0], ends[0]);
+        else
+            close(ends[0]);
+        ck_assert_int_eq(count_ready(sel), 0);
+        ck_assert_int_eq(count_ready(sel), 0);
+        snprintf(wanted, sizeof wanted, "descriptor %d was closed or replaced", ends[0]);
+        ck_assert_ptr_nonnull(strstr(listen_once(), wanted));
+        ck_assert_ptr_eq(strchr(listen_once(), '\n'), strrchr(listen_once(), '\n'));
+        assert_ok(sel_unregister(sel, ends[0]));
+        ck_assert_int_eq(ftruncate(said, 0), 0);
+        ck_assert_int_eq(lseek(said, 0, SEEK_SET), 0);
+        close(replaced ? ends[0] : other[0]);
+        close(ends[1]);
+        close(other[1]);
+    }
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 /* Asked for statistics only, it does not speak. */
 START_TEST(statistics_alone_say_nothing_of_a_closed_descriptor)
 {
@@ -108,6 +142,50 @@ START_TEST(statistics_alone_say_nothing_of_a_closed_descriptor)
     assert_ok(sel_modify(sel, fd, READ, NULL, NULL));
     ck_assert_int_eq(count_ready(sel), 0);
     ck_assert_str_eq(listen_once(), "");
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+static bool sigpipe_is_pending(void)
+{
+    sigset_t pending;
+
+    sigpending(&pending);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void speak(sel_selector *sel)
+{
+    assert_ok(sel_call_soon(sel, note, ""));
+    ck_assert_int_eq(pass(sel), 1);
+}
+
+/* SIGPIPE would end the program, and one that is the program's stays. */
+START_TEST(nobody_who_listens_is_no_harm)
+{
+    sel_selector *sel;
+    sigset_t broken;
+    int ends[2];
+
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    setenv("SELKIE_SLOW_MS", "0", 1);
+    sel = open_debugged(_i);
+    unsetenv("SELKIE_SLOW_MS");
+    make_pipe(ends);
+    close(ends[0]);
+    move_descriptor(ends[1], STDERR_FILENO);
+    speak(sel);
+    sigprocmask(SIG_BLOCK, &broken, NULL);
+    ck_assert(!sigpipe_is_pending());
+    speak(sel);
+    ck_assert(!sigpipe_is_pending());
+    raise(SIGPIPE);
+    speak(sel);
+    ck_assert(sigpipe_is_pending());
+    ck_assert_int_eq(sigtimedwait(&broken, NULL, &(struct timespec){0}), SIGPIPE);
+    sigprocmask(SIG_UNBLOCK, &broken, NULL);
     assert_ok(sel_close(sel));
 }
 END_TEST
@@ -156,7 +234,9 @@ int main(void)
     tcase_add_checked_fixture(tcase, listen_to_stderr, leave_stderr);
     add_backend_test(tcase, without_a_limit_a_tenth_of_a_second_is_slow);
     add_backend_test(tcase, who_reads_without_a_callback_is_not_named);
+    add_backend_test(tcase, a_closed_or_replaced_descriptor_is_named_in_the_next_wait);
     add_backend_test(tcase, statistics_alone_say_nothing_of_a_closed_descriptor);
+    add_backend_test(tcase, nobody_who_listens_is_no_harm);
     add_backend_test(tcase, a_function_in_no_file_is_told_by_its_address);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

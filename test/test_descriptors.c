@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
@@ -297,6 +298,49 @@ START_TEST(the_number_of_a_paused_key_may_become_the_librarys_own)
 }
 END_TEST
 
+/* O_PATH, by way of /proc: a pipe has no name of its own. */
+static int open_path_of(int fd)
+{
+    char path[64];
+    int opened;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    opened = open(path, O_PATH | O_CLOEXEC);
+    ck_assert_int_ge(opened, 0);
+    return opened;
+}
+
+static void assert_refused(sel_selector *sel, int fd)
+{
+    sel_key key;
+
+    assert_error(sel_register(sel, fd, READ, NULL, NULL), EBADF);
+    assert_error(sel_get_key(sel, fd, &key), ENOENT);
+    assert_quiet(sel, 0.004);
+}
+
+START_TEST(a_descriptor_that_only_names_a_file_is_ebadf)
+{
+    sel_selector *sel = open_selector(_i);
+    int fifo[2], other[2];
+
+    make_pipe(fifo);
+    put_byte(fifo[1]);
+    move_descriptor(open_path_of(fifo[0]), fifo[0]);
+    assert_refused(sel, fifo[0]);
+    make_pipe(other); /* and on a number that was watched before */
+    put_byte(other[1]);
+    assert_ok(sel_register(sel, other[0], READ, NULL, NULL));
+    ck_assert_int_eq(look(sel, other[0]), READ);
+    assert_ok(sel_unregister(sel, other[0]));
+    move_descriptor(open_path_of(fifo[1]), other[0]);
+    assert_refused(sel, other[0]);
+    assert_ok(sel_close(sel));
+    close_pair(fifo);
+    close_pair(other);
+}
+END_TEST
+
 /* Inner: uv or epoll, the two that have a fileno. */
 static void nest(int outer_backend, int inner_backend, int keys)
 {
@@ -348,6 +392,7 @@ int main(void)
     add_backend_test(tcase, many_closed_ones_among_many_healthy_ones_disturb_none);
     add_backend_test(tcase, the_number_of_a_closed_key_may_become_the_librarys_own);
     add_backend_test(tcase, the_number_of_a_paused_key_may_become_the_librarys_own);
+    add_backend_test(tcase, a_descriptor_that_only_names_a_file_is_ebadf);
     add_backend_test(tcase, a_selector_watches_another_selector);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

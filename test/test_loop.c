@@ -336,6 +336,99 @@ START_TEST(close_closes_the_handles_that_are_left)
 }
 END_TEST
 
+static void count_timer(uv_timer_t *timer)
+{
+    if (++*(int *)timer->data == 3)
+        uv_timer_stop(timer);
+}
+
+static void count_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    ++*(int *)poll->data;
+    uv_poll_stop(poll);
+}
+
+START_TEST(a_handle_without_a_reference_has_its_turn_too)
+{
+    sel_selector *sel = open_selector(_i);
+    int ticks = 0, polled = 0, fd = make_eventfd(1);
+    uv_timer_t timer = {.data = &ticks};
+    uv_poll_t poll = {.data = &polled};
+
+    assert_ok(uv_timer_init(sel_loop(sel), &timer));
+    assert_ok(uv_timer_start(&timer, count_timer, 1, 1));
+    uv_unref((uv_handle_t *)&timer);
+    assert_ok(uv_poll_init(sel_loop(sel), &poll, fd));
+    assert_ok(uv_poll_start(&poll, UV_READABLE, count_poll));
+    uv_unref((uv_handle_t *)&poll);
+    assert_ok(sel_run(sel)); /* it does not go on for them */
+    while (ticks < 3 || polled < 1) {
+        ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
+        sel_dispatch(sel);
+    }
+    ck_assert_int_eq(sel_select(sel, 0.01, NULL), 0);
+    assert_ok(sel_close(sel));
+    close(fd);
+}
+END_TEST
+
+typedef struct {
+    sel_selector *sel;
+    uv_timer_t another;
+    int called;
+} ending;
+
+/* All that a program may try by habit in the callback of a handle that ends. */
+static void try_everything(uv_handle_t *handle)
+{
+    ending *state = handle->data;
+    sel_selector *sel = state->sel;
+    sel_key key;
+
+    assert_error(sel_register(sel, 0, READ, NULL, NULL), ECANCELED);
+    assert_error(sel_modify(sel, 0, READ, NULL, NULL), ECANCELED);
+    assert_error(sel_unregister(sel, 0), ECANCELED);
+    assert_error(sel_get_key(sel, 0, &key), ECANCELED);
+    assert_error(sel_get_map(sel, NULL, 0), ECANCELED);
+    assert_error(sel_select(sel, 0, NULL), ECANCELED);
+    assert_error(sel_dispatch(sel), ECANCELED);
+    assert_error(sel_fileno(sel), ECANCELED);
+    assert_error(sel_wakeup(sel), ECANCELED);
+    assert_error(sel_run(sel), ECANCELED);
+    assert_error(sel_call_soon(sel, never, NULL), ECANCELED);
+    assert_error(sel_call_soon_threadsafe(sel, never, NULL), ECANCELED);
+    assert_error(sel_call_later(sel, 0, never, NULL, NULL), ECANCELED);
+    assert_error(sel_add_signal_handler(sel, SIGUSR1, never, NULL), ECANCELED);
+    assert_error(sel_remove_signal_handler(sel, SIGUSR2), ECANCELED);
+    assert_error(sel_run_in_executor(sel, no_work, NULL, NULL), ECANCELED);
+    assert_error(sel_close(sel), EBUSY);
+    ck_assert_ptr_null(sel_loop(sel));
+    assert_ok(uv_timer_init(handle->loop, &state->another)); /* libuv itself takes it */
+    assert_ok(uv_timer_start(&state->another, note_timer, 3600000, 0));
+    state->called++;
+}
+
+START_TEST(what_ends_with_close_finds_a_selector_that_refuses_everything)
+{
+    sel_selector *sel = open_selector(_i);
+    ending state = {.sel = sel};
+    uv_timer_t timer;
+    int fd = make_eventfd(1);
+
+    assert_ok(sel_register(sel, fd, READ, note_ready, "never"));
+    assert_ok(sel_add_signal_handler(sel, SIGUSR2, never, NULL));
+    start_timer(sel, &timer, 3600000, NULL);
+    timer.data = &state;
+    uv_close((uv_handle_t *)&timer, try_everything);
+    assert_ok(sel_close(sel));
+    ck_assert_int_eq(state.called, 1);
+    ck_assert(uv_is_closing((uv_handle_t *)&state.another));
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop");
@@ -343,6 +436,8 @@ int main(void)
 
     add_backend_test(tcase, the_loop_is_the_same_for_the_selectors_life);
     add_backend_test(tcase, handles_on_it_run_in_dispatch_after_the_pairs);
+    add_backend_test(tcase, a_handle_without_a_reference_has_its_turn_too);
+    add_backend_test(tcase, what_ends_with_close_finds_a_selector_that_refuses_everything);
     add_backend_test(tcase, an_active_handle_ends_the_wait_when_it_is_due_and_not_before);
     add_backend_test(tcase, a_run_goes_on_while_a_handle_is_active_and_referenced);
     add_backend_test(tcase, connections_on_it_work_beside_keys_and_timers);

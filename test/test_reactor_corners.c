@@ -6,11 +6,47 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <selkie/uv.h>
 #include <signal.h>
 #include <unistd.h>
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, WITH_FILENO = 2 };
+
+/* --- timers beside keys --- */
+
+static void *make_readable_later(void *data)
+{
+    poll(NULL, 0, 350);
+    put_byte(*(int *)data);
+    return NULL;
+}
+
+/* select(2) returns for such a key again and again. */
+START_TEST(a_key_that_becomes_readable_unasked_makes_no_timer_late)
+{
+    static const int64_t delay = 400000000;
+    sel_selector *sel = open_selector(_i);
+    pthread_t thread;
+    int ends[2];
+    int64_t start, took;
+
+    make_socketpair(ends);
+    fill(ends[0]);
+    assert_ok(sel_register(sel, ends[0], WRITE, note_ready, "never"));
+    start = now_ns();
+    assert_ok(sel_call_later(sel, 0.4, stop, NULL, NULL));
+    start_thread(&thread, make_readable_later, &ends[1]);
+    assert_ok(sel_run(sel));
+    took = now_ns() - start;
+    join_thread(thread);
+    ck_assert_int_ge(took, delay);
+    ck_assert(is_instrumented() || took < delay + delay / 2);
+    assert_noted("");
+    assert_ok(sel_close(sel));
+    close_pair(ends);
+}
+END_TEST
 
 /* --- attached --- */
 
@@ -265,8 +301,9 @@ static TCase *attached(void)
 
 static TCase *ends(void)
 {
-    TCase *tcase = new_tcase("ends, forks and numbers");
+    TCase *tcase = new_tcase("ends, forks, numbers and timers");
 
+    add_backend_test(tcase, a_key_that_becomes_readable_unasked_makes_no_timer_late);
     add_backend_test(tcase, what_was_collected_and_cancelled_ends_no_wait);
     add_backend_test(tcase, a_due_timer_that_was_cancelled_goes_with_the_selector);
     add_backend_test(tcase, a_signal_that_came_for_a_removed_handler_goes_with_the_selector);

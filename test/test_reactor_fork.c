@@ -304,6 +304,80 @@ START_TEST(a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs)
 }
 END_TEST
 
+/* Work of the program's own on sel_loop(): waiting for a byte, and for a reader. */
+typedef struct {
+    uv_work_t work;
+    uv_pipe_t pipe;
+    uv_write_t write;
+    int gate[2];
+    int worked, written;
+} requests;
+
+static void wait_at_gate(uv_work_t *work)
+{
+    take_byte(((requests *)work->data)->gate[0]);
+}
+
+static void count_worked(uv_work_t *work, int status)
+{
+    assert_ok(status);
+    ((requests *)work->data)->worked++;
+}
+
+static void count_written(uv_write_t *write, int status)
+{
+    (void)status;
+    ((requests *)write->data)->written++;
+}
+
+static void begin_requests(sel_selector *sel, requests *all, bool works, int full)
+{
+    static char byte;
+    uv_buf_t buffer = uv_buf_init(&byte, 1);
+
+    *all = (requests){.work.data = all, .write.data = all};
+    make_pipe(all->gate);
+    if (works)
+        assert_ok(uv_queue_work(sel_loop(sel), &all->work, wait_at_gate, count_worked));
+    assert_ok(uv_pipe_init(sel_loop(sel), &all->pipe, 0));
+    assert_ok(uv_pipe_open(&all->pipe, full));
+    assert_ok(uv_write(&all->write, (uv_stream_t *)&all->pipe, &buffer, 1, count_written));
+    ck_assert_int_eq(sel_select(sel, 0, NULL), 0);
+    sel_dispatch(sel);
+    ck_assert_int_eq(all->written, 0);
+}
+
+START_TEST(requests_on_the_loop_hold_up_no_close_in_a_child)
+{
+    for (int kind = 0; kind < 4; kind++) { /* with work or without, follows or not */
+        sel_selector *sel = open_selector(_i);
+        requests all;
+        int ends[2];
+        pid_t pid;
+
+        make_socketpair(ends);
+        set_nonblocking(ends[1], true);
+        fill(ends[1]);
+        begin_requests(sel, &all, kind % 2 == 0, ends[1]);
+        pid = fork_child();
+        if (pid == 0) {
+            if (kind / 2 == 0)
+                assert_ok(sel_after_fork(sel));
+            assert_ok(sel_close(sel));
+            ck_assert_int_eq(all.written, 1); /* cancelled */
+            ck_assert_int_eq(all.worked, 0);
+            _exit(0);
+        }
+        assert_child_succeeds(pid);
+        put_byte(all.gate[1]);
+        assert_ok(sel_close(sel));
+        ck_assert_int_eq(all.worked, kind % 2 == 0);
+        close(ends[0]);
+        close_pair(all.gate);
+    }
+}
+END_TEST
+
 /* All at once: everything a selector can hold, in use on both sides. */
 START_TEST(a_selector_with_everything_follows_the_fork)
 {
@@ -359,6 +433,7 @@ int main(void)
                      finished_work_that_was_not_dispatched_belongs_to_the_parent);
     add_backend_test(tcase, the_pool_serves_children_and_grandchildren);
     add_backend_test(tcase, a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs);
+    add_backend_test(tcase, requests_on_the_loop_hold_up_no_close_in_a_child);
     add_backend_test(tcase, a_selector_with_everything_follows_the_fork);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

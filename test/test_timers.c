@@ -186,10 +186,13 @@ START_TEST(times_that_have_passed_run_in_their_order_in_the_next_pass)
         assert_ok(sel_call_at(sel, base - 0.003, note, "3", NULL));
         assert_ok(sel_call_at(sel, base - 3600, note, "2", NULL));
         assert_ok(sel_call_at(sel, base - 0.001, note, "4", NULL));
+        assert_ok(sel_call_at(sel, -5, note, "c", NULL));
+        assert_ok(sel_call_at(sel, -5.25, note, "b", NULL));
+        assert_ok(sel_call_at(sel, -1e10, note, "a", NULL));
         assert_ok(sel_call_at(sel, -HUGE_VAL, note, "1", NULL));
         assert_ok(sel_call_at(sel, base + 0.001, note, "6", NULL));
-        ck_assert_int_eq(pass(sel), 7);
-        assert_noted("1234567");
+        ck_assert_int_eq(pass(sel), 10);
+        assert_noted("1abc234567");
     }
     assert_ok(sel_close(sel));
 }

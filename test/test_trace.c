@@ -258,9 +258,11 @@ START_TEST(a_trace_that_cannot_be_written_is_told_and_the_program_goes_on)
 {
     static const char *const bad[][2] = {
         {"/tmp", "directory"}, {"/dev/null/trace", "directory"},
-        {"/nowhere/trace", "No such"}};
+        {"/nowhere/trace", "No such"}, {path, "No such"}};
 
-    for (int i = 0; i < 3; i++) {
+    unlink(path);
+    ck_assert_int_eq(mkfifo(path, 0600), 0); /* that nobody reads */
+    for (int i = 0; i < 4; i++) {
         sel_selector *sel;
         int said = open_listening(_i, bad[i][0], &sel);
 
@@ -269,6 +271,33 @@ START_TEST(a_trace_that_cannot_be_written_is_told_and_the_program_goes_on)
         assert_ok(sel_close(sel));
         close(said);
     }
+}
+END_TEST
+
+static void unnamed_task(sel_selector *sel, void *unused)
+{
+    (void)sel;
+    (void)unused;
+}
+
+static char **arguments;
+
+/* A function without a symbol is named after the program, as that is called. */
+START_TEST(a_program_of_any_name_makes_a_trace_that_is_whole)
+{
+    char odd[] = "/bin/a \"b\\c\\\nd", quotes[250] = "";
+    char *own = arguments[0];
+    sel_selector *sel = open_selector(_i);
+
+    memset(quotes, '"', sizeof quotes - 1);
+    for (int i = 0; i < 2; i++) {
+        arguments[0] = i == 0 ? odd : quotes;
+        assert_ok(sel_call_soon(sel, unnamed_task, NULL));
+        ck_assert_int_eq(pass(sel), 1);
+    }
+    arguments[0] = own;
+    assert_ok(sel_close(sel));
+    check_trace("task=2");
 }
 END_TEST
 
@@ -341,11 +370,13 @@ START_TEST(the_file_is_open_only_while_a_selector_is)
 END_TEST
 
 /* Without the fixture that counts descriptors: each test would fail for one reason. */
-int main(void)
+int main(int argc, char **argv)
 {
     Suite *suite = suite_create("trace");
     TCase *tcase = tcase_create("trace");
 
+    (void)argc;
+    arguments = argv;
     tcase_add_checked_fixture(tcase, name_file, remove_file);
     tcase_set_timeout(tcase, 60);
     add_backend_test(tcase, every_kind_of_call_is_in_the_trace_and_inside_a_dispatch);
@@ -356,6 +387,7 @@ int main(void)
     add_backend_test(tcase, a_child_that_closes_without_following_does_no_harm_either);
     add_backend_test(tcase,
                      a_trace_that_cannot_be_written_is_told_and_the_program_goes_on);
+    add_backend_test(tcase, a_program_of_any_name_makes_a_trace_that_is_whole);
     add_backend_test(tcase, an_empty_path_is_no_trace);
     add_backend_test(tcase, a_full_disk_costs_the_trace_and_nothing_else);
     add_backend_test(tcase, a_trace_begins_with_an_empty_file);

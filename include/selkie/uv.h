@@ -25,10 +25,12 @@ extern "C" {
  *
  * While attached, sel_select, sel_dispatch and sel_run are -EBUSY: the loop
  * does their work.  sel_close detaches; the memory it leaves on `loop` goes
- * when the loop next runs, so run the loop once more before uv_loop_close.
+ * when the loop next runs, so run the loop once more before uv_loop_close.  A
+ * forked child that goes on calls uv_loop_fork and sel_after_fork, in any order.
  *
  * Errors: -EINVAL   sel or loop is NULL
  *         -EBUSY    already attached, or called from inside a callback
+ *         -ELOOP    `loop` is the selector's own
  *         -ENOTSUP  backend `poll` or `select`, which have no sel_fileno()
  *         -ENOMEM, -EMFILE
  *         -ECHILD   in a forked child before sel_after_fork
@@ -48,7 +50,9 @@ SEL_API int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop);
  * referenced, sel_run goes on.  The pointer is the same for the selector's
  * life, sel_after_fork included.  Do not run, stop or close the loop.
  * sel_close closes what handles are left on it without freeing their memory:
- * it is the program's, which can free it from then on.
+ * it is the program's, which can free it from then on.  A callback that libuv
+ * makes meanwhile, of a request that is cancelled say, finds a selector that
+ * refuses every call with -ECANCELED.
  *
  * Returns: the loop, or NULL if it can't be made, in a forked child before
  *   sel_after_fork, or when sel is NULL.

@@ -6,6 +6,7 @@
 #include "world.h"
 
 #include <errno.h>
+#include <selkie/uv.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -159,6 +160,35 @@ static void only_closed_in_child(world *w)
     run_until(w, &signal_calls, 1);
 }
 
+static uv_loop_t loop; /* that the selector is attached to */
+
+static void look_around_attached(world *w)
+{
+    if (!follow(w))
+        return;
+    CHECK(uv_loop_fork(&loop) == 0);
+    verify_map(w);
+    EXPECT(w, 0, sel_close(w->sel));
+    CHECK(uv_run(&loop, UV_RUN_DEFAULT) == 0);
+    if (fault_live != 0 && fault_run->plan.call != UV_LOOP_FORK)
+        fail_run("%ld blocks were left in the child", fault_live);
+}
+
+static void forked_while_attached(world *w)
+{
+    if (w->backend == SEL_BACKEND_POLL || w->backend == SEL_BACKEND_SELECT)
+        return;
+    CHECK(uv_loop_init(&loop) == 0);
+    CHECK(sel_attach_loop(w->sel, &loop) == 0);
+    w->attached = true;
+    in_child(w, look_around_attached);
+    EXPECT(w, 0, sel_close(w->sel));
+    w->sel = NULL;
+    w->attached = false;
+    CHECK(uv_run(&loop, UV_RUN_DEFAULT) == 0);
+    CHECK(uv_loop_close(&loop) == 0);
+}
+
 static int fds[1050];
 
 static void look_at_many(world *w)
@@ -188,6 +218,7 @@ const scenario fork_scenarios[] = {
     {"forked", forked},
     {"forked_with_services", forked_with_services},
     {"only_closed_in_child", only_closed_in_child},
+    {"forked_while_attached", forked_while_attached},
     {"forked_with_many", forked_with_many},
     {NULL, NULL},
 };

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libuv ends the process where other libraries return an error: when the kernel
+ * refuses a descriptor that was promised to it, and when it has to close a
+ * standard one. What a program can do to a selector must lead to neither.
+ */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { READ = SEL_EVENT_READ, STANDARD = 3, CROWD = 2100, DEEPEST = 8 };
+
+static void fork_off(void (*body)(int i, int closed), int i, int closed)
+{
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        body(i, closed);
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+}
+
+/* --- without standard descriptors --- */
+
+/* Bit by bit of `closed`; what a check that fails says goes elsewhere. */
+static void close_standard(int closed)
+{
+    for (int fd = 0; fd < STANDARD; fd++)
+        if (closed & 1 << fd)
+            close(fd);
+}
+
+static void assert_closed(int closed)
+{
+    for (int fd = 0; fd < STANDARD; fd++)
+        ck_assert_int_eq(is_open(fd), !(closed & 1 << fd));
+}
+
+static void count(sel_selector *sel, void *data)
+{
+    ++*(int *)data;
+    sel_stop(sel);
+}
+
+static void use(sel_selector *sel)
+{
+    int ends[2], calls = 0;
+
+    make_pipe(ends);
+    assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
+    ck_assert_int_eq(look(sel, ends[0]), 0);
+    put_byte(ends[1]);
+    ck_assert_int_eq(look(sel, ends[0]), READ);
+    assert_ok(sel_unregister(sel, ends[0]));
+    close_pair(ends);
+    if (sel_backend_available(SEL_BACKEND_UV)) {
+        assert_ok(sel_call_later(sel, 0, count, &calls, NULL));
+        assert_ok(sel_run(sel));
+        ck_assert_int_eq(calls, 1);
+    }
+}
+
+static void open_without(int i, int closed)
+{
+    sel_selector *sel;
+
+    close_standard(closed);
+    sel = open_selector(i);
+    use(sel);
+    assert_ok(sel_close(sel));
+    assert_closed(closed);
+}
+
+START_TEST(a_selector_works_whichever_standard_descriptors_are_closed)
+{
+    for (int closed = 0; closed < 1 << STANDARD; closed++)
+        fork_off(open_without, _i, closed);
+}
+END_TEST
+
+static sel_selector *inherited;
+
+static void follow_without(int i, int closed)
+{
+    (void)i;
+    close_standard(closed);
+    assert_ok(sel_after_fork(inherited));
+    use(inherited);
+    assert_ok(sel_close(inherited));
+    assert_closed(closed);
+}
+
+START_TEST(a_child_follows_whichever_standard_descriptors_it_has_closed)
+{
+    inherited = open_selector(_i);
+    for (int closed = 0; closed < 1 << STANDARD; closed++)
+        fork_off(follow_without, _i, closed);
+    use(inherited);
+    assert_ok(sel_close(inherited));
+}
+END_TEST
+
+/* --- closed between the fork and the wait --- */
+
+static int fds[CROWD];
+
+/* More than one of libuv's loops holds, where that is allowed. */
+static int register_crowd(sel_selector *sel)
+{
+    int length = limit_count(sel, CROWD);
+
+    raise_descriptor_limit();
+    for (int j = 0; j < length; j++) {
+        fds[j] = make_eventfd(j % 2 == 0);
+        assert_ok(sel_register(sel, fds[j], READ, NULL, NULL));
+    }
+    ck_assert_int_eq(count_ready(sel), length / 2);
+    return length;
+}
+
+static void close_crowd(int length)
+{
+    for (int j = 0; j < length; j++)
+        close(fds[j]);
+}
+
+/* Of those that are not ready: one that is may be told while the parent keeps it open. */
+static void spoil_after_follow(int i, int length)
+{
+    (void)i;
+    assert_ok(sel_after_fork(inherited));
+    for (int j = 1; j < length; j += 4)
+        close(fds[j]);
+    move_descriptor(open_closed_on_exec("/dev/null"), fds[3]);
+    for (int round = 0; round < 3; round++)
+        ck_assert_int_eq(count_ready(inherited), length / 2);
+    ck_assert_int_eq(look(inherited, fds[length - 2]), READ);
+    assert_ok(sel_close(inherited));
+}
+
+START_TEST(what_is_closed_after_a_followed_fork_is_silent_in_the_next_wait)
+{
+    int length;
+
+    inherited = open_selector(_i);
+    length = register_crowd(inherited);
+    fork_off(spoil_after_follow, _i, length);
+    ck_assert_int_eq(count_ready(inherited), length / 2);
+    assert_ok(sel_close(inherited));
+    close_crowd(length);
+}
+END_TEST
+
+/* --- a set that the kernel does not take into another --- */
+
+static int refused; /* which of the sets that are added next: the first is 1; none: 0 */
+
+static bool is_set(int fd)
+{
+    char path[32], target[32] = "";
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, target, sizeof target - 1) > 0 && strstr(target, "eventpoll");
+}
+
+/* In the place of the C library's, for the library and for libuv. */
+int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+    if (refused > 0 && operation == EPOLL_CTL_ADD && is_set(fd) && --refused == 0) {
+        errno = ELOOP;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, set, operation, fd, event);
+}
+
+/* libuv tries it, then the library adds it. */
+START_TEST(a_refusal_while_the_selector_grows_is_the_registrations)
+{
+    for (int which = 1; which <= 2; which++) {
+        sel_selector *sel = open_selector(_i);
+        int errors = 0;
+
+        raise_descriptor_limit();
+        refused = which;
+        for (int j = 0; j < CROWD; j++) {
+            int error;
+
+            fds[j] = make_eventfd(j % 2 == 0);
+            error = sel_register(sel, fds[j], READ, NULL, NULL);
+            if (error < 0) {
+                assert_error(error, ELOOP);
+                errors++;
+                ck_assert_int_eq(sel_get_map(sel, NULL, 0), j);
+                assert_ok(sel_register(sel, fds[j], READ, NULL, NULL));
+            }
+        }
+        ck_assert_int_eq(errors, 1);
+        ck_assert_int_eq(count_ready(sel), CROWD / 2);
+        assert_ok(sel_close(sel));
+        close_crowd(CROWD);
+    }
+}
+END_TEST
+
+/* Each of libuv's loops has got a ghost. */
+START_TEST(a_refusal_while_ghosts_are_driven_out_is_the_waits)
+{
+    for (int which = 1; which <= 3; which++) {
+        sel_selector *sel = open_selector(_i);
+        int length = register_crowd(sel), copies[CROWD / 500 + 1];
+
+        for (int j = 0; j < length; j += 500) {
+            copies[j / 500] = fcntl(fds[j], F_DUPFD_CLOEXEC, 0);
+            close(fds[j]);
+            assert_ok(sel_unregister(sel, fds[j]));
+        }
+        refused = which;
+        assert_error(sel_select(sel, 0, NULL), ELOOP);
+        ck_assert_int_eq(refused, 0);
+        for (int round = 0; round < 2; round++)
+            ck_assert_int_eq(count_ready(sel), length / 2 - (length + 499) / 500);
+        assert_ok(sel_close(sel));
+        for (int j = 0; j < length; j += 500)
+            move_descriptor(copies[j / 500], fds[j]);
+        close_crowd(length);
+    }
+}
+END_TEST
+
+static void close_refused(int i, int which)
+{
+    (void)i;
+    refused = which;
+    assert_error(sel_after_fork(inherited), ELOOP);
+    refused = which;
+    assert_ok(sel_close(inherited));
+    ck_assert_int_eq(refused, 0);
+}
+
+static void follow_twice(int length, int which)
+{
+    refused = which;
+    assert_error(sel_after_fork(inherited), ELOOP);
+    assert_error(sel_select(inherited, 0, NULL), ECHILD);
+    assert_ok(sel_after_fork(inherited));
+    ck_assert_int_eq(count_ready(inherited), length / 2);
+    assert_ok(sel_close(inherited));
+}
+
+/* Each of two portals is tried and added. */
+START_TEST(after_a_refusal_the_fork_can_be_followed_again_or_left_to_the_parent)
+{
+    int length;
+
+    inherited = open_selector(_i);
+    length = register_crowd(inherited);
+    for (int which = 1; which <= 4; which++) {
+        fork_off(close_refused, _i, which);
+        ck_assert_int_eq(count_ready(inherited), length / 2);
+        fork_off(follow_twice, length, which);
+        ck_assert_int_eq(count_ready(inherited), length / 2);
+    }
+    assert_ok(sel_close(inherited));
+    close_crowd(length);
+}
+END_TEST
+
+/* --- what the kernel takes at one time and refuses at another --- */
+
+/* As many selectors around `sel` as the kernel allows; each has waited. */
+static int surround(int i, sel_selector *sel, sel_selector *around[DEEPEST])
+{
+    int depth = 0;
+    int error = 0;
+
+    while (error == 0 && depth < DEEPEST) {
+        around[depth] = open_selector(i);
+        error = sel_register(around[depth], sel_fileno(sel), READ, NULL, NULL);
+        sel = around[depth];
+        ck_assert_int_ge(sel_select(sel, 0, NULL), 0);
+        depth++;
+    }
+    ck_assert(error == -ELOOP || error == -EINVAL);
+    return depth;
+}
+
+START_TEST(a_selector_that_has_grown_is_surrounded_before_its_next_wait)
+{
+    sel_selector *sel = open_selector(_i), *around[DEEPEST];
+    int half = CROWD / 2, length, depth;
+
+    raise_descriptor_limit();
+    ck_assert_int_eq(count_ready(sel), 0);
+    for (length = 0; length < CROWD; length++) {
+        fds[length] = make_eventfd(length == half);
+        assert_ok(sel_register(sel, fds[length], READ, NULL, NULL));
+    }
+    depth = surround(_i, sel, around);
+    ck_assert_int_eq(count_ready(sel), 1);
+    ck_assert_int_eq(look(sel, fds[half]), READ);
+    ck_assert_int_eq(count_ready(around[0]), 1);
+    while (depth-- > 0)
+        assert_ok(sel_close(around[depth]));
+    assert_ok(sel_close(sel));
+    close_crowd(length);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("uv_survival");
+    TCase *tcase = new_tcase("where libuv would end the process");
+
+    add_backend_test(tcase,
+                     a_selector_works_whichever_standard_descriptors_are_closed);
+    add_backend_test(tcase,
+                     a_child_follows_whichever_standard_descriptors_it_has_closed);
+    add_backend_test(tcase,
+                     what_is_closed_after_a_followed_fork_is_silent_in_the_next_wait);
+    /* poll and select have no sel_fileno() */
+    tcase_add_loop_test(tcase,
+                        a_selector_that_has_grown_is_surrounded_before_its_next_wait,
+                        first_backend(), 2);
+    /* The others have no sets in sets. */
+    tcase_add_loop_test(tcase, a_refusal_while_the_selector_grows_is_the_registrations,
+                        0, 1);
+    tcase_add_loop_test(tcase, a_refusal_while_ghosts_are_driven_out_is_the_waits, 0, 1);
+    tcase_add_loop_test(
+        tcase, after_a_refusal_the_fork_can_be_followed_again_or_left_to_the_parent,
+        0, 1);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
