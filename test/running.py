@@ -136,12 +136,13 @@ def run_tests(tests, logs, manner, columns):
     """Yield a Run for each test as it ends.
 
     Those that can't share the machine come last, those that took long last time first.
+    Many of them mostly wait, so there is one more at a time than there are processors.
     """
     logs.mkdir(parents=True, exist_ok=True)
     record = logs / 'seconds.json'
     seconds = read_seconds(record)
     tests = sorted(tests, key=lambda test: -seconds.get(test['name'], 0))
-    for jobs, alone in ((os.cpu_count() or 1, False), (1, True)):
+    for jobs, alone in (((os.cpu_count() or 1) + 1, False), (1, True)):
         chosen = [t for t in tests if t['is_parallel'] is not alone]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             futures = [pool.submit(run_one, t, logs, manner, columns) for t in chosen]

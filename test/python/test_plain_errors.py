@@ -67,16 +67,17 @@ def run(command, *, environment=(), stdout=subprocess.PIPE, **options):
              **dict(environment)}, **options)
 
 
-@functools.cache
+@functools.cache  # starting all of them takes its time
+def help_of(*command):
+    return run([*command, "--help"]).stdout
+
+
 def servers():
-    return [command for command in every_program()
-            if LISTENS in run([*command, "--help"]).stdout]
+    return [command for command in every_program() if LISTENS in help_of(*command)]
 
 
-@functools.cache
 def clients():
-    return [command for command in every_program()
-            if CONNECTS in run([*command, "--help"]).stdout]
+    return [command for command in every_program() if CONNECTS in help_of(*command)]
 
 
 def with_arguments(command, arguments):
@@ -127,7 +128,7 @@ class PlainErrors(unittest.TestCase):
 
     def test_a_port_out_of_range(self):
         for command in every_program():
-            if "--port" not in run([*command, "--help"]).stdout:
+            if "--port" not in help_of(*command):
                 continue
             for port in ("65536", "-1", "4294967297", "0x50", ""):
                 with self.subTest(command=command, port=port):
@@ -136,7 +137,7 @@ class PlainErrors(unittest.TestCase):
 
     def test_a_host_that_does_not_resolve(self):
         for command in every_program():
-            if "--host" not in run([*command, "--help"]).stdout:
+            if "--host" not in help_of(*command):
                 continue
             with self.subTest(command=command):
                 ended = run([*command, "--host", "no such host"])
