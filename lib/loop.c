@@ -20,6 +20,17 @@ void sel__release_standard(const int held[3])
             close(held[i]);
 }
 
+int sel__fork_loop(uv_loop_t *loop)
+{
+    int held[3];
+    int error;
+
+    sel__hold_standard(held);
+    error = uv_loop_fork(loop);
+    sel__release_standard(held);
+    return error;
+}
+
 /*
  * A loop that could not be made: libuv 1.44 leaves its epoll set open, later ones
  * close it and say -1; 0 is left when there was no memory to begin with.

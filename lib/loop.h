@@ -21,4 +21,7 @@ void sel__release_standard(const int held[3]);
 /* uv_loop_init(); its descriptors are taken for no key's.  `loop` is zeroed. */
 int sel__init_loop(sel_selector *sel, uv_loop_t *loop);
 
+/* uv_loop_fork(). */
+int sel__fork_loop(uv_loop_t *loop);
+
 #endif

@@ -281,14 +281,8 @@ static void forget_pending(uv_handle_t *handle, void *unused)
 /* A loop whose uv_loop_fork() failed has no epoll set and would abort if it ran. */
 static int fork_nested(sel__nested *nested)
 {
-    int held[3];
-    int error = -ENOMEM;
+    int error = nested->lost ? -ENOMEM : sel__fork_loop(&nested->uv);
 
-    if (!nested->lost) {
-        sel__hold_standard(held);
-        error = uv_loop_fork(&nested->uv);
-        sel__release_standard(held);
-    }
     nested->lost = error < 0;
     nested->inherited |= nested->uv.active_reqs.count > 0;
     uv_walk(&nested->uv, forget_pending, NULL);

@@ -209,17 +209,6 @@ int sel__uv_renew(sel__uv_state *state)
     return 0;
 }
 
-static int fork_loop(uv_loop_t *loop)
-{
-    int held[3];
-    int error;
-
-    sel__hold_standard(held);
-    error = uv_loop_fork(loop);
-    sel__release_standard(held);
-    return error;
-}
-
 /*
  * Downwards from the first loop, so that a portal is opened on a loop that has
  * followed; and to the last, for one that has not would still change its parent's.
@@ -234,7 +223,7 @@ int sel__uv_follow_fork(sel__uv_state *state)
 
         close_portal(loop);
         if (error == 0)
-            error = fork_loop(&loop->uv);
+            error = sel__fork_loop(&loop->uv);
         if (error < 0) {
             state->lost = true;
             return error;

@@ -74,6 +74,8 @@ def print_goals(goals, facts):
 def run_all(names, tools):
     results = {}
     for name in names or BENCHMARKS:
+        if sys.stderr.isatty():
+            print(f"\n{name} ... (some take minutes)", end="\r", file=sys.stderr)
         result = BENCHMARKS[name](tools)
         print(f"\n{result.title}")
         print_table(result.columns, result.table)
