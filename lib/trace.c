@@ -65,7 +65,10 @@ static const char *escape(const char *name, char escaped[NAME_SIZE])
     for (; *name != '\0' && end < escaped + NAME_SIZE - 2; name++) {
         if (*name == '"' || *name == '\\')
             *end++ = '\\';
-        *end++ = (unsigned char)*name < ' ' ? '?' : *name;
+        *end = *name;
+        if ((unsigned char)*end < ' ')
+            *end = '?';
+        end++;
     }
     *end = '\0';
     return escaped;
