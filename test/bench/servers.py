@@ -96,7 +96,7 @@ COLUMNS = ['', 'connections', 'ratio', 'from', 'to', 'CPU ns a trip', 'trips/s']
 def echo(tools):
     """Server CPU a round trip, bare epoll = 1."""
     rows, goals = [], []
-    rounds = 9 if tools.quick else 41
+    rounds = 9 if tools.quick else 21
     for connections, trips in ((1, 2000), (50, 5000), (1000, 10000)):
         cpu, wall = _take_turns(tools, _contenders(tools), connections, rounds,
                                 f'echo {trips}')
@@ -125,7 +125,7 @@ def echo(tools):
 
 def toggle(tools):
     """READ, READ and WRITE, READ again in every exchange."""
-    rounds = 9 if tools.quick else 41
+    rounds = 9 if tools.quick else 21
     names = _contenders(tools, but=('libuv streams', 'selectors', 'asyncio'))
     cpu, wall = _take_turns(tools, names, 50, rounds, 'echo 5000', 'toggle')
     rows = _rows(cpu, wall, 50)
@@ -136,7 +136,7 @@ def toggle(tools):
 
 def churn(tools):
     """Accept, one exchange, close: connections a second."""
-    rounds = 9 if tools.quick else 41
+    rounds = 9 if tools.quick else 21
     cpu, wall = _take_turns(tools, _contenders(tools), 0, rounds, 'churn 500')
     speed = {name: [1 / ns for ns in taken] for name, taken in wall.items()}
     goals = []

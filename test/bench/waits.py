@@ -15,7 +15,7 @@ def all_ready(tools):
     With few ready there is little to spread the fixed part of a call over, and
     bare libuv is above the limit too: shown, not judged.
     """
-    rounds = 31 if tools.quick else 151
+    rounds = 31 if tools.quick else 101
     sizes = (1, 100, 2000, 9000) if tools.quick else (1, 10, 100, 500, 1000, 2000, 5000, 9000)
     rows = [row for ready in sizes for row in tools.rows('cost', ready, rounds)]
     curves = {}
@@ -66,7 +66,7 @@ def _pivot(rows, of, figure):
 
 def all_called(tools):
     """A pass, the calls included, with N of N ready, of everyone."""
-    rounds = 5 if tools.quick else 15
+    rounds = 5 if tools.quick else 9
     sizes = (1, 100, 1000) if tools.quick else (1, 10, 100, 1000, 9000)
     names = [name for name in CONTENDERS if name == 'selectors' or tools.knows('passes', name)]
     rows, curves = [], {}
@@ -94,7 +94,7 @@ def all_called(tools):
 
 def one_ready(tools):
     """A pass with 1 of N ready, and how it grows from N = 100."""
-    rounds = 21 if tools.quick else 101
+    rounds = 21 if tools.quick else 51
     sizes = [100, 1000, 10000] if tools.quick else [
         100, 1, 10, 400, 900, 1000, 2000, 5000, 10000, 19000]
     rows = []
@@ -130,7 +130,7 @@ CHAINS = {  # contender: (what it is compared with, limit)
 
 def chain(tools):
     """The chain of pipes that libevent and libev publish: CPU time."""
-    rounds = 9 if tools.quick else 25
+    rounds = 9 if tools.quick else 15
     names = [name for name in ('epoll', 'libuv', 'libev', 'libevent', 'sd-event',
                                'selkie/uv', 'selkie/epoll') if tools.knows('chain', name)]
     rows, goals = [], []
