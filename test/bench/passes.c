@@ -24,13 +24,15 @@
 #include <unistd.h>
 
 enum {
-    MANY = 2000, /* descriptors, of which a pass may take long */
-    MARGIN = 40, /* descriptors that a loop opens for itself */
+    MOST_PASSES = 200,   /* in a sample, */
+    SAMPLE_NS = 1000000, /* which takes about so long: the clock's own time is no matter */
+    MARGIN = 40,         /* descriptors that a loop opens for itself */
 };
 
 typedef struct {
     int watched;
     int ready;
+    int passes; /* in a sample */
     void *loop;
     double *ns;
     double *ratios;
@@ -74,13 +76,22 @@ static void *open_loop(const event_loop *contender, const int *fds, int watched)
 /* A pass has called all that are ready, in however many waits the loop needs for it. */
 static double time_pass(const event_loop *contender, const sample *one)
 {
-    int passes = one->watched < MANY ? 200 : 10;
     int64_t start = cpu_ns();
 
-    for (int i = 0; i < passes; i++)
+    for (int i = 0; i < one->passes; i++)
         for (called = 0; called < one->ready;)
             contender->wait(one->loop, INFINITY);
-    return (double)(cpu_ns() - start) / passes;
+    return (double)(cpu_ns() - start) / one->passes;
+}
+
+static void choose_passes(const event_loop *contender, sample *one)
+{
+    double ns;
+
+    one->passes = 1;
+    time_pass(contender, one); /* the first may have more to do */
+    ns = time_pass(contender, one);
+    one->passes = ns * MOST_PASSES < SAMPLE_NS ? MOST_PASSES : (int)(SAMPLE_NS / ns) + 1;
 }
 
 static void print_sample(sample *one, const char *name, int rounds)
@@ -119,7 +130,7 @@ int main(int argc, char **argv)
         samples[i].loop = open_loop(contender, fds, samples[i].watched);
         if (samples[i].loop == NULL)
             return EXIT_SUCCESS; /* beyond what it can hold: no figure */
-        time_pass(contender, &samples[i]);
+        choose_passes(contender, &samples[i]);
     }
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
