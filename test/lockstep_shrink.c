@@ -98,6 +98,21 @@ static void leave_out_pairs(attempt *work)
         }
 }
 
+/* What is done to a duplicate may as well be done to the original. */
+static void use_originals(attempt *work)
+{
+    for (int i = 0; i < work->shrunk->length && !is_over(work);) {
+        operation duplicating = work->shrunk->operations[i];
+        sequence candidate = leave_out(work->shrunk, i, 1);
+
+        for (int other = i; other < candidate.length; other++)
+            if (candidate.operations[other].place == duplicating.argument)
+                candidate.operations[other].place = duplicating.place;
+        if (!accept(work, &candidate))
+            i++;
+    }
+}
+
 static void simplify(attempt *work)
 {
     for (int i = 0; i < work->shrunk->length; i++) {
@@ -122,6 +137,7 @@ bool shrink_sequence(sequence *shrunk, replay_function *replay, outcome *found)
             return false;
     leave_out_all_it_can(&work);
     leave_out_pairs(&work);
+    use_originals(&work);
     simplify(&work);
     return true;
 }
