@@ -7,13 +7,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-void sel__hold_standard(int held[3])
+/*
+ * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. So the
+ * standard numbers that are free are held, each by a descriptor in `held` (else
+ * -1), while libuv opens some.
+ */
+static void hold_standard(int held[3])
 {
     for (int i = 0; i < 3; i++)
         held[i] = sel__is_open(i) ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-void sel__release_standard(const int held[3])
+static void release_standard(const int held[3])
 {
     for (int i = 0; i < 3; i++)
         if (held[i] >= 0)
@@ -25,9 +30,9 @@ int sel__fork_loop(uv_loop_t *loop)
     int held[3];
     int error;
 
-    sel__hold_standard(held);
+    hold_standard(held);
     error = uv_loop_fork(loop);
-    sel__release_standard(held);
+    release_standard(held);
     return error;
 }
 
@@ -41,10 +46,22 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
     int error;
 
     sel__check_all(sel);
-    sel__hold_standard(held);
+    hold_standard(held);
     error = uv_loop_init(loop);
-    sel__release_standard(held);
+    release_standard(held);
     if (error < 0 && uv_backend_fd(loop) > 0)
         close(uv_backend_fd(loop));
+    return error;
+}
+
+int sel__init_signal(sel_selector *sel, uv_loop_t *loop, uv_signal_t *signal)
+{
+    int held[3];
+    int error;
+
+    sel__check_all(sel);
+    hold_standard(held);
+    error = uv_signal_init(loop, signal);
+    release_standard(held);
     return error;
 }

@@ -171,16 +171,13 @@ static void list(sel__services *services)
 static int get_handler(sel__services *services, int signum, sel__handler **ret_handler)
 {
     sel__handler *handler = services->signals.handlers[signum];
-    int held[3];
     int error;
 
     if (handler == NULL) {
         handler = calloc(1, sizeof *handler);
         if (handler == NULL)
             return -ENOMEM;
-        sel__hold_standard(held);
-        error = uv_signal_init(&services->main->uv, &handler->uv);
-        sel__release_standard(held);
+        error = sel__init_signal(services->sel, &services->main->uv, &handler->uv);
         if (error < 0) {
             free(handler);
             return error;

@@ -45,6 +45,15 @@ static void close_both(uv_loop_t *loop, sel_selector *sel)
     assert_ok(uv_loop_close(loop));
 }
 
+static void assert_parent_goes_on(pid_t child, uv_loop_t *loop, sel_selector *sel,
+                                  const int ends[2])
+{
+    assert_child_succeeds(child);
+    assert_serves(loop, ends[1]);
+    close_both(loop, sel);
+    close_pair(ends);
+}
+
 START_TEST(a_child_follows_with_the_loop_in_either_order)
 {
     for (int loop_first = 0; loop_first < 2; loop_first++) {
@@ -68,10 +77,7 @@ START_TEST(a_child_follows_with_the_loop_in_either_order)
             close_pair(own);
             _exit(0);
         }
-        assert_child_succeeds(pid);
-        assert_serves(&loop, ends[1]);
-        close_both(&loop, sel);
-        close_pair(ends);
+        assert_parent_goes_on(pid, &loop, sel, ends);
     }
 }
 END_TEST
@@ -91,10 +97,7 @@ START_TEST(a_child_that_only_closes_leaves_the_parents_attached)
         assert_ok(uv_loop_close(&loop));
         _exit(0);
     }
-    assert_child_succeeds(pid);
-    assert_serves(&loop, ends[1]);
-    close_both(&loop, sel);
-    close_pair(ends);
+    assert_parent_goes_on(pid, &loop, sel, ends);
 }
 END_TEST
 

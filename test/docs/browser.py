@@ -90,32 +90,30 @@ def chromium(*options):
             timeout=PATIENCE, text=True, check=True).stdout
 
 
+def ask(directory, text):
+    """What a page of this text, put beside the others, writes into its result."""
+    page = pathlib.Path(directory) / 'measure.html'
+    page.write_text(text)
+    try:
+        with serving(directory) as address:
+            said = chromium('--window-size=1400,1000', '--dump-dom', f'{address}/measure.html')
+    finally:
+        page.unlink()
+    return re.search(r'<pre id="result">(.*?)</pre>', said, re.DOTALL)[1]
+
+
 def measure(directory, names, widths):
     """[Measured], each page at each width."""
     frames = ''.join(f'<iframe src="{name}" data-page="{name}" width="{width}"></iframe>'
                      for name in names for width in widths)
-    page = pathlib.Path(directory) / 'measure.html'
-    page.write_text(MEASURE.format(frames=frames))
-    try:
-        with serving(directory) as address:
-            text = chromium('--window-size=1400,1000', '--dump-dom', f'{address}/measure.html')
-    finally:
-        page.unlink()
-    found = re.search(r'<pre id="result">(.*?)</pre>', text, re.DOTALL)
+    found = ask(directory, MEASURE.format(frames=frames))
     return [Measured(name, int(width), *rest)
-            for name, width, *rest in json.loads(html.unescape(found[1]))]
+            for name, width, *rest in json.loads(html.unescape(found))]
 
 
 def press_theme(directory, name):
     """What the page says of its colours before the button is pressed, and after."""
-    page = pathlib.Path(directory) / 'measure.html'
-    page.write_text(PRESS.format(name=name))
-    try:
-        with serving(directory) as address:
-            text = chromium('--window-size=1400,1000', '--dump-dom', f'{address}/measure.html')
-    finally:
-        page.unlink()
-    return re.search(r'<pre id="result">(.*?)</pre>', text)[1].split()
+    return ask(directory, PRESS.format(name=name)).split()
 
 
 def search(directory, words):
