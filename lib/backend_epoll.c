@@ -13,6 +13,7 @@
  * fail for want of kernel memory.
  */
 #include "epoll_wait.h"
+#include "own.h"
 #include "selector.h"
 
 #include <stdlib.h>
@@ -43,9 +44,9 @@ static int open_epoll(sel_selector *sel, void **ret_state)
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
-    state->set = epoll_create1(EPOLL_CLOEXEC);
+    state->set = sel__own(epoll_create1(EPOLL_CLOEXEC));
     if (state->set < 0) {
-        int error = -errno;
+        int error = state->set;
 
         free(state);
         return error;
@@ -60,7 +61,7 @@ static void close_epoll(void *data, bool forked)
     struct state *state = data;
 
     (void)forked;
-    close(state->set);
+    sel__close_own(state->set);
     free(state);
 }
 
@@ -137,17 +138,17 @@ static int renew(void *data)
     int set, error;
 
     sel__check_all(state->sel);
-    set = epoll_create1(EPOLL_CLOEXEC);
-    error = set >= 0 ? fill(state, set) : -errno;
+    set = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    error = set >= 0 ? fill(state, set) : set;
     if (error == 0)
         error = sel__enter_outer(state->sel, set);
     if (error < 0) {
         if (set >= 0)
-            close(set);
+            sel__close_own(set);
         return error;
     }
     sel__leave_outer(state->sel, state->set);
-    close(state->set);
+    sel__close_own(state->set);
     state->set = set;
     state->ghosts_possible = state->ghost_seen = false;
     return 0;

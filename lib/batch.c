@@ -51,7 +51,10 @@ void sel__batch_forget(sel__batch *batch, sel__entry *entry, int fd)
 {
     sel_ready *pair = sel__batch_find(batch, entry, fd);
 
-    if (pair != NULL)
+    if (pair != NULL) {
         pair->mask = 0;
+        pair->key.events = 0;
+        pair->key.callback = NULL;
+    }
     entry->slot = SEL__NO_SLOT;
 }

@@ -78,7 +78,7 @@ static inline void sel__batch_add(sel__batch *batch, sel__entry *entry, int fd, 
 /* Make the key's pair, if it has one, say what the key says now. */
 void sel__batch_revise(sel__batch *batch, const sel__entry *entry, int fd);
 
-/* The key is unregistered: its pair, if it has one, is dead for good. */
+/* The key is unregistered: its pair, if it has one, is dead for good and says so. */
 void sel__batch_forget(sel__batch *batch, sel__entry *entry, int fd);
 
 #endif

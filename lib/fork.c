@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "fork.h"
 
+#include "own.h"
+
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 unsigned int sel__forks;
 
-static atomic_bool counting;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool counting;
 
 static void in_child(void)
 {
     sel__forks++;
+    sel__unlock_own();
 }
 
-/* Two threads at once may both get there: a fork that counts twice is one still. */
 int sel__count_forks(void)
 {
-    int error = atomic_load(&counting) ? 0 : pthread_atfork(NULL, NULL, in_child);
+    int error = 0;
 
-    atomic_store(&counting, error == 0);
+    pthread_mutex_lock(&lock);
+    if (!counting)
+        error = pthread_atfork(sel__lock_own, sel__unlock_own, in_child);
+    counting = error == 0;
+    pthread_mutex_unlock(&lock);
     return -error;
 }

@@ -8,6 +8,7 @@
 
 #include "descriptor.h"
 #include "observer.h"
+#include "own.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -78,12 +79,25 @@ static int check_waitable(const sel_selector *sel, int fd, sel__kind kind)
     return (flags & O_PATH) ? -EBADF : 0;
 }
 
+/*
+ * Which file it is. Of those that share an inode, eventfds and the like, the
+ * library's own are told from the program's, and one of its own from the next.
+ */
+static int identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
+{
+    int error = sel__identify(fd, ret_identity, ret_kind);
+
+    if (error == 0 && *ret_kind == SEL__OTHER)
+        *ret_identity ^= (uint64_t)sel__get_serial(fd) << 32;
+    return error;
+}
+
 static int add_key(sel_selector *sel, const sel_key *key, int flags)
 {
     sel__entry *entry;
     uint64_t identity;
     sel__kind kind;
-    int error = sel__identify(key->fd, &identity, &kind);
+    int error = identify(key->fd, &identity, &kind);
 
     if (error == 0)
         error = make_room(sel, key->fd);
@@ -133,11 +147,18 @@ void sel__remove_internal(sel_selector *sel, int fd)
     remove_key(sel, sel__entry_at(sel, fd), fd);
 }
 
+/* An internal key's number is the library's for as long as the key stands. */
+static bool is_current(sel_selector *sel, const sel__entry *entry, int fd)
+{
+    return (entry->flags & SEL__INTERNAL) ||
+           (!(entry->flags & SEL__GONE) && sel__check(sel, fd));
+}
+
 bool sel__is_same(const sel_selector *sel, int fd)
 {
     uint64_t identity;
     sel__kind kind;
-    int error = sel__identify(fd, &identity, &kind);
+    int error = identify(fd, &identity, &kind);
 
     if (error < 0)
         return error != -EBADF; /* open, and more can't be told */
@@ -180,13 +201,13 @@ int sel__free_number(const sel_selector *sel, int fd)
     int number = fd;
 
     while (number >= 0 && sel__table_find(&sel->table, number) != NULL) {
-        int next = fcntl(fd, F_DUPFD_CLOEXEC, number + 1);
+        int next = sel__own(fcntl(fd, F_DUPFD_CLOEXEC, number + 1));
 
         if (number != fd)
-            close(number);
+            sel__close_own(number);
         number = next;
     }
-    return number >= 0 ? number : -errno;
+    return number;
 }
 
 int sel__next_watched(const sel_selector *sel, int fd)
@@ -226,13 +247,17 @@ int sel_register(sel_selector *sel, int fd, int events, sel_callback *callback, 
 {
     sel_key key = {.fd = fd, .events = events, .callback = callback, .data = data};
     int error = sel__enter(sel, __func__);
+    sel__entry *entry;
 
     if (error < 0)
         return error;
     if (fd < 0 || events == 0 || (events & ~SEL__EVERY_EVENT))
         return -EINVAL;
-    if (sel__table_find(&sel->table, fd) != NULL)
+    entry = sel__table_find(&sel->table, fd);
+    if (entry != NULL && is_current(sel, entry, fd))
         return -EEXIST;
+    if (entry != NULL)
+        forget_key(sel, entry, fd);
     error = add_key(sel, &key, SEL__REGISTERED);
     if (error < 0)
         return error;
@@ -251,7 +276,8 @@ int sel_modify(sel_selector *sel, int fd, int events, sel_callback *callback, vo
         error = -EINVAL;
     if (error < 0)
         return error;
-    if ((events & ~entry->events) && !sel__is_open(fd)) {
+    if ((entry->flags & SEL__GONE) ||
+        ((events & ~entry->events) && !sel__check(sel, fd))) {
         forget_key(sel, entry, fd);
         return -EBADF;
     }

@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include "descriptor.h"
+#include "own.h"
 #include "selector.h"
 
 #include <fcntl.h>
@@ -25,14 +26,49 @@ static void release_standard(const int held[3])
             close(held[i]);
 }
 
+enum { NUMBERS = 5 };
+
+/* What libuv keeps open for a loop; -1 for what it has not. */
+static void get_numbers(const uv_loop_t *loop, int numbers[NUMBERS])
+{
+    numbers[0] = uv_backend_fd(loop);
+    numbers[1] = loop->async_io_watcher.fd;
+    numbers[2] = loop->async_wfd;
+    numbers[3] = loop->signal_pipefd[0];
+    numbers[4] = loop->signal_pipefd[1];
+}
+
+/* A number that there is no memory to note is as unknown as any of the program's. */
+static void own_loop(const uv_loop_t *loop)
+{
+    int numbers[NUMBERS];
+
+    get_numbers(loop, numbers);
+    for (int i = 0; i < NUMBERS; i++)
+        if (numbers[i] >= 0)
+            sel__note_own(numbers[i]);
+}
+
+void sel__disown_loop(const uv_loop_t *loop)
+{
+    int numbers[NUMBERS];
+
+    get_numbers(loop, numbers);
+    for (int i = 0; i < NUMBERS; i++)
+        sel__disown(numbers[i]);
+}
+
 int sel__fork_loop(uv_loop_t *loop)
 {
     int held[3];
     int error;
 
+    sel__disown_loop(loop);
     hold_standard(held);
     error = uv_loop_fork(loop);
     release_standard(held);
+    if (error == 0)
+        own_loop(loop);
     return error;
 }
 
@@ -49,7 +85,9 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
     hold_standard(held);
     error = uv_loop_init(loop);
     release_standard(held);
-    if (error < 0 && uv_backend_fd(loop) > 0)
+    if (error == 0)
+        own_loop(loop);
+    else if (uv_backend_fd(loop) > 0)
         close(uv_backend_fd(loop));
     return error;
 }
@@ -63,5 +101,6 @@ int sel__init_signal(sel_selector *sel, uv_loop_t *loop, uv_signal_t *signal)
     hold_standard(held);
     error = uv_signal_init(loop, signal);
     release_standard(held);
+    own_loop(loop);
     return error;
 }

@@ -13,6 +13,9 @@
 /* uv_loop_init(); its descriptors are taken for no key's.  `loop` is zeroed. */
 int sel__init_loop(sel_selector *sel, uv_loop_t *loop);
 
+/* Before uv_loop_close(): its descriptors are the library's no more. */
+void sel__disown_loop(const uv_loop_t *loop);
+
 /* uv_loop_fork(), after sel__check_all(). */
 int sel__fork_loop(uv_loop_t *loop);
 

@@ -5,6 +5,7 @@
 #include "selector.h"
 
 #include "observer.h"
+#include "own.h"
 #include "services.h"
 
 #include <fcntl.h>
@@ -24,13 +25,6 @@ static void drop_tasks(sel_selector *sel)
     }
 }
 
-static void close_outer(sel_selector *sel)
-{
-    if (sel->outer >= 0)
-        close(sel->outer);
-    sel->outer = -1;
-}
-
 /*
  * Free what there is of a selector, whole or not. libuv calls the program back for
  * what ends with its loops: it finds a selector that refuses everything.
@@ -46,7 +40,7 @@ static void destroy(sel_selector *sel, bool forked)
     if (sel->observer != NULL)
         sel__observer_close(sel->observer);
     drop_tasks(sel);
-    close_outer(sel);
+    sel__close_outer(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
     sel__table_free(&sel->table);
@@ -99,7 +93,7 @@ int sel_close(sel_selector *sel)
     sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here */
     forked = sel->forks != sel__forks;
     if (forked) {
-        close_outer(sel);
+        sel__close_outer(sel);
     } else {
         if (sel->services != NULL)
             sel__services_end_jobs(sel->services);
@@ -139,7 +133,7 @@ static int replace_wakeup(sel_selector *sel)
     error = number >= 0 ? sel__add_internal(sel, number) : number;
     if (error < 0) {
         if (number >= 0)
-            close(number);
+            sel__close_own(number);
         return error;
     }
     sel__remove_internal(sel, sel->wakeup.fd);
@@ -165,7 +159,7 @@ int sel_after_fork(sel_selector *sel)
     if (sel->attachment != NULL)
         error = renew_outer(sel);
     else
-        close_outer(sel);
+        sel__close_outer(sel);
     if (error < 0)
         return error;
     outer = sel->outer;

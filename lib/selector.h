@@ -185,5 +185,6 @@ int sel__next_watched(const sel_selector *sel, int fd);
 /* The backend's fileno() goes out of use; a new one comes into use. */
 void sel__leave_outer(sel_selector *sel, int fd);
 int sel__enter_outer(sel_selector *sel, int fd);
+void sel__close_outer(sel_selector *sel);
 
 #endif

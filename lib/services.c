@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "loop.h"
+#include "own.h"
 
 #include <selkie/uv.h>
 
@@ -24,7 +25,7 @@ static void close_handle(uv_handle_t *handle, void *unused)
 static void close_duplicate(sel__nested *nested)
 {
     if (nested->fd != SEL__NO_FD && nested->fd != uv_backend_fd(&nested->uv))
-        close(nested->fd);
+        sel__close_own(nested->fd);
     nested->fd = SEL__NO_FD;
 }
 
@@ -52,6 +53,7 @@ static void close_nested(sel__nested *nested)
         }
         uv_walk(&nested->uv, close_handle, NULL);
         uv_run(&nested->uv, nested->inherited ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+        sel__disown_loop(&nested->uv);
     } while (uv_loop_close(&nested->uv) == UV_EBUSY);
     free(nested);
 }
@@ -66,7 +68,7 @@ static int watch(sel__nested *nested)
     if (error == 0)
         nested->fd = fd;
     else if (fd >= 0 && fd != own)
-        close(fd);
+        sel__close_own(fd);
     return error;
 }
 

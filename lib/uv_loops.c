@@ -97,6 +97,7 @@ static int open_loop(sel__uv_state *state)
     loop->state = state;
     loops[index] = loop;
     if (index > 0 && (error = open_portal(state, index)) < 0) {
+        sel__disown_loop(&loop->uv);
         uv_loop_close(&loop->uv);
         free(loop);
         return error;
@@ -260,6 +261,7 @@ void sel__uv_close_loops(sel__uv_state *state)
         sel__uv_loop *loop = state->loops[i];
 
         uv_walk(&loop->uv, close_handle, NULL);
+        sel__disown_loop(&loop->uv);
         while (uv_loop_close(&loop->uv) == UV_EBUSY)
             uv_run(&loop->uv, UV_RUN_DEFAULT);
         free(loop);

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "observer.h"
+#include "own.h"
 #include "services.h"
 
 #include <math.h>
@@ -219,6 +220,13 @@ void sel__leave_outer(sel_selector *sel, int fd)
         epoll_ctl(sel->outer, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
 }
 
+void sel__close_outer(sel_selector *sel)
+{
+    if (sel->outer >= 0)
+        sel__close_own(sel->outer);
+    sel->outer = -1;
+}
+
 int sel_fileno(sel_selector *sel)
 {
     int error = sel__usable(sel);
@@ -230,14 +238,10 @@ int sel_fileno(sel_selector *sel)
     if (sel->outer >= 0)
         return sel->outer;
     sel__check_all(sel);
-    sel->outer = epoll_create1(EPOLL_CLOEXEC);
-    if (sel->outer < 0)
-        return -errno;
-    error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
-    if (error < 0) {
-        close(sel->outer);
-        sel->outer = -1;
-        return error;
-    }
-    return sel->outer;
+    error = sel->outer = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    if (error >= 0)
+        error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
+    if (error < 0)
+        sel__close_outer(sel);
+    return error < 0 ? error : sel->outer;
 }

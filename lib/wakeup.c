@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "wakeup.h"
 
+#include "own.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -8,17 +10,17 @@
 
 int sel__wakeup_open(sel__wakeup *wakeup)
 {
-    wakeup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    wakeup->fd = sel__own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     atomic_init(&wakeup->pending, false);
     atomic_init(&wakeup->requested, false);
     atomic_init(&wakeup->senders, 0);
-    return wakeup->fd >= 0 ? 0 : -errno;
+    return wakeup->fd >= 0 ? 0 : wakeup->fd;
 }
 
 void sel__wakeup_close(sel__wakeup *wakeup)
 {
     if (wakeup->fd >= 0)
-        close(wakeup->fd);
+        sel__close_own(wakeup->fd);
     wakeup->fd = -1;
 }
 

@@ -79,11 +79,6 @@ void check_everywhere(void)
     }
 }
 
-static bool is_same(identity one, identity other)
-{
-    return one.device == other.device && one.inode == other.inode;
-}
-
 /*
  * What a stale key may still report: its file, while anything keeps it open, or
  * one that can't be told apart. The number may have had several of those.
@@ -94,7 +89,7 @@ static int find_allowed(int place, const view *seen)
     int allowed = 0;
 
     for (int other = 0; other < PLACES; other++)
-        if (file_at(other) != 0 && is_same(identify(other), key->identity))
+        if (stands_for(other, key->identity))
             allowed |= ready_by_poll(seen->revents[other]);
     return allowed & key->events;
 }

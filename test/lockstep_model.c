@@ -111,8 +111,10 @@ static int model_register(int place, int events, void *data)
 {
     if (events == 0 || (events & ~EVERY_EVENT) != 0)
         return -EINVAL;
-    if (keys[place].registered)
+    if (keys[place].registered && stands_for(place, keys[place].identity))
         return -EEXIST;
+    if (keys[place].registered)
+        forget_key(place);
     if (file_at(place) == 0)
         return -EBADF;
     keys[place] = (model_key){
@@ -130,7 +132,7 @@ static int model_modify(int place, int events, void *data)
         return -ENOENT;
     if ((events & ~EVERY_EVENT) != 0)
         return -EINVAL;
-    if ((events & ~keys[place].events) != 0 && file_at(place) == 0) {
+    if ((events & ~keys[place].events) != 0 && !stands_for(place, keys[place].identity)) {
         forget_key(place);
         return -EBADF;
     }
@@ -152,24 +154,44 @@ static int model_unregister(int place)
 typedef int change_call(sel_selector *sel, int fd, int events, sel_callback *callback,
                         void *data);
 
+/*
+ * Of a key whose file went away a backend may know, or may not, where a look at the
+ * number does not show it: `known` is the answer of one that does. Then it is taken
+ * from all, so that they go on alike.
+ */
 static void change_everywhere(change_call *call, const char *name, int place, int events,
-                              void *data, int wanted)
+                              void *data, int wanted, int known)
 {
-    for (int i = 0; i < contestants_length; i++)
-        agree(&contestants[i], name,
-              call(contestants[i].sel, number_of(place), events, NULL, data), wanted);
+    bool is_known = false;
+
+    for (int i = 0; i < contestants_length; i++) {
+        int result = call(contestants[i].sel, number_of(place), events, NULL, data);
+
+        is_known |= result != wanted && result == known;
+        agree(&contestants[i], name, result, result == known ? known : wanted);
+    }
+    for (int i = 0; is_known && i < contestants_length; i++)
+        sel_unregister(contestants[i].sel, number_of(place));
+    if (is_known)
+        forget_key(place);
 }
 
 void register_everywhere(int place, int events, void *data)
 {
-    change_everywhere(sel_register, "register", place, events, data,
-                      model_register(place, events, data));
+    bool is_stale = keys[place].registered && keys[place].stale;
+    int wanted = model_register(place, events, data);
+
+    change_everywhere(sel_register, "register", place, events, data, wanted,
+                      is_stale && wanted == -EEXIST ? 0 : wanted);
 }
 
 void modify_everywhere(int place, int events, void *data)
 {
-    change_everywhere(sel_modify, "modify", place, events, data,
-                      model_modify(place, events, data));
+    bool is_stale = keys[place].registered && keys[place].stale;
+    int wanted = model_modify(place, events, data);
+
+    change_everywhere(sel_modify, "modify", place, events, data, wanted,
+                      is_stale && wanted == 0 ? -EBADF : wanted);
 }
 
 void unregister_everywhere(int place)

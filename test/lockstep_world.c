@@ -237,6 +237,16 @@ identity identify(int place)
     return (identity){status.st_dev, status.st_ino};
 }
 
+bool stands_for(int place, identity known)
+{
+    identity now;
+
+    if (file_at(place) == 0)
+        return false;
+    now = identify(place);
+    return now.device == known.device && now.inode == known.inode;
+}
+
 static void write_some(int fd, size_t length)
 {
     static const char zeros[BUFFER] = {0};

@@ -46,6 +46,7 @@ int number_of(int place);
 /* 0: the place is empty.  A file's serial number is never used again. */
 uint64_t file_at(int place);
 identity identify(int place);
+bool stands_for(int place, identity known);
 
 void open_at(int place, int kind);
 void close_at(int place);

@@ -17,14 +17,12 @@ typedef struct {
 static void watch_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     const watcher *both = key->data;
-    sel_key now;
 
     if (mask & SEL_EVENT_READ)
         both->reader(sel, key, mask);
-    /* The reader may have taken the key away, or what it waits for. */
-    if (mask & SEL_EVENT_WRITE && sel_get_key(sel, key->fd, &now) == 0 &&
-        now.events & SEL_EVENT_WRITE)
-        both->writer(sel, &now, mask);
+    /* The reader may have taken the key away, and `both` with it, or this event. */
+    if (mask & key->events & SEL_EVENT_WRITE)
+        both->writer(sel, key, mask);
 }
 // [/watcher]
 

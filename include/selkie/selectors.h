@@ -61,7 +61,9 @@ typedef struct sel_ready sel_ready;
 /*
  * What a ready key calls.  `key` stays readable until the callback returns;
  * `mask` holds the events that came.  It may register, modify, unregister and
- * close any descriptor, its own included.
+ * close any descriptor, its own included.  Once its key has been unregistered,
+ * by whomever, `key->callback` is NULL and `key->events` 0, while `fd` and `data`
+ * stay: so a callback can ask whether the key is still its own.
  */
 typedef void sel_callback(sel_selector *sel, const sel_key *key, int mask);
 
@@ -131,10 +133,14 @@ SEL_API int sel_close(sel_selector *sel);
  * The descriptor's flags, O_NONBLOCK among them, are what they were when the
  * call returns.  On failure no key is left behind.  Cost: O(1).
  *
+ * A key whose descriptor was closed, or whose number is another file by now, is
+ * gone, and its number is free: the new key takes its place, and the old one's
+ * pair in the current batch is dead.
+ *
  * Arguments: `events`: at least one SEL_EVENT_ bit.  `callback` may be NULL for
  *   a program that reads the pairs itself.
  * Errors: -EINVAL  fd is negative; events is 0 or has an unknown bit
- *         -EEXIST  already registered
+ *         -EEXIST  already registered, and still the same file
  *         -EBADF   not an open descriptor
  *         -EPERM   always ready and so nothing to wait for: a regular file, a
  *                  directory, /dev/null; just read it
@@ -153,17 +159,19 @@ SEL_API int sel_register(sel_selector *sel, int fd, int events,
  * Change what a descriptor is watched for, its callback and its data.
  *
  * `events` 0, allowed here alone, pauses the key: it stays registered and
- * nothing is reported for it, hang-up included.  Dropping events or changing
- * only callback and data makes no system call, adding events makes one
- * (fcntl); the kernel hears the net change just before the next wait, so one
- * that was undone costs nothing there.
+ * nothing is reported for it, hang-up included.  Adding events makes one system
+ * call (fstat), which shows whether the number still is the file that was
+ * registered.  Dropping events or changing only callback and data makes none,
+ * and so can't know, unless a wait has found out before.  The kernel hears the
+ * net change just before the next wait, so one that was undone costs nothing
+ * there.
  *
  * A pair of the current batch changes with its key.
  *
  * Errors: -EINVAL  an unknown bit; the key is untouched
  *         -ENOENT  not registered
- *         -EBADF   events were added and the descriptor is closed; the key has
- *                  been removed, as in CPython
+ *         -EBADF   the descriptor is known or found to be closed or another file;
+ *                  the key has been removed, as in CPython
  * Owner: as for sel_register().  Thread: the selector's.
  * Python: `sel.modify(fileobj, events, data)`.  Since 0.1.0.
  */

@@ -83,8 +83,10 @@ static int model_register(contestant *one, int place, const sel_key *key)
 {
     if (key->events == 0 || (key->events & ~EVERY_EVENT) != 0)
         return -EINVAL;
-    if (one->keys[place].registered)
+    if (one->keys[place].registered && stands_for(place, one->keys[place].identity))
         return -EEXIST;
+    if (one->keys[place].registered)
+        forget_key(one, place);
     if (file_at(place) == 0)
         return -EBADF;
     one->keys[place] = (model_key){true, false, identify(place), *key};
@@ -99,7 +101,7 @@ static int model_modify(contestant *one, int place, const sel_key *key)
         return -ENOENT;
     if ((key->events & ~EVERY_EVENT) != 0)
         return -EINVAL;
-    if ((key->events & ~known->key.events) != 0 && file_at(place) == 0) {
+    if ((key->events & ~known->key.events) != 0 && !stands_for(place, known->identity)) {
         forget_key(one, place);
         return -EBADF;
     }
@@ -108,21 +110,44 @@ static int model_modify(contestant *one, int place, const sel_key *key)
     return 0;
 }
 
+/*
+ * Of a key whose file went away a backend may know, or may not, where a look at the
+ * number does not show it: `known` is the answer of one that does.
+ */
+static void agree_or_know(contestant *one, const char *call, int place, int result,
+                          int wanted, int known)
+{
+    if (result == wanted || result != known) {
+        agree(one, call, result, wanted);
+        return;
+    }
+    sel_unregister(one->sel, number_of(place));
+    forget_key(one, place);
+}
+
+static bool is_stale(const contestant *one, int place)
+{
+    return one->keys[place].registered && one->keys[place].stale;
+}
+
 void try_register(contestant *one, int place, int events, bool calls, void *data)
 {
     sel_key key = make_key(place, events, calls, data);
+    bool stale = is_stale(one, place);
     int wanted = model_register(one, place, &key);
 
     one->quiet = false;
     tell_step("%s: register %d for %d: %d", sel_backend_name(one->sel), key.fd, events,
               wanted);
-    agree(one, "register",
-          sel_register(one->sel, key.fd, events, key.callback, data), wanted);
+    agree_or_know(one, "register", place,
+                  sel_register(one->sel, key.fd, events, key.callback, data), wanted,
+                  stale && wanted == -EEXIST ? 0 : wanted);
 }
 
 void try_modify(contestant *one, int place, int events, bool calls, void *data)
 {
     sel_key key = make_key(place, events, calls, data);
+    bool stale = is_stale(one, place);
     int wanted;
 
     /* With two wrong arguments the contract leaves open which comes first. */
@@ -132,8 +157,9 @@ void try_modify(contestant *one, int place, int events, bool calls, void *data)
     one->quiet = false;
     tell_step("%s: modify %d for %d: %d", sel_backend_name(one->sel), key.fd, key.events,
               wanted);
-    agree(one, "modify",
-          sel_modify(one->sel, key.fd, key.events, key.callback, data), wanted);
+    agree_or_know(one, "modify", place,
+                  sel_modify(one->sel, key.fd, key.events, key.callback, data), wanted,
+                  stale && wanted == 0 ? -EBADF : wanted);
 }
 
 void try_unregister(contestant *one, int place)

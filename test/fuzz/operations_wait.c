@@ -74,11 +74,6 @@ void called_back(sel_selector *sel, const sel_key *key, int mask)
         broken("the key changed under its callback");
 }
 
-static bool is_same(identity one, identity other)
-{
-    return one.device == other.device && one.inode == other.inode;
-}
-
 /*
  * What a stale key may still report: its file, while anything keeps it open, or one
  * that can't be told apart.
@@ -88,7 +83,7 @@ static int find_allowed(const model_key *key, const view *seen)
     int allowed = 0;
 
     for (int other = 0; other < PLACES; other++)
-        if (file_at(other) != 0 && is_same(identify(other), key->identity))
+        if (stands_for(other, key->identity))
             allowed |= ready_by_poll(seen->revents[other]);
     return allowed & key->key.events;
 }

@@ -41,11 +41,23 @@ class Model:
         self.world = world
         self.keys = {}
 
+    def is_gone(self, fd):
+        """Does a look at the number show that it is another file, or none?"""
+        return fd not in self.world.files or self.world.identity(fd) != self.keys[fd].identity
+
+    def known(self, operation, fd, wanted):
+        """The answer of a backend that knows of a stale key what no look shows."""
+        if fd not in self.keys or not self.keys[fd].stale:
+            return wanted
+        return {('register', -errno.EEXIST): 0,
+                ('modify', 0): -errno.EBADF}.get((operation, wanted), wanted)
+
     def register(self, fd, events, data):
         if fd < 0 or not events or events & UNKNOWN:
             return -errno.EINVAL
-        if fd in self.keys:
+        if fd in self.keys and not self.is_gone(fd):
             return -errno.EEXIST
+        self.keys.pop(fd, None)
         if self.world.refusal(fd):
             return -self.world.refusal(fd)
         self.keys[fd] = Key(
@@ -57,7 +69,7 @@ class Model:
             return -errno.EINVAL
         if fd not in self.keys:
             return -errno.ENOENT
-        if events & ~self.keys[fd].events and fd not in self.world.files:
+        if events & ~self.keys[fd].events and self.is_gone(fd):
             del self.keys[fd]
             return -errno.EBADF
         self.keys[fd] = self.keys[fd]._replace(events=events, data=data)
@@ -135,7 +147,12 @@ class Sequence:
     def change(self, operation, fd, *arguments):
         """Make it everywhere; all have to give the same."""
         self.note(f'{operation}{(fd, *arguments)}')
+        before = self.model.keys.get(fd)
         wanted = getattr(self.model, operation)(fd, *arguments)
+        known = self.model.known(operation, fd, wanted)
+        if operation == 'register' and wanted == 0 and before is not None:
+            for reference in self.references:
+                reference.settle(fd)
         for reference in self.references:
             try:
                 result = getattr(reference, operation)(fd, *arguments)
@@ -145,7 +162,12 @@ class Sequence:
             self.agree(reference.name, operation, result, wanted)
         for sel in self.selectors:
             result = getattr(sel, operation)(fd, *arguments)
-            self.agree(sel.name, operation, result, wanted)
+            self.agree(sel.name, operation, result, known if result == known else wanted)
+            if result != wanted:
+                self.model.keys.pop(fd, None)
+        if before is not None and fd not in self.model.keys:
+            for sel in self.selectors:
+                sel.unregister(fd)
         if fd not in self.model.keys:
             for reference in self.references:
                 reference.settle(fd)

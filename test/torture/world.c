@@ -260,7 +260,7 @@ void enroll(world *w, int fd, int events, call_record *record)
 /* A descriptor that was called closed has lost its key, and gets it again. */
 static bool was_removed(world *w, int error)
 {
-    return error == -EBADF && fault_run->plan.call == FCNTL_GETFD && w->sel != NULL;
+    return error == -EBADF && faults_lied() && w->sel != NULL;
 }
 
 void change(world *w, int fd, int events)
@@ -278,7 +278,9 @@ void change(world *w, int fd, int events)
             faults_arm(a.was_armed);
             forget(w, fd);
             verify_map(w);
-            enroll(w, fd, events, data);
+            enroll(w, fd, events != 0 ? events : SEL_EVENT_READ, data);
+            if (events == 0) /* which only sel_modify() can say */
+                change(w, fd, 0);
             return;
         }
     } while (end_attempt(&a, error, 0));
