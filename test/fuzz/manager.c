@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The requests to the manager process (demo/manager.c): any bytes from a client, every
- * answer a line.
+ * answer a line; and a client that does not read is queued for within a bound.
  *
  * The source itself is included, for all that reads a request in it is static, and it
  * runs in a process of its own, where a fuzzer would not see it.
@@ -10,7 +10,13 @@
 
 #include "fuzz.h"
 
-enum { PIECE = 64, ANSWERS = 64 * 1024 };
+enum {
+    PIECE = 64,
+    ANSWERS = 64 * 1024,
+    /* One read may hold so many lines "list" more. */
+    QUEUED_MAX = HIGH_WATER + LINE_LIMIT / 5 * ANSWER_SIZE,
+    BUFFER = 4096, /* the kernel's, to be full soon */
+};
 
 static storage store;
 
@@ -38,6 +44,12 @@ static void check_store(void)
             broken("a key without an end");
 }
 
+static void pass(sel_selector *sel)
+{
+    sel_select(sel, 0, NULL);
+    sel_dispatch(sel);
+}
+
 static void send_requests(sel_selector *sel, int fd, fuzz_input *input)
 {
     while (bytes_left(input) > 0) {
@@ -45,14 +57,32 @@ static void send_requests(sel_selector *sel, int fd, fuzz_input *input)
 
         for (size_t i = 0; i < size; i++)
             lines += input->next[i] == '\n';
-        if (send_all(fd, input->next, size) < 0)
+        if (send(fd, input->next, size, MSG_NOSIGNAL) != (ssize_t)size)
             broken("the manager has hung up");
-        sel_select(sel, 0, NULL);
-        sel_dispatch(sel);
+        pass(sel);
         if (read_answers(fd) != lines)
             broken("not one answer for each of %zu lines", lines);
         check_store();
         input->next += size;
+    }
+}
+
+/* Ask and don't read, as long as anything is taken; the manager must not wait. */
+static void send_and_never_read(sel_selector *sel, const manager_client *client, int fd,
+                                fuzz_input *input)
+{
+    while (bytes_left(input) > 0) {
+        ssize_t sent = send(fd, input->next, bytes_left(input), MSG_NOSIGNAL);
+
+        if (sent > 0)
+            input->next += sent;
+        for (int i = 0; i < 64; i++)
+            pass(sel);
+        if (client->queue.size > QUEUED_MAX)
+            broken("%zu bytes are queued", client->queue.size);
+        check_store();
+        if (sent < 0)
+            return;
     }
 }
 
@@ -66,21 +96,28 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    const int buffer = BUFFER;
     fuzz_input input = {bytes, bytes + size};
     int ends[2], descriptors = count_descriptors();
-    manager_client *client = calloc(1, sizeof *client);
     sel_selector *sel = NULL;
+    sel_key key;
 
     store = (storage){.listener = -1};
-    open_pair(ends);
-    if (client == NULL || sel_open(SEL_BACKEND_EPOLL, &sel) < 0 ||
-        sel_register(sel, ends[0], SEL_EVENT_READ, request_cb, client) < 0)
+    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
+    if (sel_open(SEL_BACKEND_EPOLL, &sel) < 0)
+        broken("no selector");
+    add_client(sel, &store, ends[0]);
+    if (sel_get_key(sel, ends[0], &key) < 0)
         broken("no client");
-    *client = (manager_client){.storage = &store, .line = {.limit = LINE_LIMIT}};
-    send_requests(sel, ends[1], &input);
+    if (size > 0 && bytes[size - 1] == '!') {
+        setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+        send_and_never_read(sel, key.data, ends[1], &input);
+    } else {
+        send_requests(sel, ends[1], &input);
+    }
     close(ends[1]);
-    sel_select(sel, 0, NULL);
-    sel_dispatch(sel);
+    for (int i = 0; i < 64 && sel_get_map(sel, NULL, 0) > 0; i++)
+        pass(sel);
     sel_close(sel);
     check_descriptors(descriptors);
     return 0;
