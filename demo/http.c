@@ -8,6 +8,7 @@
  */
 #include "http.h"
 #include "bytearray.h"
+#include "http_host.h"
 #include "http_request.h"
 #include "listen.h"
 
@@ -26,6 +27,15 @@ enum {
     STREAM_BUFFER = 4096, /* the kernel's: what waits there grows old */
 };
 static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
+/* Nobody else's page may frame this one, and this one loads nothing. */
+static const char SECURITY[] =
+    "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; "
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n";
 static const double SWEEPS = 4; /* so often in a timeout the late ones are looked for */
 
 typedef enum { READING, ANSWERING, STREAMING, LEAVING } http_state;
@@ -97,10 +107,9 @@ static void queue_header(http_client *client, int status, const char *fields)
                         "Date: %s\r\n"
                         "Connection: %s\r\n"
                         "Cache-Control: no-store\r\n"
-                        "X-Content-Type-Options: nosniff\r\n"
-                        "%s\r\n",
+                        "%s%s\r\n",
                         status, http_status_str((enum http_status)status), date,
-                        client->closing ? "close" : "keep-alive", fields);
+                        client->closing ? "close" : "keep-alive", SECURITY, fields);
     queue(client, header, (size_t)size);
 }
 
@@ -117,9 +126,7 @@ void http_answer(http_client *client, int status, const char *type, const char *
     char fields[HEADER_SIZE / 2];
     snprintf(fields, sizeof fields,
              "Content-Type: %s\r\n"
-             "Content-Length: %zu\r\n"
-             "Content-Security-Policy: default-src 'none'; connect-src 'self'; "
-             "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\r\n%s",
+             "Content-Length: %zu\r\n%s",
              type, size, status == HTTP_STATUS_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n"
                                                                   : "");
     note(client->server->verbose, "%d: %d", client->fd, status);
@@ -202,11 +209,14 @@ static bool take_request(http_client *client)
 static void answer(http_client *client)
 {
     http_request *request = &client->request;
+    const http_server *server = client->server;
     client->closing = !request->keeps_alive || client->ended;
     if (request->wrong != 0)
         answer_error(client, request->wrong);
+    else if (request->hosts > 0 && !is_own_host(request->host, client->fd, server->host))
+        answer_error(client, HTTP_STATUS_MISDIRECTED_REQUEST);
     else
-        client->server->handler(client, request->path, client->server->data);
+        server->handler(client, request->path, server->data);
 }
 
 /* Do what can be done now.  Returns 0, or a negative errno: there is nothing more to

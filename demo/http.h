@@ -5,7 +5,7 @@
  * A client costs its struct and one answer, or one event: its next request is not read
  * before the answer to the last has been sent, and an event that comes while the last is
  * not sent is skipped for that client.  One that makes no headway for `timeout` is hung
- * up on.
+ * up on.  What is asked of a host that is not this one is not answered (http_host.h).
  */
 #ifndef DEMO_HTTP_H
 #define DEMO_HTTP_H
@@ -25,6 +25,7 @@ typedef void http_handler(http_client *client, const char *path, void *data);
 typedef struct {
     sel_selector *sel;
     int listener;
+    const char *host; /* the name that it was told to listen on */
     http_handler *handler;
     void *data; /* the handler's */
     double timeout; /* seconds */

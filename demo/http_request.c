@@ -49,15 +49,25 @@ static int field_cb(http_parser *parser, const char *bytes, size_t size)
     return 0;
 }
 
+static bool is_host(const http_request *request)
+{
+    return request->name_size == strlen("host") &&
+           strncasecmp(request->name, "host", strlen("host")) == 0;
+}
+
+/* A value may come in parts, too. */
 static int value_cb(http_parser *parser, const char *bytes, size_t size)
 {
-    (void)bytes;
-    (void)size;
     http_request *request = request_of(parser);
-    if (!request->in_value && request->name_size == strlen("host") &&
-        strncasecmp(request->name, "host", strlen("host")) == 0)
-        request->hosts++;
+    bool begins = !request->in_value;
     request->in_value = true;
+    if (!is_host(request))
+        return 0;
+    request->hosts += begins;
+    if (size > HTTP_HOST_LIMIT - request->host_size)
+        return refuse(request, HTTP_STATUS_BAD_REQUEST);
+    memcpy(request->host + request->host_size, bytes, size);
+    request->host_size += size;
     return 0;
 }
 

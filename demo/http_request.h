@@ -15,6 +15,7 @@
 enum {
     HTTP_HEADER_LIMIT = 8 * 1024,
     HTTP_PATH_LIMIT = 512,
+    HTTP_HOST_LIMIT = 255 + sizeof ":65535",
     HTTP_BODY_LIMIT = 64 * 1024,
 };
 
@@ -26,6 +27,8 @@ typedef struct {
     size_t name_size;
     bool in_value;
     int hosts;
+    char host[HTTP_HOST_LIMIT + 1];
+    size_t host_size;
     size_t body_size;
     bool begun;
     bool complete;

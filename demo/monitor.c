@@ -174,6 +174,7 @@ static void open_monitor(monitor *self, const monitor_options *given)
                                 .meter = &self->meter,
                                 .verbose = given->verbose};
     self->http = (http_server){.listener = listen_at(given, given->port),
+                               .host = given->host,
                                .handler = answer,
                                .data = self,
                                .timeout = given->timeout,

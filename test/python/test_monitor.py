@@ -176,7 +176,7 @@ class MonitorTests:
     def test_a_request_may_come_byte_by_byte(self):
         monitor = self.start()
         with monitor.connect() as sock:
-            for byte in b"GET /figures?a=b HTTP/1.1\r\nhOsT: x\r\nX: y\r\n\r\n":
+            for byte in b"GET /figures?a=b HTTP/1.1\r\nhOsT: LocalHost:1\r\nX: y\r\n\r\n":
                 sock.sendall(bytes([byte]))
             self.assertEqual(read_answer(sock)[0], 200)
 
@@ -226,6 +226,51 @@ class MonitorTests:
         self.assert_refused(monitor, head + b"Transfer-Encoding: chunked\r\n\r\n"
                             + 17 * chunk, 413)
         self.assert_serves(monitor)
+
+    def test_a_request_for_another_host(self):
+        """A page whose name has been led here could read the figures of this machine."""
+        monitor = self.start()
+        port = monitor.page[1]
+        for host in ("evil.example", f"evil.example:{port}", "192.0.2.1", "[2001:db8::1]",
+                     "localhost.evil.example", "127.0.0.1.evil.example", "evil127.0.0.1",
+                     "1127.0.0.1", "[::1", "[::1]x", "[127.0.0.1", "localhost:x",
+                     "localhost:80:80", "127.0.0.1@evil.example", "0x7f000001", "", ":80"):
+            for path in b"/", b"/events", b"/figures", b"/nothing":
+                self.assert_refused(monitor, b"GET " + path + b" HTTP/1.1\r\nHost: "
+                                    + host.encode() + b"\r\n\r\n", 421)
+        self.assert_refused(monitor, b"GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421)
+        self.assert_refused(monitor, b"GET / HTTP/1.1\r\nHost: " + b"x" * 300 + b"\r\n", 400)
+        for host in ("localhost", "LOCALHOST:80", "127.0.0.1", f"127.0.0.1:{port}",
+                     "127.1.2.3:1", "[::1]", f"[::1]:{port}", "localhost:"):
+            with self.subTest(host=host):
+                answer = monitor.send(f"GET /figures HTTP/1.1\r\nHost: {host}\r\n"
+                                      "Connection: close\r\n\r\n".encode())
+                self.assertEqual(split(answer)[0], 200)
+
+    def test_the_host_it_was_told_to_listen_on(self):
+        name = socket.gethostname()
+        for host, asked in (("0.0.0.0", "127.0.0.1"), (name, name), (name, name.upper())):
+            with contextlib.suppress(OSError):
+                socket.create_server((host, 0)).close()
+                with self.start("--host", host) as monitor:
+                    answer = monitor.send(b"GET / HTTP/1.1\r\nHost: " + asked.encode()
+                                          + b":80\r\nConnection: close\r\n\r\n")
+                    self.assertEqual(split(answer)[0], 200)
+                    monitor.close()
+
+    def test_no_other_page_may_use_what_is_answered(self):
+        monitor = self.start()
+        for path in b"/", b"/figures", b"/nothing", b"/events":
+            with monitor.connect() as sock:
+                sock.sendall(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += sock.recv(1)
+            headers = split(head)[1]
+            self.assertIn("frame-ancestors 'none'", headers["content-security-policy"])
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+            self.assertEqual(headers["cross-origin-resource-policy"], "same-origin")
+            self.assertNotIn("access-control-allow-origin", headers)
 
     def test_a_request_to_speak_something_else_is_answered_and_is_the_last(self):
         monitor = self.start()
