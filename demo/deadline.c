@@ -4,9 +4,8 @@
  * stream it came from, and the exit codes of timeout(1).
  *
  * One loop waits for all of it: the command's two pipes and our stdout (keys of the
- * selector, in relay.c), the command's exit (a libuv handle on the selector's own
- * loop), the deadline (a timer) and signals.  docs/twins/deadline.py is the same
- * program in Python.
+ * selector, in relay.c), the command's exit (SIGCHLD), the deadline (a timer) and the
+ * signals to pass on.  docs/twins/deadline.py is the same program in Python.
  *
  * A command's exit and the end of its output come in any order, and only when both
  * are there has all been seen.  It runs in a session of its own, so that whatever it
@@ -16,15 +15,17 @@
 #include "command_line.h"
 #include "fail.h"
 #include "relay.h"
+#include "spawn.h"
 
 #include <selkie.h>
-#include <selkie/uv.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { EXIT_TIMED_OUT = 124, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
@@ -32,7 +33,8 @@ enum { EXIT_TIMED_OUT = 124, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 typedef struct {
     sel_selector *sel;
     line_relay relay;
-    uv_process_t process;
+    start_signals start;
+    pid_t pid;
     double timeout, grace;
     sel_timer timer;
     int steps; /* taken to end it */
@@ -44,8 +46,8 @@ typedef struct {
 static void send_signal(child_process *child, int signum, const char *name)
 {
     relay_print(&child->relay, "sig", name, strlen(name));
-    kill(-child->process.pid, signum);
-    kill(-child->process.pid, SIGCONT);
+    kill(-child->pid, signum);
+    kill(-child->pid, SIGCONT);
 }
 
 static void interrupt(sel_selector *sel, void *data)
@@ -86,6 +88,7 @@ static void end(child_process *child)
                    snprintf(text, sizeof text, "exit code %d", child->status);
     relay_print(&child->relay, "end", text, (size_t)size);
     sel_cancel(child->sel, child->timer);
+    sel_remove_signal_handler(child->sel, SIGCHLD);
     sel_remove_signal_handler(child->sel, SIGINT);
     sel_remove_signal_handler(child->sel, SIGTERM);
 }
@@ -103,51 +106,51 @@ static void relay_changed(sel_selector *sel, void *data)
     }
 }
 
-static void child_exited(uv_process_t *process, int64_t status, int signum)
+static void child_changed(sel_selector *sel, void *data)
 {
-    child_process *child = process->data;
+    child_process *child = data;
+    int status;
+    if (waitpid(child->pid, &status, WNOHANG) != child->pid)
+        return; /* it has stopped or goes on */
     child->exited = true;
-    child->status = (int)status;
-    child->signum = signum;
-    uv_close((uv_handle_t *)process, NULL);
-    relay_changed(child->sel, child);
+    child->status = WEXITSTATUS(status);
+    child->signum = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    relay_changed(sel, child);
 }
 
-static void spawn(child_process *child, char **command)
+/* That they may have been blocked when we were started is the command's affair. */
+static void watch_signals(child_process *child)
 {
-    int out = relay_add_pipe(&child->relay, 0, "out");
-    int err = relay_add_pipe(&child->relay, 1, "err");
-    uv_stdio_container_t streams[] = {
-        {.flags = UV_INHERIT_FD, .data.fd = STDIN_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = out},
-        {.flags = UV_INHERIT_FD, .data.fd = err},
-    };
-    const uv_process_options_t options = {.exit_cb = child_exited,
-                                          .file = command[0],
-                                          .args = command,
-                                          .flags = UV_PROCESS_DETACHED, /* setsid() */
-                                          .stdio_count = 3,
-                                          .stdio = streams};
-    child->process.data = child;
-    int error = uv_spawn(sel_loop(child->sel), &child->process, &options);
-    if (error < 0)
-        fail(error == UV_ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "cannot run '%s': %s",
-             command[0], sel_strerror(error));
-    close(out);
-    close(err);
+    sel_selector *sel = child->sel;
+    sigset_t watched;
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGCHLD);
+    sigaddset(&watched, SIGINT);
+    sigaddset(&watched, SIGTERM);
+    check(sel_add_signal_handler(sel, SIGCHLD, child_changed, child), "watch SIGCHLD");
+    check(sel_add_signal_handler(sel, SIGINT, interrupt, child), "watch SIGINT");
+    check(sel_add_signal_handler(sel, SIGTERM, terminate, child), "watch SIGTERM");
+    sigprocmask(SIG_UNBLOCK, &watched, NULL);
 }
 
 static void start(child_process *child, char **command)
 {
     sel_selector *sel = child->sel;
-    signal(SIGPIPE, SIG_IGN); /* for us; libuv gives the command what is usual */
-    check(sel_add_signal_handler(sel, SIGINT, interrupt, child), "watch SIGINT");
-    check(sel_add_signal_handler(sel, SIGTERM, terminate, child), "watch SIGTERM");
+    keep_signals(&child->start);
+    signal(SIGPIPE, SIG_IGN);
+    watch_signals(child);
     relay_open(&child->relay, sel, relay_changed, child);
     if (child->timeout < SEL_FOREVER)
         check(sel_call_later(sel, child->timeout, time_is_up, child, &child->timer),
               "set a deadline");
-    spawn(child, command);
+    int out = relay_add_pipe(&child->relay, 0, "out");
+    int err = relay_add_pipe(&child->relay, 1, "err");
+    child->pid = spawn(&child->start, command, out, err);
+    if (child->pid < 0)
+        fail(child->pid == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN,
+             "cannot run '%s': %s", command[0], sel_strerror(child->pid));
+    close(out);
+    close(err);
 }
 
 static int exit_code(const child_process *child)

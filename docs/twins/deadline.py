@@ -9,6 +9,9 @@ exit, the deadline and signals.  demo/deadline.c is the same program in C.
 A command's exit and the end of its output come in any order, and only when both are
 there has all been seen.  It runs in a session of its own, so that whatever it has
 started ends with it.
+
+What the program was started with goes to the command, but for SIGPIPE and SIGXFSZ: Python
+ignores them before the program begins and does not tell what they were.
 """
 import asyncio
 import contextlib
@@ -25,6 +28,28 @@ EXIT_TIMED_OUT, EXIT_CANNOT_RUN, EXIT_NOT_FOUND = 124, 126, 127
 WRITE_SIZE = 4096  # PIPE_BUF
 LONGEST_LINE = 16 * 1024  # a longer one is cut
 HIGH_WATER = 64 * 1024
+
+
+class Start:
+    """The signals that the program handles for itself, as it was started with them."""
+
+    HANDLED = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM}
+
+    def __init__(self):
+        self.ignored = {signum for signum in self.HANDLED
+                        if signal.getsignal(signum) == signal.SIG_IGN}
+        self.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    def take_over(self):
+        """An ignored SIGCHLD would have the kernel wait for the command."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.HANDLED)
+
+    def hand_down(self):
+        """In the command's process, before it is the command."""
+        for signum in self.ignored:
+            signal.signal(signum, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.blocked)
 
 
 class Outlet:
@@ -201,10 +226,12 @@ def find_command():
     return len(sys.argv) - len(rest)
 
 
-async def run(loop, child, command):
+async def run(loop, child, command, start):
+    start.take_over()
     try:
         await loop.subprocess_exec(lambda: child, *command, stdin=None, stdout=PIPE,
-                                   stderr=PIPE, start_new_session=True)
+                                   stderr=PIPE, start_new_session=True,
+                                   preexec_fn=start.hand_down)
     except OSError as error:
         not_found = isinstance(error, FileNotFoundError)
         fail(EXIT_NOT_FOUND if not_found else EXIT_CANNOT_RUN,
@@ -213,6 +240,7 @@ async def run(loop, child, command):
 
 
 def main():
+    start = Start()
     first = find_command()
     command = sys.argv[first:]
     del sys.argv[first:]
@@ -227,7 +255,7 @@ def main():
     loop = asyncio.new_event_loop()
     child = Child(loop, options)
 
-    loop.run_until_complete(run(loop, child, command))
+    loop.run_until_complete(run(loop, child, command, start))
 
     child.transport.close()
     loop.close()

@@ -268,6 +268,17 @@ def has_ipv6():
     return False
 
 
+def forget_signals():
+    """What these tests were started with, under nohup or in a shell's `&`, is not what
+    they test.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for signum in signal.valid_signals() - {signal.SIGINT, signal.SIGKILL, signal.SIGSTOP,
+                                            signal.SIGPIPE, signal.SIGXFSZ}:
+        signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main():
     """unittest.main(), after taking --programs from the command line."""
     global programs
@@ -275,6 +286,7 @@ def main():
         sys.exit(f"usage: {sys.argv[0]} --programs DIR [unittest's arguments]")
     programs = Path(sys.argv[2]).resolve()
     del sys.argv[1:3]
+    forget_signals()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -6,6 +6,7 @@ leaves running is looked for in /proc by the process id that it has printed.
 """
 import os
 import re
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -153,13 +154,65 @@ class DeadlineTests(ProgramTests):
                     self.assertEqual(lines_of("sig", rest), [signum.name])
                     self.assertEqual(lines_of("out", rest), said)
 
-    def test_the_command_gets_what_a_command_gets(self):
-        script = "grep -E 'Sig(Ign|Blk)' /proc/self/status; ls /proc/self/fd"
-        with subprocess.Popen(["sh", "-c", script], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True) as process:
-            expected = process.communicate(timeout=PATIENCE)[0].splitlines()
-        ended = self.run_script(script)
-        self.assertEqual(lines_of("out", ended.stdout), expected)
+    def test_the_command_gets_what_the_program_was_started_with(self):
+        """uv_spawn() had set back what nohup ignores, and unblocked what was blocked."""
+        def nohup():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+        def all_ignored():
+            ignored = {*signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP}
+            if self.is_twin:  # Python's own
+                ignored -= {signal.SIGPIPE, signal.SIGXFSZ}
+            for signum in ignored:
+                signal.signal(signum, signal.SIG_IGN)
+
+        def all_blocked():
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+
+        def no_stdin():
+            os.close(0)
+
+        def one_more_descriptor():
+            os.dup2(0, 17)
+
+        def limits():
+            os.umask(0o027)
+            for limit, value in ((resource.RLIMIT_NOFILE, 50), (resource.RLIMIT_CORE, 0),
+                                 (resource.RLIMIT_FSIZE, 1 << 30)):
+                resource.setrlimit(limit, (value, value))
+
+        for prepare in (lambda: None, nohup, all_ignored, all_blocked, no_stdin,
+                        one_more_descriptor, limits):
+            for command in (["grep", "-E", "Sig(Ign|Blk)|Umask", "/proc/self/status"],
+                            ["ls", "/proc/self/fd"], ["cat", "/proc/self/limits"]):
+                with self.subTest(prepare=prepare.__name__, command=command):
+                    expected = subprocess.run(
+                        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                        preexec_fn=prepare, timeout=PATIENCE).stdout.splitlines()
+                    ended = self.run_program(*command, preexec_fn=prepare)
+                    self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+                    self.assertEqual(lines_of("out", ended.stdout), expected)
+
+    def test_a_hang_up_under_nohup(self):
+        ended = self.run_program("nohup", *self.kind.command("sh", "-c",
+                                                             "kill -HUP $$; echo alive"))
+        self.assertIn("alive", ended.stdout)
+        self.assertEqual(ended.returncode, 0)
+
+    def test_the_deadline_of_what_ignores_or_blocks_it(self):
+        def ignored():
+            for signum in signal.SIGTERM, signal.SIGINT, signal.SIGCHLD:
+                signal.signal(signum, signal.SIG_IGN)
+
+        def blocked():
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT,
+                                                      signal.SIGCHLD})
+
+        for prepare in ignored, blocked:
+            ended = self.run_program("-t", "0.2", "-g", "0.1", "sleep", "60",
+                                     preexec_fn=prepare)
+            self.assert_gives(ended, ["TIME sig: SIGTERM", "TIME sig: SIGKILL",
+                                      "TIME end: killed by signal 9"], 137)
 
     def test_a_reader_that_does_not_read(self):
         """The deadline holds, and what was written is whole lines but for the last."""
