@@ -25,13 +25,38 @@ static const char usage_end[] =
 /*
  * A program started with stdout closed would get its first socket as number 1
  * and print into it.  Opened the wrong way round, a stand-in fails as the closed
- * one would.
+ * one would; so does a directory, where there is no /dev/null.  What is run from here
+ * finds closed what was.
  */
 static void hold_standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC) < 0)
+            (void)!open("/", O_RDONLY | O_CLOEXEC);
+}
+
+/* The library says of a wrong name that an argument is wrong, but there is none. */
+static void check_environment(void)
+{
+    static const struct {
+        sel_backend backend;
+        const char *name;
+    } backends[] = {{SEL_BACKEND_UV, "uv"},
+                    {SEL_BACKEND_EPOLL, "epoll"},
+                    {SEL_BACKEND_POLL, "poll"},
+                    {SEL_BACKEND_SELECT, "select"}};
+    char names[64] = "";
+    if (sel_backend_available(SEL_BACKEND_DEFAULT))
+        return;
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+        if (!sel_backend_available(backends[i].backend))
+            continue;
+        strcat(names, names[0] != '\0' ? ", " : "");
+        strcat(names, backends[i].name);
+    }
+    fail(EXIT_FAILURE, "SELKIE_BACKEND=%s is no backend of %s", getenv("SELKIE_BACKEND"),
+         names);
 }
 
 static _Noreturn void print_help(const char *purpose, const command_option *options)
@@ -141,4 +166,5 @@ void read_command_line(int argc, char **argv, const char *purpose,
     }
     if (optind < argc)
         fail(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
+    check_environment();
 }

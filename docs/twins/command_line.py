@@ -57,13 +57,17 @@ def seconds(name, text):
 def hold_standard_descriptors():
     """Keep 0, 1 and 2 from becoming sockets when they were closed at the start.
 
-    Opened the wrong way round, a stand-in fails as the closed one would.
+    Opened the wrong way round, a stand-in fails as the closed one would; so does a
+    directory, where there is no /dev/null.
     """
     for fd in range(3):
         try:
             fcntl.fcntl(fd, fcntl.F_GETFD)
         except OSError:
-            os.open(os.devnull, os.O_WRONLY if fd == 0 else os.O_RDONLY)
+            try:
+                os.open(os.devnull, os.O_WRONLY if fd == 0 else os.O_RDONLY)
+            except FileNotFoundError:
+                os.open("/", os.O_RDONLY)
 
 
 def end_at_interrupt():

@@ -240,6 +240,32 @@ class PlainErrors(unittest.TestCase):
                 self.assertNotEqual(ended.returncode, 0)
                 self.assertRegex(ended.stderr, r"\A[^\n]+\n\Z")
 
+    def test_a_backend_that_is_none(self):
+        """Which variable is wrong, not that some argument is invalid."""
+        for command in compiled():
+            for name in ("nonsense", "", "UV", "epoll ", "kqueue"):
+                with self.subTest(command=command, name=name):
+                    ended = run([*command, *SHORT.get(name_of(command), [])],
+                                environment={"SELKIE_BACKEND": name})
+                    self.assert_one_line(ended, 1, name_of(command),
+                                         f"SELKIE_BACKEND={name} is no backend of ",
+                                         "epoll, poll, select")
+            # What is asked for first is answered first.
+            self.assertEqual(run([*command, "--help"], environment={
+                "SELKIE_BACKEND": "nonsense"}).returncode, 0)
+
+    def test_other_variables_that_are_wrong(self):
+        """They change nothing, or are one line; none is an error without a name."""
+        for variable in ("SELKIE_SLOW_MS", "SELKIE_DEBUG", "UV_THREADPOOL_SIZE"):
+            for value in ("nonsense", "", "-1", "nan", "99999999999999999999"):
+                for name in "workers", "deadline", "ticker":
+                    with self.subTest(variable=variable, value=value, name=name):
+                        ended = run([str(support.programs / name), *SHORT[name]],
+                                    environment={variable: value})
+                        self.assertEqual(ended.returncode, 0, ended.stderr)
+                        for line in ended.stderr.splitlines():
+                            self.assertRegex(line, r"\Aselkie: ")
+
     def test_a_trace_that_cannot_be_written(self):
         """It is one line, and the program goes on without."""
         with tempfile.TemporaryDirectory() as directory:
