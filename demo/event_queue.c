@@ -91,10 +91,11 @@ static void on_key_down(window *w, const event *e)
 static event parse_event(const char *line)
 {
     event e = {.handler = NULL};
-    char name[8] = "", rest;
+    char name[8] = "", space[2], rest;
     if (sscanf(line, "key %c %c", &e.key, &rest) == 1)
         e.handler = on_key_down;
-    else if (sscanf(line, "%7s %4d %4d %c", name, &e.x, &e.y, &rest) == 3) {
+    else if (strchr(line, '+') == NULL &&
+             sscanf(line, "%7s %4d%1[ \t]%4d %c", name, &e.x, space, &e.y, &rest) == 4) {
         if (strcmp(name, "click") == 0)
             e.handler = on_click;
         if (strcmp(name, "double") == 0)

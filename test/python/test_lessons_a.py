@@ -611,7 +611,8 @@ class EventQueue(ProgramLesson):
 
     def test_no_such_event(self):
         for kind in PROGRAMS[self.row]:
-            for line in (b"drag 1 2", b"click 1", b"click 1 2 3", b"key", b"", b"key ab"):
+            for line in (b"drag 1 2", b"click 1", b"click 1 2 3", b"key", b"", b"key ab",
+                         b"click 12345", b"click 12345 6", b"click +5 6", b"click 5 6x"):
                 with self.subTest(kind=kind.name, line=line):
                     ended = Ended(kind, given=EVENTS + line + b"\n")
                     self.assertEqual((ended.status, ended.output, ended.errors), (
