@@ -5,6 +5,7 @@ Whatever is run goes through Session.add(), so that the counts at the end are of
 """
 
 import collections
+import os
 import re
 import time
 
@@ -21,6 +22,16 @@ LOGS = build.BUILD / 'logs'
 TEST = build.TOP / 'test'
 
 
+def expected(tests, logs):
+    """About how long they will run, where all have run before."""
+    took = running.read_seconds(logs / 'seconds.json')
+    if not all(test['name'] in took for test in tests):
+        return ''
+    jobs = (os.cpu_count() or 1) + 1
+    seconds = sum(took[test['name']] / (jobs if test['is_parallel'] else 1) for test in tests)
+    return f', about {seconds:.0f} s'
+
+
 class Session:
     """What was asked for, and what has come of it so far."""
 
@@ -29,6 +40,7 @@ class Session:
         self.level = 'full' if options.full else 'thorough' if options.thorough else 'quick'
         self.columns = results.Columns(TEST)
         self.outcomes = []
+        self.logs = {}  # of each (suite, test) that failed
         self.skips = []
         self.known = set()
         self.notes = []  # lines for the end
@@ -41,6 +53,7 @@ class Session:
     def add(self, run):
         """Print a run's line, and its output if it failed."""
         failed = [o for o in run.outcomes if not o.passed]
+        self.logs.update({(o.suite, o.test): run.log for o in failed})
         self.outcomes += run.outcomes
         self.skips += run.skips
         said = f'{len(run.outcomes) - len(failed)} passed'
@@ -58,7 +71,7 @@ class Session:
     def make(self, name):
         """Build build/<name>; None, and one more failure, if it can't be built."""
         start = time.monotonic()
-        print(f'building {name}', flush=True)
+        print(f'building {name}; what is said goes to {build.BUILD / name}.log', flush=True)
         try:
             directory, output = build.build(name), ''
         except build.BuildError as error:
@@ -81,9 +94,9 @@ class Session:
 
     def run(self, title, tests, manner=Manner()):
         """Run tests and print what comes of them."""
-        if tests and not self.is_quiet:
-            print(title, flush=True)
         logs = LOGS / title.replace(' ', '-')
+        if tests and not self.is_quiet:
+            print(f'{title}: {len(tests)} to run{expected(tests, logs)}', flush=True)
         start = time.monotonic()
         for run in running.run_tests(tests, logs, manner, self.columns):
             self.add(leave_out(run, manner.instrument))
@@ -104,10 +117,11 @@ def close(session):
             print(f'{seconds:6.0f} s  {group}')
     for (name, reason), times in collections.Counter(session.skips).items():
         print(f'skipped {name}: {reason}' + (f' ({times} times)' if times > 1 else ''))
+    print(*session.notes, sep='\n', end='\n' if session.notes else '')
     for outcome in failures[:MANY]:
-        print(f'{outcome.suite}: {results.describe(outcome)}')
+        print(f'{outcome.suite}: {results.describe(outcome)}\n'
+              f'    in {session.logs[outcome.suite, outcome.test]}')
     if len(failures) > MANY:
         print(f'and {len(failures) - MANY} failures more, above')
-    print(*session.notes, sep='\n', end='\n' if session.notes else '')
     print(f'{len(session.outcomes) - len(failures)} passed, {len(failures)} failed')
     return 0 if session.outcomes and not failures else 1
