@@ -312,7 +312,6 @@ int sel__services_after_fork(sel__services *services)
         leave_behind(services->pool);
         services->pool = NULL;
     }
-    sel__signals_stop_all();
     error = follow_fork(services->pool);
     if (error == 0)
         error = follow_fork(services->main);
@@ -331,8 +330,6 @@ static void end_nested(sel__nested *nested, bool forked)
 /* The selector's backend is closed by now: nothing is watched any more. */
 void sel__services_close(sel__services *services, bool forked)
 {
-    if (forked)
-        sel__signals_stop_all();
     sel__signals_close(services);
     if (forked && sel__jobs_abandon(services))
         leave_behind(services->pool);

@@ -41,8 +41,6 @@ typedef struct sel__timers {
 typedef struct sel__signals {
     sel__handler *handlers[NSIG];
     sel__queue come;
-    sel__services *next; /* list of all services with handlers */
-    bool listed;
 } sel__signals;
 
 typedef struct sel__jobs {
@@ -82,10 +80,7 @@ void sel__timers_free(sel__services *services);
 
 int sel__signals_dispatch(sel__services *services);
 
-/* In a forked child: no handler of any selector is started any more. */
-void sel__signals_stop_all(void);
-
-/* Start this selector's again. */
+/* In a forked child: start this selector's again. */
 int sel__signals_restart(sel__services *services);
 
 /* Stop them and give the dispositions back; free them when the loop is closed. */

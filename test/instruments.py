@@ -49,7 +49,8 @@ MEMCHECK = [
     '--track-fds=yes', f'--suppressions={TEST / "memcheck.supp"}',
 ]
 HELGRIND = [*VALGRIND, '--tool=helgrind', f'--suppressions={TEST / "helgrind.supp"}']
-THREADED = {'executor', 'signals', 'signals_fork', 'signals_many', 'threads', 'threadsafe'}
+THREADED = {'dispositions', 'executor', 'signals', 'signals_fork', 'signals_many', 'threads',
+            'threadsafe'}
 # What can't be tested so: instrument, 'suite' or 'suite test backend' (* stands for any in
 # both), and why.
 COUNTS = 'it counts passes within milliseconds, which valgrind stretches'

@@ -3,7 +3,7 @@
  * Many signals, many selectors: dispositions come back with the last handler,
  * and nothing that comes is forgotten.
  */
-#include "journal.h"
+#include "dispositions.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -15,47 +15,6 @@
 enum { READ = SEL_EVENT_READ, NUMBERS = 5 };
 
 static const int numbers[NUMBERS] = {SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH, SIGTERM};
-
-static void ignore_quietly(int signum, siginfo_t *info, void *context)
-{
-    (void)signum;
-    (void)info;
-    (void)context;
-}
-
-static void assert_same(const struct sigaction *a, const struct sigaction *b)
-{
-    ck_assert_int_eq(a->sa_flags, b->sa_flags);
-    ck_assert(a->sa_sigaction == b->sa_sigaction);
-    for (int signum = 1; signum < SIGRTMIN; signum++)
-        ck_assert_int_eq(sigismember(&a->sa_mask, signum),
-                         sigismember(&b->sa_mask, signum));
-}
-
-static struct sigaction disposition_of(int signum)
-{
-    struct sigaction action;
-
-    ck_assert_int_eq(sigaction(signum, NULL, &action), 0);
-    return action;
-}
-
-/* Set one of three, and return what the kernel made of it. */
-static struct sigaction install(int signum, int kind)
-{
-    struct sigaction action = {.sa_handler = SIG_DFL};
-
-    sigemptyset(&action.sa_mask);
-    if (kind == 1)
-        action.sa_handler = SIG_IGN;
-    if (kind == 2) {
-        action.sa_sigaction = ignore_quietly;
-        action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
-        sigaddset(&action.sa_mask, SIGCHLD);
-    }
-    ck_assert_int_eq(sigaction(signum, &action, NULL), 0);
-    return disposition_of(signum);
-}
 
 START_TEST(the_disposition_comes_back_with_the_last_handler)
 {

@@ -139,7 +139,10 @@ SEL_API int sel_cancel(sel_selector *sel, sel_timer timer);
  * libuv holds 4,096 between two dispatches and drops what comes beyond them,
  * whatever its number.
  * The disposition that the signal had before the first handler comes back with
- * the last.
+ * the last, in one step; what the program has set since stays.  A uv_signal_t of
+ * the program's for the same signal, on any loop, is told too and goes on; where
+ * one was there before or is there afterwards, its end leaves SIG_DFL, as libuv's
+ * does.
  *
  * Errors: -EINVAL  task is NULL; no such signal; SIGKILL or SIGSTOP
  *         -ENOMEM, -EMFILE, -ENOTSUP
