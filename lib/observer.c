@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Statistics and the debug mode. Debug mode names the mistake, one line each on
- * stderr, written by one call so that lines of several threads stay whole.
- */
+/* Statistics and the debug mode, which names the mistake, one line each on stderr. */
 #include "observer.h"
 
 #include "clock.h"
+#include "say.h"
 #include "selector.h"
 #include "trace.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,37 +39,6 @@ struct sel__observer {
     struct unread *unread; /* by descriptor */
     int unread_length;
 };
-
-/*
- * Or there is nobody to tell, which is not the program's death: the SIGPIPE that
- * this write brings, and no other, is taken before it is seen.
- */
-static void write_line(const char *line, size_t length)
-{
-    sigset_t broken, before, mask;
-
-    sigemptyset(&broken);
-    sigaddset(&broken, SIGPIPE);
-    sigpending(&before);
-    pthread_sigmask(SIG_BLOCK, &broken, &mask);
-    if (write(STDERR_FILENO, line, length) < 0 && !sigismember(&before, SIGPIPE))
-        sigtimedwait(&broken, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
-}
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-    char line[512] = "selkie: ";
-    size_t length = strlen(line);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line + length, sizeof line - length - 1, format, args);
-    va_end(args);
-    length = strlen(line);
-    line[length++] = '\n';
-    write_line(line, length);
-}
 
 /* The function's name if the dynamic linker knows it, else where it is. */
 static const char *name_of(sel__function *function, char name[NAME_SIZE])
@@ -134,11 +98,7 @@ int sel__observer_from_environment(sel_selector *sel)
         return error;
     observer->debug = debugging;
     observer->slow = debugging ? slow_from_environment() : INT64_MAX;
-    if (tracing)
-        error = sel__trace_open(path);
-    if (error < 0)
-        say("no trace: %s: %s", path, sel_strerror(error));
-    observer->tracing = tracing && error == 0;
+    observer->tracing = tracing && sel__trace_open(path);
     return 0;
 }
 
@@ -157,9 +117,9 @@ void sel__observe_thread(sel__observer *observer, const char *call)
     pid_t inside = atomic_load(&observer->inside);
 
     if (observer->debug && inside != 0 && inside != gettid())
-        say("thread %d calls %s while thread %d is in %s; only sel_wakeup and "
-            "sel_call_soon_threadsafe may be called beside it",
-            (int)gettid(), call, (int)inside, observer->doing);
+        sel__say("thread %d calls %s while thread %d is in %s; only sel_wakeup and "
+                 "sel_call_soon_threadsafe may be called beside it",
+                 (int)gettid(), call, (int)inside, observer->doing);
 }
 
 static void enter(sel__observer *observer, const char *doing)
@@ -212,8 +172,8 @@ static void look_for_unread(sel__observer *observer)
         if (unread->bytes < 0 || bytes_to_read(pair->key.fd) < unread->bytes)
             unread->passes = 0;
         else if (++unread->passes == UNREAD_PASSES)
-            say("descriptor %d was readable in %d passes in a row and nobody reads it",
-                pair->key.fd, UNREAD_PASSES);
+            sel__say("descriptor %d was readable in %d passes in a row and nobody "
+                     "reads it", pair->key.fd, UNREAD_PASSES);
     }
 }
 
@@ -303,17 +263,17 @@ void sel__observe_end(sel__observer *observer, const char *kind, int fd, sel__fu
     if (!observer->debug || took < observer->slow)
         return;
     if (fd >= 0)
-        say("%s %s of descriptor %d took %.1f ms", kind, name_of(function, name), fd,
-            (double)took / 1e6);
+        sel__say("%s %s of descriptor %d took %.1f ms", kind, name_of(function, name), fd,
+                 (double)took / 1e6);
     else
-        say("%s %s took %.1f ms", kind, name_of(function, name), (double)took / 1e6);
+        sel__say("%s %s took %.1f ms", kind, name_of(function, name), (double)took / 1e6);
 }
 
 void sel__observe_gone(sel__observer *observer, int fd)
 {
     if (observer->debug)
-        say("descriptor %d was closed or replaced while it was registered; "
-            "unregister it before closing it", fd);
+        sel__say("descriptor %d was closed or replaced while it was registered; "
+                 "unregister it before closing it", fd);
 }
 
 int sel_get_stats(sel_selector *sel, sel_stats *ret_stats, size_t size)

@@ -4,7 +4,7 @@
  * selector is closed.  What is in it is judged by trace_check.py, whose place the
  * build says.
  */
-#include "journal.h"
+#include "tracing.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -17,41 +17,6 @@
 #include <unistd.h>
 
 enum { READ = SEL_EVENT_READ };
-
-static char path[64];
-
-static void name_file(void)
-{
-    int fd;
-
-    strcpy(path, "/tmp/selkie-trace-XXXXXX");
-    fd = mkostemp(path, O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    setenv("SELKIE_TRACE", path, 1);
-}
-
-static void remove_file(void)
-{
-    unsetenv("SELKIE_TRACE");
-    unlink(path);
-}
-
-static void check_trace_with(char *const *arguments)
-{
-    pid_t pid = fork();
-
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        unsetenv("SELKIE_TRACE");
-        execvp("python3", arguments);
-        _exit(127);
-    }
-    assert_child_succeeds(pid);
-}
-
-#define check_trace(...)                                                        \
-    check_trace_with((char *const[]){"python3", TRACE_CHECK, path, __VA_ARGS__, NULL})
 
 /* The names in the trace are those of functions the dynamic linker knows. */
 sel_callback traced_callback;
@@ -227,18 +192,6 @@ END_TEST
 
 /* --- files --- */
 
-static void assert_one_line_says(int fd, const char *file, const char *reason)
-{
-    char text[512];
-    ssize_t length = pread(fd, text, sizeof text - 1, 0);
-
-    ck_assert_int_gt(length, 0);
-    text[length] = '\0';
-    ck_assert_msg(strncmp(text, "selkie: ", 8) == 0 && strstr(text, file) != NULL &&
-                  strstr(text, reason) != NULL && strchr(text, '\n') == text + length - 1,
-                  "said: %s", text);
-}
-
 /* sel_open() with that path, and what it says on stderr, in a file. */
 static int open_listening(int backend, const char *bad_path, sel_selector **ret_sel)
 {
@@ -266,7 +219,7 @@ START_TEST(a_trace_that_cannot_be_written_is_told_and_the_program_goes_on)
         sel_selector *sel;
         int said = open_listening(_i, bad[i][0], &sel);
 
-        assert_one_line_says(said, bad[i][0], bad[i][1]);
+        assert_one_line(said, bad[i][0], bad[i][1]);
         call_each(sel);
         assert_ok(sel_close(sel));
         close(said);

@@ -12,7 +12,10 @@
  *                           that is ready again and again while nobody reads it
  *   SELKIE_TRACE=file.json  waits and callbacks as Chrome trace events, which
  *                           Perfetto and chrome://tracing open; a file that can't
- *                           be written is one line on stderr and no trace
+ *                           be written, or not any more, is one line on stderr and
+ *                           no trace from there on; so is one that another process
+ *                           writes its trace to, which programs that a traced one
+ *                           starts meet: one trace is one process's
  *
  * A function is named if the dynamic linker knows it: not static, in a program
  * linked with -rdynamic; otherwise by its place in the program, which addr2line

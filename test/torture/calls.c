@@ -11,6 +11,10 @@
 const fault_row fault_rows[CALLS] = {
     [NO_CALL] = {.symbol = "", .use = ""},
     [MEMORY] = {.symbol = "malloc calloc realloc", .use = "", .errnos = {ENOMEM}},
+    [CLONE] = {
+        .symbol = "clone", .use = "",
+        .errnos = {EAGAIN, EINVAL, ENOMEM, ENOSPC, EPERM},
+    },
     [CLOSE] = {
         .symbol = "close", .use = "",
         .errnos = {EBADF, EDQUOT, EINTR, EIO, ENOSPC},
@@ -73,10 +77,18 @@ const fault_row fault_rows[CALLS] = {
         .errnos = {EBADF, EPERM},
         .behind = IOCTL_FIONBIO,
     },
+    [FLOCK] = {
+        .symbol = "flock", .use = "",
+        .errnos = {EBADF, EINTR, EINVAL, ENOLCK, EWOULDBLOCK},
+    },
     [FSTAT] = {
         .symbol = "fstat", .use = "",
         .errnos = {EBADF, EFAULT, ENOMEM, EOVERFLOW},
         .lies = {EBADF},
+    },
+    [FTRUNCATE] = {
+        .symbol = "ftruncate", .use = "",
+        .errnos = {EBADF, EFBIG, EINTR, EINVAL, EIO, EPERM, EROFS, ETXTBSY},
     },
     [IOCTL_FIONBIO] = {
         .symbol = "ioctl", .use = "FIONBIO",
@@ -144,16 +156,17 @@ const fault_exception fault_exceptions[] = {
     {"free", "it fails in no way; what it frees is counted"},
     {"clock_gettime",
      "CLOCK_MONOTONIC exists wherever eventfd does, and its pointer is to the stack"},
-    {"memcmp memcpy memmove memset strcat strchr strcmp strlen strncpy strrchr strtod "
+    {"memcmp memcpy memmove memset strcat strchr strcmp strlen strncmp strncpy strrchr strtod "
      "snprintf vsnprintf strerror floor",
      "they reckon; no system is asked"},
     {"getpid gettid sched_yield secure_getenv __errno_location dladdr",
      "they can't fail, or say no for an answer that the other tests ask for"},
-    {"pthread_mutex_lock pthread_mutex_unlock pthread_once",
+    {"pthread_mutex_lock pthread_mutex_unlock pthread_once pthread_setcancelstate",
      "ordinary mutexes, locked once each: no error that POSIX knows applies"},
-    {"sigaddset sigemptyset sigismember sigpending sigtimedwait pthread_sigmask",
+    {"sigaddset sigemptyset sigfillset sigismember sigpending sigtimedwait pthread_sigmask",
      "wrong arguments are all they know, and to sigtimedwait() that nothing is pending, "
      "which is as good"},
+    {"waitpid", "that the child was waited for by somebody else is all it knows"},
     {"uv_backend_fd uv_backend_timeout uv_handle_get_type uv_is_active uv_is_closing "
      "uv_loop_alive uv_now uv_ref uv_unref uv_update_time uv_walk uv_stop uv_close",
      "they return no error"},

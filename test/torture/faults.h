@@ -18,6 +18,7 @@
 typedef enum {
     NO_CALL,
     MEMORY,
+    CLONE,
     CLOSE,
     DUP3,
     EPOLL_CREATE1,
@@ -33,7 +34,9 @@ typedef enum {
     FCNTL_GETFD,
     FCNTL_GETFL,
     FCNTL_SETFL,
+    FLOCK,
     FSTAT,
+    FTRUNCATE,
     IOCTL_FIONBIO,
     IOCTL_FIONREAD,
     OPEN,

@@ -10,9 +10,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/stat.h>
@@ -37,6 +39,8 @@ WRAP(int, epoll_pwait2,
 WRAP(int, eventfd, (unsigned int count, int flags), EVENTFD, (count, flags))
 WRAP(int, eventfd_read, (int fd, eventfd_t *value), EVENTFD_READ, (fd, value))
 WRAP(int, eventfd_write, (int fd, eventfd_t value), EVENTFD_WRITE, (fd, value))
+WRAP(int, flock, (int fd, int operation), FLOCK, (fd, operation))
+WRAP(int, ftruncate64, (int fd, off64_t length), FTRUNCATE, (fd, length))
 WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout), POLL,
      (fds, count, timeout))
 WRAP(int, ppoll,
@@ -63,6 +67,15 @@ int __wrap_fstat64(int fd, struct stat64 *status)
     int result = __real_fstat64(fd, status);
 
     return result < 0 || faults_strike_about(FSTAT, fd) ? -1 : 0;
+}
+
+int __real_clone(int (*body)(void *), void *stack, int flags, void *data, ...);
+int __wrap_clone(int (*body)(void *), void *stack, int flags, void *data, ...);
+
+/* The library gives it nothing more. */
+int __wrap_clone(int (*body)(void *), void *stack, int flags, void *data, ...)
+{
+    return faults_strike(CLONE) ? -1 : __real_clone(body, stack, flags, data);
 }
 
 int __real_close(int fd);
