@@ -6,6 +6,7 @@
 #include "services_uv.h"
 
 #include "call.h"
+#include "pool.h"
 
 #include <stdlib.h>
 
@@ -52,6 +53,9 @@ int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *d
         return error;
     if (services->jobs.closing)
         return -ECANCELED;
+    error = sel__try_pool();
+    if (error < 0)
+        return error;
     job = calloc(1, sizeof *job);
     if (job == NULL)
         return -ENOMEM;

@@ -5,25 +5,115 @@
 #include "own.h"
 #include "selector.h"
 
-#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /*
- * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. So the
- * standard numbers that are free are held, each by a descriptor in `held` (else
- * -1), while libuv opens some.
+ * What the first loop of a process takes: its set, the pipe by which libuv guards
+ * signals, which stays, the loop's own pipe for them and its eventfd; and the two
+ * io_uring rings of libuv 1.45 and later. Without the guard's pipe libuv aborts;
+ * what any other loop lacks it says.
  */
-static void hold_standard(int held[3])
+enum { FIRST_LOOP = 6, FIRST_LOOP_WITH_RINGS = 8 };
+
+/* The standard numbers that are held, each by a descriptor of its own; else -1. */
+typedef struct {
+    int fds[3];
+} holding;
+
+static const holding nothing_held = {{-1, -1, -1}};
+static atomic_bool is_warm; /* there has been a loop in this process */
+
+static int open_any(void)
 {
-    for (int i = 0; i < 3; i++)
-        held[i] = sel__is_open(i) ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    return fd >= 0 ? fd : -errno;
 }
 
-static void release_standard(const int held[3])
+static void release(holding *held)
 {
     for (int i = 0; i < 3; i++)
-        if (held[i] >= 0)
-            close(held[i]);
+        if (held->fds[i] >= 0)
+            close(held->fds[i]);
+    *held = nothing_held;
+}
+
+/*
+ * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. So those
+ * that are free are held while it opens some: from below, each is the lowest free.
+ */
+static int hold(holding *held)
+{
+    for (int i = 0; i < 3; i++) {
+        if (sel__is_open(i))
+            continue;
+        held->fds[i] = open_any();
+        if (held->fds[i] < 0) {
+            int error = held->fds[i];
+
+            release(held);
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* Can so many be opened? They are closed again: another thread may take them. */
+static int try_to_open(int count)
+{
+    int fds[FIRST_LOOP_WITH_RINGS];
+    int opened = 0;
+    int error = 0;
+
+    while (error == 0 && opened < count) {
+        fds[opened] = open_any();
+        if (fds[opened] < 0)
+            error = fds[opened];
+        else
+            opened++;
+    }
+    while (opened > 0)
+        close(fds[--opened]);
+    return error;
+}
+
+static int prepare(holding *held, int count)
+{
+    int error = hold(held);
+
+    if (error < 0)
+        return error;
+    error = try_to_open(count);
+    if (error < 0)
+        release(held);
+    return error;
+}
+
+/*
+ * In a child libuv opens the guard's pipe anew, with whatever numbers are free by
+ * then. What comes before and after that, for children's handlers are called in the
+ * order in which they were set up. One that could not be is tried with the next loop.
+ */
+static holding held_in_child = {{-1, -1, -1}};
+static atomic_bool holds_in_child, releases_in_child;
+
+static void before_libuv(void)
+{
+    hold(&held_in_child);
+}
+
+static void after_libuv(void)
+{
+    release(&held_in_child);
+}
+
+static void set_up(atomic_bool *is_set_up, void (*in_child)(void))
+{
+    if (!atomic_exchange(is_set_up, true) && pthread_atfork(NULL, NULL, in_child) != 0)
+        atomic_store(is_set_up, false);
 }
 
 enum { NUMBERS = 5 };
@@ -58,33 +148,19 @@ void sel__disown_loop(const uv_loop_t *loop)
         sel__disown(numbers[i]);
 }
 
-int sel__fork_loop(uv_loop_t *loop)
+static int count_for_first(void)
 {
-    int held[3];
-    int error;
-
-    sel__disown_loop(loop);
-    hold_standard(held);
-    error = uv_loop_fork(loop);
-    release_standard(held);
-    if (error == 0)
-        own_loop(loop);
-    return error;
+    return uv_version() < SEL__LIBUV_1_45 ? FIRST_LOOP : FIRST_LOOP_WITH_RINGS;
 }
 
 /*
  * A loop that could not be made: libuv 1.44 leaves its epoll set open, later ones
  * close it and say -1; 0 is left when there was no memory to begin with.
  */
-int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
+static int init_loop(uv_loop_t *loop)
 {
-    int held[3];
-    int error;
+    int error = uv_loop_init(loop);
 
-    sel__check_all(sel);
-    hold_standard(held);
-    error = uv_loop_init(loop);
-    release_standard(held);
     if (error == 0)
         own_loop(loop);
     else if (uv_backend_fd(loop) > 0)
@@ -92,15 +168,49 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
     return error;
 }
 
-int sel__init_signal(sel_selector *sel, uv_loop_t *loop, uv_signal_t *signal)
+int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
 {
-    int held[3];
+    holding held = nothing_held;
     int error;
 
     sel__check_all(sel);
-    hold_standard(held);
-    error = uv_signal_init(loop, signal);
-    release_standard(held);
+    set_up(&holds_in_child, before_libuv);
+    error = prepare(&held, atomic_load(&is_warm) ? 0 : count_for_first());
+    if (error < 0)
+        return error;
+    error = init_loop(loop);
+    release(&held);
+    set_up(&releases_in_child, after_libuv);
+    if (error == 0)
+        atomic_store(&is_warm, true);
+    return error;
+}
+
+int sel__fork_loop(uv_loop_t *loop)
+{
+    holding held = nothing_held;
+    int error = hold(&held);
+
+    if (error < 0)
+        return error;
+    sel__disown_loop(loop);
+    error = uv_loop_fork(loop);
+    release(&held);
+    if (error == 0)
+        own_loop(loop);
+    return error;
+}
+
+int sel__init_signal(sel_selector *sel, uv_loop_t *loop, uv_signal_t *signal)
+{
+    holding held = nothing_held;
+    int error;
+
+    sel__check_all(sel);
+    error = hold(&held);
+    if (error == 0)
+        error = uv_signal_init(loop, signal);
+    release(&held);
     own_loop(loop);
     return error;
 }

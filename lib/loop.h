@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Having libuv open descriptors beside keys that may be closed by now, in a process
- * whose standard descriptors may be closed.
+ * whose standard descriptors may be closed and that may have no more to open: an
+ * error, where libuv would end the process.
  */
 #ifndef SEL_LOOP_H
 #define SEL_LOOP_H
@@ -9,6 +10,9 @@
 #include <selkie/selectors.h>
 
 #include <uv.h>
+
+/* uv_version() from which libuv has rings, and stacks of its own for its threads. */
+enum { SEL__LIBUV_1_45 = 0x12d00 };
 
 /* uv_loop_init(); its descriptors are taken for no key's.  `loop` is zeroed. */
 int sel__init_loop(sel_selector *sel, uv_loop_t *loop);

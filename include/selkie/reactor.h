@@ -15,7 +15,8 @@
  * Errors and threads are as <selkie/selectors.h> says.  What the reactor needs
  * beyond the selector is made on first use, so that a bare selector pays
  * nothing; the first timer, signal handler or job can therefore fail with
- * -ENOMEM or -EMFILE.  A build without libuv answers those with -ENOTSUP.
+ * -ENOMEM, -EMFILE or -ENFILE, and a job with -EAGAIN.  A build without libuv
+ * answers those with -ENOTSUP.
  */
 #ifndef SELKIE_REACTOR_H
 #define SELKIE_REACTOR_H
@@ -106,7 +107,7 @@ SEL_API int sel_call_soon_threadsafe(sel_selector *sel, sel_task *task, void *da
  * Arguments: seconds; `when` on sel_time()'s clock.  ret_timer may be NULL;
  *   else it receives what sel_cancel() takes.
  * Errors: -EINVAL  task is NULL; NaN; an interval of 0 or less
- *         -ENOMEM, -EMFILE, -ENOTSUP
+ *         -ENOMEM, -EMFILE, -ENFILE, -ENOTSUP
  * Owner: `data` stays the caller's.  Thread: the selector's.
  * Python: `loop.call_later(delay, callback)`, `loop.call_at(when, callback)`;
  *   every: JavaScript's setInterval().  From: uv_timer_t.  Since 0.1.0.
@@ -145,7 +146,7 @@ SEL_API int sel_cancel(sel_selector *sel, sel_timer timer);
  * does.
  *
  * Errors: -EINVAL  task is NULL; no such signal; SIGKILL or SIGSTOP
- *         -ENOMEM, -EMFILE, -ENOTSUP
+ *         -ENOMEM, -EMFILE, -ENFILE, -ENOTSUP
  * Owner: `data` stays the caller's.  Thread: the selector's.
  * Python: `loop.add_signal_handler(sig, callback)`.  From: uv_signal_t.
  * Since 0.1.0.
@@ -173,7 +174,9 @@ SEL_API int sel_remove_signal_handler(sel_selector *sel, int signum);
  * Arguments: `done` may be NULL when nobody asks.
  * Errors: -EINVAL  work is NULL
  *         -ECANCELED  called by a `done` inside sel_close()
- *         -ENOMEM, -EMFILE, -ENOTSUP
+ *         -EAGAIN  the system does not give the pool its threads, all of which the
+ *                  first job of a process starts
+ *         -ENOMEM, -EMFILE, -ENFILE, -ENOTSUP
  * Owner: `data` is `work`'s until `done`.  Thread: the selector's.
  * Python: `pool.apply_async(work, callback=done)`, `loop.run_in_executor()`.
  * From: uv_queue_work().  Since 0.1.0.

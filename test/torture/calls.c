@@ -113,7 +113,6 @@ const fault_row fault_rows[CALLS] = {
     [PTHREAD_ATFORK] = {
         .symbol = "pthread_atfork", .use = "",
         .errnos = {ENOMEM},
-        .once = true,
     },
     [PWRITE] = {
         .symbol = "pwrite", .use = "",
@@ -145,6 +144,10 @@ const fault_row fault_rows[CALLS] = {
         .errnos = {EMFILE, ENFILE},
     },
     [UV_SIGNAL_START] = {.symbol = "uv_signal_start", .use = "", .errnos = {EINVAL}},
+    [UV_THREAD_CREATE] = {
+        .symbol = "uv_thread_create_ex", .use = "",
+        .errnos = {EAGAIN, ENOMEM},
+    },
     [WRITE] = {
         .symbol = "write", .use = "",
         .errnos = {EAGAIN, EBADF, EDESTADDRREQ, EDQUOT, EFAULT, EFBIG, EINTR, EINVAL, EIO,
@@ -159,6 +162,9 @@ const fault_exception fault_exceptions[] = {
     {"memcmp memcpy memmove memset strcat strchr strcmp strlen strncmp strncpy strrchr strtod "
      "snprintf vsnprintf strerror floor",
      "they reckon; no system is asked"},
+    {"getenv atoi strtol uv_version", "they read what is there"},
+    {"syscall",
+     "tgkill() with no signal: that the thread is gone is an answer, and so is any error"},
     {"getpid gettid sched_yield secure_getenv __errno_location dladdr",
      "they can't fail, or say no for an answer that the other tests ask for"},
     {"pthread_mutex_lock pthread_mutex_unlock pthread_once pthread_setcancelstate",
@@ -170,6 +176,7 @@ const fault_exception fault_exceptions[] = {
     {"uv_backend_fd uv_backend_timeout uv_handle_get_type uv_is_active uv_is_closing "
      "uv_loop_alive uv_now uv_ref uv_unref uv_update_time uv_walk uv_stop uv_close",
      "they return no error"},
+    {"uv_thread_join", "it joins a thread that was made, once"},
     {"uv_run uv_loop_close", "their results are counts and -EBUSY, which end loops"},
     {"uv_timer_init uv_prepare_init uv_prepare_stop uv_timer_stop uv_poll_stop "
      "uv_signal_stop",

@@ -52,6 +52,7 @@ typedef enum {
     UV_POLL_INIT,
     UV_SIGNAL_INIT,
     UV_SIGNAL_START,
+    UV_THREAD_CREATE,
     WRITE,
     CALLS
 } fault_call;
@@ -68,7 +69,6 @@ typedef struct {
      * silent, as it would then, until it is registered again.
      */
     int lies[8];
-    bool once; /* a process makes it once: it fails in one that has made none */
     fault_call behind; /* it is made only when this one fails, so that does too */
 } fault_row;
 
@@ -88,6 +88,7 @@ typedef struct {
     int error;
     long from;
     long times; /* FOR_EVER: until faults_pass() */
+    bool is_first; /* in a process that has done nothing before */
 } fault_plan;
 
 #define FOR_EVER LONG_MAX
@@ -98,6 +99,7 @@ enum { JOURNAL_SIZE = 1 << 16, MESSAGE_SIZE = 600 };
 typedef struct {
     fault_plan plan;
     long made[CALLS]; /* while armed, in this run */
+    long made_first[CALLS]; /* in a process's first run, without a fault */
     long struck;      /* how many were made to fail */
     long total;       /* of all calls, in this run */
     long most;        /* more than that is a spin; 0: not known yet */

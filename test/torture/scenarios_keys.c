@@ -23,6 +23,13 @@ static void opening(world *w)
     EXPECT(w, 0, sel_close(second));
 }
 
+/* The first of a process has more to open. */
+static void opening_first(world *w)
+{
+    open_world(w, true);
+    await_nothing(w, 0);
+}
+
 static void opening_by_name(world *w)
 {
     sel_selector *second = NULL;
@@ -246,5 +253,10 @@ const scenario key_scenarios[] = {
     {"refused", refused},
     {"flags", flags},
     {"asking", asking},
+    {NULL, NULL},
+};
+
+const scenario opening_scenarios[] = {
+    {"opening_first", opening_first},
     {NULL, NULL},
 };

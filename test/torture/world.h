@@ -83,8 +83,8 @@ bool end_attempt(attempt *a, int result, int expected);
             fail_run("%s:%d: not so: %s", __FILE__, __LINE__, #condition);     \
     } while (0)
 
-/* Open the selector, with nothing failing, and its beacon. */
-void open_world(world *w);
+/* Open the selector, with nothing failing or in an attempt, and its beacon. */
+void open_world(world *w, bool is_attempt);
 /* Close the selector and all of the program's descriptors. */
 void close_world(world *w);
 
@@ -135,6 +135,8 @@ typedef struct {
     void (*run)(world *w);
 } scenario;
 
+/* These open the world themselves. */
+extern const scenario opening_scenarios[];
 extern const scenario key_scenarios[], wait_scenarios[];
 extern const scenario reactor_scenarios[], fork_scenarios[];
 

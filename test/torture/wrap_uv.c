@@ -24,3 +24,7 @@ WRAP_UV(uv_signal_init, (uv_loop_t *loop, uv_signal_t *signal), UV_SIGNAL_INIT,
         (loop, signal))
 WRAP_UV(uv_signal_start, (uv_signal_t *signal, uv_signal_cb callback, int signum),
         UV_SIGNAL_START, (signal, callback, signum))
+WRAP_UV(uv_thread_create_ex,
+        (uv_thread_t *thread, const uv_thread_options_t *options, uv_thread_cb entry,
+         void *argument),
+        UV_THREAD_CREATE, (thread, options, entry, argument))
