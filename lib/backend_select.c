@@ -19,7 +19,9 @@ struct state {
     fd_set watched; /* for anything at all */
     fd_set writers;
     fd_set excepts;
-    int limit; /* above the highest descriptor that was ever watched */
+    int limit; /* above the highest descriptor in the sets that was ever watched */
+    int beyond[SEL__MOST_INTERNAL]; /* the library's that the sets can't hold */
+    int beyond_length;
     bool in_vain; /* select() ended for what gives no pair: poll is to look next */
 };
 
@@ -61,13 +63,30 @@ static int change(void *data, int fd, int events)
     return 0;
 }
 
+static int add_beyond(struct state *state, int fd, int events)
+{
+    if (!(sel__entry_at(state->sel, fd)->flags & SEL__INTERNAL))
+        return -ERANGE;
+    state->beyond[state->beyond_length++] = fd;
+    return events;
+}
+
+static void remove_beyond(struct state *state, int fd)
+{
+    int i = 0;
+
+    while (state->beyond[i] != fd)
+        i++;
+    state->beyond[i] = state->beyond[--state->beyond_length];
+}
+
 /* Beyond FD_SETSIZE, FD_SET would write past the end of the set. */
 static int add(void *data, int fd, int events)
 {
     struct state *state = data;
 
     if (fd >= FD_SETSIZE)
-        return -ERANGE;
+        return add_beyond(state, fd, events);
     if (fd >= state->limit)
         state->limit = fd + 1;
     change(state, fd, events);
@@ -76,7 +95,10 @@ static int add(void *data, int fd, int events)
 
 static void remove_select(void *data, int fd)
 {
-    change(data, fd, 0);
+    if (fd >= FD_SETSIZE)
+        remove_beyond(data, fd);
+    else
+        change(data, fd, 0);
 }
 
 static struct pollfd as_pollfd(const struct state *state, int fd)
@@ -89,12 +111,12 @@ static struct pollfd as_pollfd(const struct state *state, int fd)
 
 /*
  * Wait with poll(2) instead: for a descriptor that is readable though nobody
- * wants to read it, at which select() would return again and again, and to
- * find the closed one behind select()'s EBADF, which does not say.
+ * wants to read it, at which select() would return again and again; to find the
+ * closed one behind select()'s EBADF, which does not say; and beyond the sets.
  */
 static int wait_by_poll(struct state *state, int64_t timeout)
 {
-    struct pollfd fds[FD_SETSIZE];
+    struct pollfd fds[FD_SETSIZE + SEL__MOST_INTERNAL];
     struct timespec left = sel__to_timespec(timeout);
     unsigned length = 0;
     int count;
@@ -102,6 +124,8 @@ static int wait_by_poll(struct state *state, int64_t timeout)
     for (int fd = 0; fd < state->limit; fd++)
         if (FD_ISSET(fd, &state->watched))
             fds[length++] = as_pollfd(state, fd);
+    for (int i = 0; i < state->beyond_length; i++)
+        fds[length++] = as_pollfd(state, state->beyond[i]);
     count = ppoll(fds, length, timeout != SEL__FOREVER ? &left : NULL, NULL);
     if (count < 0)
         return -errno;
@@ -141,7 +165,7 @@ static int wait_select(void *data, int64_t timeout)
     unsigned unsure;
     int count;
 
-    if (state->in_vain) {
+    if (state->in_vain || state->beyond_length > 0) {
         state->in_vain = false;
         return wait_by_poll(state, timeout);
     }

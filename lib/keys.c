@@ -13,9 +13,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Pairs a batch must hold beyond one for each key: the library's own descriptors. */
-enum { INTERNAL_DESCRIPTORS = 4 };
-
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd)
 {
     if (entry->next_changed != SEL__UNLISTED)
@@ -36,7 +33,7 @@ static int make_room(sel_selector *sel, int fd)
 
     if (error < 0)
         return error;
-    return sel__batch_reserve(&sel->batch, (uint32_t)sel->count + 1 + INTERNAL_DESCRIPTORS);
+    return sel__batch_reserve(&sel->batch, (uint32_t)sel->count + 1 + SEL__MOST_INTERNAL);
 }
 
 /* Registers for everyone: `entry` is unused, and unused again on failure. */

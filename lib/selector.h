@@ -30,6 +30,12 @@
 
 enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
 
+/*
+ * Descriptors of the library's own that a backend watches at a time: a wake-up, the
+ * one that replaces it, and the services' two loops.
+ */
+enum { SEL__MOST_INTERNAL = 4 };
+
 struct sel_selector {
     const sel__backend *backend;
     void *state; /* the backend's */

@@ -38,9 +38,9 @@ START_TEST(open_without_descriptors_is_emfile_and_leaves_nothing)
 }
 END_TEST
 
-START_TEST(without_a_low_number_select_is_erange_and_the_others_open)
+/* The library's own may be any, where a program has a thousand open elsewhere. */
+START_TEST(without_a_low_number_every_backend_opens_and_watches_low_ones)
 {
-    bool is_select = backend_at(_i) == SEL_BACKEND_SELECT;
     int first = make_eventfd(1), last = first, *fds = malloc(FD_SETSIZE * sizeof *fds);
     int count = 0;
     sel_selector *sel = NULL;
@@ -51,12 +51,12 @@ START_TEST(without_a_low_number_select_is_erange_and_the_others_open)
         ck_assert_int_gt(last, first);
         fds[count++] = last;
     }
-    ck_assert_int_eq(sel_open(backend_at(_i), &sel), is_select ? -ERANGE : 0);
-    ck_assert((sel == NULL) == is_select);
-    if (sel != NULL) {
-        assert_ok(sel_register(sel, first, READ, NULL, NULL));
-        ck_assert_int_eq(look(sel, first), READ);
-    }
+    assert_ok(sel_open(backend_at(_i), &sel));
+    assert_ok(sel_wakeup(sel));
+    ck_assert_int_eq(sel_select(sel, 5, NULL), 0);
+    assert_quiet(sel, 0.02);
+    assert_ok(sel_register(sel, first, READ, NULL, NULL));
+    ck_assert_int_eq(wait_for(sel, first), READ);
     assert_ok(sel_close(sel));
     while (count > 0)
         close(fds[--count]);
@@ -307,7 +307,7 @@ int main(void)
     TCase *tcase = new_tcase("promises");
 
     add_backend_test(tcase, open_without_descriptors_is_emfile_and_leaves_nothing);
-    add_backend_test(tcase, without_a_low_number_select_is_erange_and_the_others_open);
+    add_backend_test(tcase, without_a_low_number_every_backend_opens_and_watches_low_ones);
     add_backend_test(tcase, fileno_without_descriptors_is_emfile_until_there_are_some);
     add_backend_test(tcase, a_child_without_descriptors_is_echild_until_it_can_follow);
     add_backend_test(tcase, a_wait_without_descriptors_keeps_every_key);

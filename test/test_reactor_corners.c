@@ -6,9 +6,11 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <selkie/uv.h>
 #include <signal.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, WITH_FILENO = 2 };
@@ -287,6 +289,62 @@ START_TEST(the_reactors_own_descriptors_do_not_take_a_closed_keys_number)
 }
 END_TEST
 
+static void take_low_numbers(int fd)
+{
+    raise_descriptor_limit();
+    while (fd < FD_SETSIZE - 1)
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    ck_assert_int_eq(fd, FD_SETSIZE - 1);
+}
+
+static void run_everything(sel_selector *sel, int ready)
+{
+    assert_ok(sel_register(sel, ready, READ, note_ready, ""));
+    assert_ok(sel_call_later(sel, 0.001, note, "", NULL));
+    assert_ok(sel_run_in_executor(sel, no_work, note_done, ""));
+    assert_ok(sel_add_signal_handler(sel, SIGUSR1, note, ""));
+    raise(SIGUSR1);
+    ck_assert_int_gt(wait_and_pass(sel), 0);
+    assert_ok(sel_unregister(sel, ready));
+    ck_assert_ptr_nonnull(sel_loop(sel));
+    assert_ok(sel_call_soon_threadsafe(sel, note, "s"));
+    for (int i = 0; i < 5; i++)
+        pass(sel);
+    assert_ok(sel_remove_signal_handler(sel, SIGUSR1));
+    assert_ok(sel_run(sel));
+    assert_noted("s");
+    assert_quiet(sel, 0.02);
+}
+
+/* `select` said that they are out of range, though the program's keys were low. */
+START_TEST(the_reactors_own_descriptors_may_be_beyond_what_select_holds)
+{
+    pid_t pid = fork(); /* with all that is opened here */
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        sel_selector *sel = open_selector(_i);
+        int ready = make_eventfd(1);
+
+        take_low_numbers(ready);
+        run_everything(sel, ready);
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+            assert_ok(sel_after_fork(sel));
+            run_everything(sel, ready);
+            assert_ok(sel_close(sel));
+            _exit(0);
+        }
+        assert_child_succeeds(pid);
+        run_everything(sel, ready);
+        assert_ok(sel_close(sel));
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+}
+END_TEST
+
 static TCase *attached(void)
 {
     TCase *tcase = new_tcase("attached");
@@ -310,6 +368,7 @@ static TCase *ends(void)
     add_backend_test(tcase, a_signal_handle_of_the_programs_goes_on_when_ours_is_removed);
     add_backend_test(tcase, a_signal_that_was_refused_is_not_tried_again_in_a_child);
     add_backend_test(tcase, the_reactors_own_descriptors_do_not_take_a_closed_keys_number);
+    add_backend_test(tcase, the_reactors_own_descriptors_may_be_beyond_what_select_holds);
     return tcase;
 }
 

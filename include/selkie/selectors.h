@@ -104,7 +104,6 @@ typedef enum {
  * Errors: -EINVAL   ret_sel is NULL; no such backend; SELKIE_BACKEND is no name
  *                   of one
  *         -ENOTSUP  this build has no such backend
- *         -ERANGE   `select`, and no descriptor below 1024 is free for it
  *         -ENOMEM, -EMFILE, -ENFILE
  * Owner: the caller, who ends it with sel_close().  Thread: any.
  * Python: `selectors.DefaultSelector()`.  From: CPython.  Since 0.1.0.
