@@ -33,19 +33,18 @@ int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
 
 /*
  * Only the kernel knows which files have something to wait for: some regular
- * ones do (/proc/self/mounts), some devices do not (/dev/null).
+ * ones do (/proc/self/mounts), some devices do not (/dev/null). What the set has
+ * already an earlier look could not take out.
  */
-int sel__probe(int fd)
+int sel__probe(int set, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    int set = epoll_create1(EPOLL_CLOEXEC);
-    int error;
 
-    if (set < 0)
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
+        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
         return -errno;
-    error = epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-    close(set);
-    return error;
+    epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
+    return 0;
 }
 
 bool sel__is_open(int fd)

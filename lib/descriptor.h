@@ -18,8 +18,11 @@ typedef enum { SEL__OTHER, SEL__PIPE, SEL__SOCKET } sel__kind;
  */
 int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind);
 
-/* 0 if epoll takes the descriptor, -EPERM if it is always ready, or -errno. */
-int sel__probe(int fd);
+/*
+ * 0 if epoll takes the descriptor into `set`, where it does not stay; -EPERM if it
+ * is always ready; or another -errno.
+ */
+int sel__probe(int set, int fd);
 
 bool sel__is_open(int fd);
 

@@ -67,7 +67,7 @@ static int check_waitable(const sel_selector *sel, int fd, sel__kind kind)
     int flags;
 
     if (kind == SEL__OTHER)
-        return sel->backend->refuses_files ? 0 : sel__probe(fd);
+        return sel->backend->refuses_files ? 0 : sel__probe(sel->probe, fd);
     if (is_asked_by_add(sel, sel__entry_at(sel, fd)))
         return 0;
     flags = fcntl(fd, F_GETFL);
@@ -98,7 +98,7 @@ static int add_key(sel_selector *sel, const sel_key *key, int flags)
 
     if (error == 0)
         error = make_room(sel, key->fd);
-    if (error == 0)
+    if (error == 0 && !(flags & SEL__INTERNAL))
         error = check_waitable(sel, key->fd, kind);
     if (error < 0)
         return error;

@@ -25,6 +25,31 @@ static void drop_tasks(sel_selector *sel)
     }
 }
 
+static void close_probe(sel_selector *sel)
+{
+    if (sel->probe >= 0)
+        sel__close_own(sel->probe);
+    sel->probe = -1;
+}
+
+/*
+ * What add() does not refuse a set is asked about, now and when there is no
+ * descriptor left to make one with.
+ */
+static int open_probe(sel_selector *sel)
+{
+    int fresh;
+
+    if (sel->backend->refuses_files)
+        return 0;
+    fresh = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    if (fresh < 0)
+        return fresh;
+    close_probe(sel);
+    sel->probe = fresh;
+    return 0;
+}
+
 /*
  * Free what there is of a selector, whole or not. libuv calls the program back for
  * what ends with its loops: it finds a selector that refuses everything.
@@ -41,6 +66,7 @@ static void destroy(sel_selector *sel, bool forked)
         sel__observer_close(sel->observer);
     drop_tasks(sel);
     sel__close_outer(sel);
+    close_probe(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
     sel__table_free(&sel->table);
@@ -64,9 +90,11 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     sel->backend = found;
     sel->forks = sel__forks;
     sel->first_changed = SEL__NO_FD;
-    sel->outer = -1;
+    sel->outer = sel->probe = -1;
 
     error = sel__wakeup_open(&sel->wakeup);
+    if (error == 0)
+        error = open_probe(sel);
     if (error == 0)
         error = found->open(sel, &sel->state);
     if (error == 0)
@@ -169,6 +197,8 @@ int sel_after_fork(sel_selector *sel)
     sel->outer = outer;
     if (error == 0 && outer >= 0)
         error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
+    if (error == 0)
+        error = open_probe(sel);
     if (error == 0)
         error = replace_wakeup(sel);
     if (error == 0 && sel->services != NULL)

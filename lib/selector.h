@@ -47,6 +47,7 @@ struct sel_selector {
     int recorded;       /* what the services have for the next dispatch */
     unsigned int forks; /* sel__forks when the kernel's side was made */
     int outer;          /* sel_fileno(): a set around the backend's, or -1 */
+    int probe;          /* an empty set, where the backend refuses no file; or -1 */
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends though no descriptor may be ready */

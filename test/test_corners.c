@@ -3,12 +3,15 @@
  * Corners of the contract that no other suite comes to, found by looking at the
  * branches of the library that no test had taken.
  */
+#include "scarcity.h"
 #include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
@@ -125,6 +128,50 @@ static void check_after_fork(sel_selector *sel, const sel_key *key, int mask)
     assert_child_succeeds(pid);
 }
 
+/*
+ * Whether a file has anything to wait for, epoll alone knows, and the look took a
+ * descriptor for its set.
+ */
+static void register_without_descriptors(sel_selector *sel)
+{
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    int watched[] = {timer, make_eventfd(1), posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    int refused[] = {open_regular_file(), open_closed_on_exec("/dev/null")};
+
+    leave_room(0);
+    for (int i = 0; i < 3; i++)
+        assert_ok(sel_register(sel, watched[i], READ, NULL, NULL));
+    for (int i = 0; i < 2; i++)
+        assert_error(sel_register(sel, refused[i], READ, NULL, NULL), EPERM);
+    leave_room(AS_BEFORE);
+    ck_assert_int_eq(look(sel, watched[1]), READ);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(sel_unregister(sel, watched[i]));
+        close(watched[i]);
+    }
+    close_pair(refused);
+}
+
+START_TEST(without_descriptors_what_can_be_watched_is)
+{
+    sel_selector *sel = open_selector(_i);
+    pid_t pid;
+
+    register_without_descriptors(sel);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        assert_ok(sel_after_fork(sel));
+        register_without_descriptors(sel);
+        assert_ok(sel_close(sel));
+        _exit(0);
+    }
+    register_without_descriptors(sel);
+    assert_child_succeeds(pid);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 START_TEST(a_child_that_a_callback_forks_cannot_follow_inside_it)
 {
     sel_selector *sel = open_selector(_i);
@@ -176,6 +223,7 @@ int main(void)
     add_backend_test(tcase, the_same_file_under_the_same_number_is_watched_anew);
     add_backend_test(tcase, ghosts_that_fill_the_batch_hide_nobody);
     tcase_add_loop_test(tcase, a_circle_of_sets_harms_nobody_else, first_backend(), 2);
+    add_backend_test(tcase, without_descriptors_what_can_be_watched_is);
     add_backend_test(tcase, a_child_that_a_callback_forks_cannot_follow_inside_it);
     tcase_add_test(tcase, compat_select_can_count_without_telling_which);
     tcase_add_test(tcase, compat_select_refuses_what_is_no_time);
