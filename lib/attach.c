@@ -125,14 +125,15 @@ static void close_handles(sel__attachment *attachment)
 }
 
 /*
- * libuv would only do so when the loop runs, and abort if by then the selector
- * watches that loop in its turn: now it is the circle's last link that is refused.
+ * libuv would only do so when the loop runs, and abort if the kernel refuses: for
+ * want of memory, or because by then the selector watches that loop in its turn. Now
+ * it is the circle's last link that is refused.
  */
-static void tell_kernel(uv_loop_t *loop, int fd)
+static int tell_kernel(uv_loop_t *loop, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
-    epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event);
+    return epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
 int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
@@ -160,7 +161,11 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
     attachment->poll.data = attachment->prepare.data = attachment->timer.data = attachment;
     attachment->sel = sel;
     uv_poll_start(&attachment->poll, UV_READABLE, on_poll);
-    tell_kernel(loop, fd);
+    error = tell_kernel(loop, fd);
+    if (error < 0) {
+        close_handles(attachment);
+        return error;
+    }
     uv_prepare_start(&attachment->prepare, on_prepare);
     uv_unref((uv_handle_t *)&attachment->prepare);
     uv_unref((uv_handle_t *)&attachment->timer);

@@ -12,6 +12,7 @@
 
 #include <selkie/selectors.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,6 +77,15 @@ extern const sel__backend sel__select_backend;
 
 /* The backend that `backend` means here and now; NULL and *ret_error if none. */
 const sel__backend *sel__find_backend(sel_backend backend, int *ret_error);
+
+/*
+ * What epoll_ctl() says of a registered descriptor that is closed, or of one that is
+ * another file by now: one not in the set, or one that is always ready.
+ */
+static inline bool sel__means_gone(int error)
+{
+    return error == -EBADF || error == -ENOENT || error == -EPERM;
+}
 
 /*
  * poll(2)'s bits and ours.  Hang-up and error set every bit, as in CPython,

@@ -80,15 +80,6 @@ static int add(void *data, int fd, int events)
     return events;
 }
 
-/*
- * What the kernel says of a descriptor that is closed, or of one that is another
- * file by now: one not in the set, or one that is always ready.
- */
-static bool means_gone(int error)
-{
-    return error == -EBADF || error == -ENOENT || error == -EPERM;
-}
-
 /* Unless a ghost has this number and the new file: then only a look tells. */
 static int change(void *data, int fd, int events)
 {
@@ -98,7 +89,7 @@ static int change(void *data, int fd, int events)
     if (state->ghosts_possible && !sel__check(state->sel, fd))
         return 0;
     error = control(state->set, EPOLL_CTL_MOD, fd, sel__entry_at(state->sel, fd)->mark, events);
-    if (!means_gone(error))
+    if (!sel__means_gone(error))
         return error;
     sel__gone(state->sel, fd);
     return 0;
@@ -123,7 +114,7 @@ static int fill(struct state *state, int set)
         const sel__entry *entry = sel__entry_at(sel, fd);
         int error = control(set, EPOLL_CTL_ADD, fd, entry->mark, entry->armed);
 
-        if (means_gone(error))
+        if (sel__means_gone(error))
             sel__gone(sel, fd); /* another thread closed it since the look */
         else if (error < 0)
             return error;

@@ -3,9 +3,10 @@
  * libuv: one uv_poll_t for every descriptor.
  *
  * libuv tells the kernel of a started handle inside uv_run(), and aborts the
- * process when the kernel refuses. So a handle is started just before a wait,
- * after a look whether its descriptor is still the file that was registered,
- * and stopped whenever the answer is no.
+ * process when the kernel refuses. So the kernel is asked first, by us, and hears
+ * all that comes later from us alone; libuv speaks to it once for each number, just
+ * before a wait, after a look whether the number is still the file that was
+ * registered.
  *
  * uv_run() is no timed wait either: it ends at a signal, and a timer counts
  * from the loop's own idea of now. Here it only sleeps; the caller knows the
@@ -44,6 +45,7 @@ static int open_uv(sel_selector *sel, void **ret_state)
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
+    state->first_unsent = SEL__NO_FD;
     error = sel__uv_find_loop(state, &loop);
     if (error < 0) {
         close_uv(state, false);
@@ -96,45 +98,40 @@ static int open_watcher(sel__uv_state *state, int fd)
     return 0;
 }
 
-/* A handle that is there already was tried by uv_poll_init() for another file. */
 static int add(void *data, int fd, int events)
 {
     sel__uv_state *state = data;
+    int error = 0;
 
-    (void)events;
     if (fd >= state->length || state->watchers[fd] == NULL)
-        return open_watcher(state, fd);
-    state->watchers[fd]->connected = false;
-    if (sel__entry_at(state->sel, fd)->kind != SEL__OTHER)
-        return 0;
-    return sel__uv_try_add(state->watchers[fd]);
+        error = open_watcher(state, fd);
+    if (error == 0)
+        error = sel__uv_watch(state->watchers[fd]);
+    return error == 0 ? events : error;
 }
 
+/* A ghost may have this number and the file that it means now: only a look tells. */
 static int change(void *data, int fd, int events)
 {
     sel__uv_state *state = data;
     sel__uv_watcher *watcher = state->watchers[fd];
-    bool is_same = watcher->in_kernel ? sel__uv_take_out(watcher) : sel__is_same(state->sel, fd);
-    int error = 0;
+    bool is_stopped = watcher->phase == SEL__UV_STOPPED;
+    int error;
 
-    sel__uv_stop(watcher);
-    watcher->wanted = sel__uv_from_events(events);
-    if (is_same && events != 0)
-        error = sel__uv_start(watcher);
-    if (error == -ENOMEM || error == -ENOSPC)
-        return error;
-    if (!is_same || error < 0)
-        sel__gone(state->sel, fd);
-    return 0;
+    (void)events;
+    if ((is_stopped || watcher->home->stale) && !sel__check(state->sel, fd))
+        return 0;
+    if (!is_stopped)
+        return sel__uv_arm(watcher);
+    error = sel__uv_watch(watcher);
+    return sel__means_gone(error) && !sel__check(state->sel, fd) ? 0 : error;
 }
 
 static void remove_uv(void *data, int fd)
 {
     sel__uv_state *state = data;
-    sel__uv_watcher *watcher = state->watchers[fd];
 
-    sel__uv_take_out(watcher);
-    sel__uv_stop(watcher);
+    sel__uv_forget(state->watchers[fd]);
 }
 
 /*
@@ -160,9 +157,10 @@ SEL__RARE static int64_t renew_and_send(sel__uv_state *state, int64_t timeout)
 {
     int error = state->stale ? sel__uv_renew(state) : 0;
 
+    if (error == 0)
+        error = sel__uv_send(state);
     if (error < 0)
         return error;
-    sel__uv_send(state);
     return sel__is_over(state->sel) ? 0 : timeout;
 }
 

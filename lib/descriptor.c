@@ -51,3 +51,10 @@ bool sel__is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
 }
+
+bool sel__is_regular(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}

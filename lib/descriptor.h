@@ -26,4 +26,7 @@ int sel__probe(int set, int fd);
 
 bool sel__is_open(int fd);
 
+/* One of those regular files that can be waited for are in /proc and /sys. */
+bool sel__is_regular(int fd);
+
 #endif

@@ -51,13 +51,6 @@ static int add_to_backend(sel_selector *sel, sel__entry *entry, int fd)
     return 0;
 }
 
-/* Of a socket or a pipe libuv asks the kernel once for a number; poll(2) never does. */
-static bool is_asked_by_add(const sel_selector *sel, const sel__entry *entry)
-{
-    return sel->backend == &sel__epoll_backend ||
-           (sel->backend->refuses_files && entry->identity == 0);
-}
-
 /*
  * What epoll says of the descriptor, where add() does not ask it. Sockets and
  * pipes it takes, unless O_PATH opened no more than their names.
@@ -66,10 +59,10 @@ static int check_waitable(const sel_selector *sel, int fd, sel__kind kind)
 {
     int flags;
 
-    if (kind == SEL__OTHER)
-        return sel->backend->refuses_files ? 0 : sel__probe(sel->probe, fd);
-    if (is_asked_by_add(sel, sel__entry_at(sel, fd)))
+    if (sel->backend->refuses_files)
         return 0;
+    if (kind == SEL__OTHER)
+        return sel__probe(sel->probe, fd);
     flags = fcntl(fd, F_GETFL);
     if (flags < 0)
         return -errno;

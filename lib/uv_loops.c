@@ -30,21 +30,27 @@ static sel__uv_loop *above(const sel__uv_state *state, int index)
 }
 
 /*
- * What the kernel takes at one time it may refuse later, when the set above has
- * been put into others. So it has the portal from the start; libuv, told that it
- * is there already, changes it.
+ * What can't be taken out of a set is left there by a new one, under the old number.
+ * So a set enters the one above it, or that of sel_fileno(), and leaves it.
  */
-static int start_portal(sel__uv_state *state, int index)
+static int enter_above(sel__uv_state *state, int index)
 {
-    sel__uv_loop *upper = above(state, index);
-    struct epoll_event event = {.events = EPOLLIN};
     int fd = uv_backend_fd(&state->loops[index]->uv);
 
-    uv_poll_start(state->loops[index]->portal, UV_READABLE, on_portal);
-    upper->unsent = state->unsent = true;
-    if (epoll_ctl(uv_backend_fd(&upper->uv), EPOLL_CTL_ADD, fd, &event) < 0)
-        return -errno;
-    return 0;
+    if (index == 0)
+        return sel__enter_outer(state->sel, fd);
+    return sel__uv_control(uv_backend_fd(&above(state, index)->uv), EPOLL_CTL_ADD, fd,
+                           SEL_EVENT_READ);
+}
+
+static void leave_above(sel__uv_state *state, int index)
+{
+    int fd = uv_backend_fd(&state->loops[index]->uv);
+
+    if (index == 0)
+        sel__leave_outer(state->sel, fd);
+    else
+        sel__uv_control(uv_backend_fd(&above(state, index)->uv), EPOLL_CTL_DEL, fd, 0);
 }
 
 static void close_portal(sel__uv_loop *loop)
@@ -55,22 +61,29 @@ static void close_portal(sel__uv_loop *loop)
     loop->portal = NULL;
 }
 
+/* A resting watcher may be what had the loop's number before: libuv takes one. */
 static int open_portal(sel__uv_state *state, int index)
 {
     sel__uv_loop *loop = state->loops[index];
+    sel__uv_loop *upper = above(state, index);
+    int fd = uv_backend_fd(&loop->uv);
     uv_poll_t *portal = malloc(sizeof *portal);
     int error;
 
     if (portal == NULL)
         return -ENOMEM;
-    error = uv_poll_init(&above(state, index)->uv, portal, uv_backend_fd(&loop->uv));
+    if (fd < state->length && state->watchers[fd] != NULL)
+        sel__uv_stop(state->watchers[fd]);
+    error = uv_poll_init(&upper->uv, portal, fd);
     if (error < 0) {
         free(portal);
         return error;
     }
     portal->data = loop;
     loop->portal = portal;
-    error = start_portal(state, index);
+    uv_poll_start(portal, UV_READABLE, on_portal);
+    upper->unsent = state->unsent = true;
+    error = enter_above(state, index);
     if (error < 0)
         close_portal(loop);
     return error;
@@ -106,93 +119,119 @@ static int open_loop(sel__uv_state *state)
     return 0;
 }
 
+/*
+ * -ELOOP, or -EINVAL when a file would be in too many sets: the last loop then holds
+ * more than a thousand. That is slower when so many are ready at a time, and no more.
+ */
 int sel__uv_find_loop(sel__uv_state *state, sel__uv_loop **ret_loop)
 {
     int last = state->loops_length - 1;
+    bool is_full = last < 0 || (state->loops[last]->watchers >= SEL__UV_WATCHERS &&
+                                !state->loops[last]->is_last);
+    int error = is_full ? open_loop(state) : 0;
 
-    if (last < 0 || state->loops[last]->watchers >= SEL__UV_WATCHERS) {
-        int error = open_loop(state);
-
-        if (error < 0)
-            return error;
-        last++;
+    if (last >= 0 && (error == -ELOOP || error == -EINVAL)) {
+        state->loops[last]->is_last = true;
+        error = 0;
     }
-    *ret_loop = state->loops[last];
-    return 0;
+    if (error == 0)
+        *ret_loop = state->loops[state->loops_length - 1];
+    return error;
 }
 
-void sel__uv_send(sel__uv_state *state)
+static int arm_unsent(sel__uv_state *state)
 {
-    state->unsent = false;
-    state->loops[0]->unsent = false;
-    for (int i = state->loops_length - 1; i > 0; i--) {
+    int fd = state->first_unsent;
+    int error = 0;
+
+    while (fd != SEL__NO_FD && error == 0) {
+        sel__uv_watcher *watcher = state->watchers[fd];
+
+        if (watcher->phase == SEL__UV_UNSENT)
+            error = sel__uv_arm(watcher);
+        fd = watcher->next_unsent;
+    }
+    return error;
+}
+
+int sel__uv_send(sel__uv_state *state)
+{
+    int error = arm_unsent(state);
+
+    if (error < 0)
+        return error;
+    for (int i = state->loops_length - 1; i >= 0; i--) {
         if (state->loops[i]->unsent)
             uv_run(&state->loops[i]->uv, UV_RUN_NOWAIT);
         state->loops[i]->unsent = false;
     }
+    error = arm_unsent(state);
+    if (error < 0)
+        return error;
+    while (state->first_unsent != SEL__NO_FD) {
+        sel__uv_watcher *watcher = state->watchers[state->first_unsent];
+
+        state->first_unsent = watcher->next_unsent;
+        sel__uv_sent(watcher);
+    }
+    state->unsent = false;
+    return 0;
 }
 
-/*
- * Start every active watcher of a loop again, into an epoll set that knows none
- * of them. What is no longer its own file has been stopped before: libuv aborts
- * when the kernel refuses it.
- */
-static void restart(sel__uv_loop *loop)
+/* Put a key that is watched into a new set of its loop's. */
+static int put(sel__uv_watcher *watcher, int set)
+{
+    int error = sel__uv_control(set, EPOLL_CTL_ADD, watcher->fd, watcher->entry->events);
+
+    if (!sel__means_gone(error))
+        return error;
+    sel__gone(watcher->poll.data, watcher->fd); /* another thread closed it */
+    return 0;
+}
+
+/* What libuv was told stays true: it looks for the same numbers in the new set. */
+static int fill(sel__uv_loop *loop, int set)
 {
     sel__uv_state *state = loop->state;
+    int error = 0;
 
-    for (int fd = 0; fd < state->length; fd++) {
+    for (int fd = 0; fd < state->length && error == 0; fd++) {
         sel__uv_watcher *watcher = state->watchers[fd];
 
         if (watcher == NULL || watcher->home != loop)
             continue;
-        watcher->in_kernel = uv_is_active((uv_handle_t *)&watcher->poll);
-        if (watcher->in_kernel)
-            sel__uv_start_again(watcher);
+        if (watcher->phase == SEL__UV_WATCHED || watcher->phase == SEL__UV_UNSENT)
+            error = put(watcher, set);
     }
-    loop->unsent = state->unsent = true;
-}
-
-static int restart_portals(sel__uv_loop *loop)
-{
-    sel__uv_state *state = loop->state;
-    int error = 0;
-
     for (int i = 1; i < state->loops_length && error == 0; i++)
         if (above(state, i) == loop)
-            error = start_portal(state, i);
+            error = sel__uv_control(set, EPOLL_CTL_ADD, uv_backend_fd(&state->loops[i]->uv),
+                                    SEL_EVENT_READ);
     return error;
 }
 
 /*
- * A ghost can't be taken out of an epoll set, so the loop gets a new set under
- * the old number. uv_loop_fork() would do the same but leaves the loop without
- * any when it fails. The portal and the set that sel_fileno() gave out watch
- * the old one and must leave it while its number still means it.
+ * uv_loop_fork() would do much the same but leaves the loop without any set when it
+ * fails. The sets above watch the old one and must leave it while its number still
+ * means it.
  */
 static int renew_loop(sel__uv_state *state, int index)
 {
     sel__uv_loop *loop = state->loops[index];
-    int fd = uv_backend_fd(&loop->uv);
-    int error = 0;
-    int fresh;
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    int error, entered;
 
-    fresh = epoll_create1(EPOLL_CLOEXEC);
     if (fresh < 0)
         return -errno;
-    if (index == 0)
-        sel__leave_outer(state->sel, fd);
-    else
-        uv_poll_stop(loop->portal);
-    if (dup3(fresh, fd, O_CLOEXEC) < 0)
-        error = -errno;
+    error = fill(loop, fresh);
+    if (error == 0) {
+        leave_above(state, index);
+        if (dup3(fresh, uv_backend_fd(&loop->uv), O_CLOEXEC) < 0)
+            error = -errno;
+        entered = enter_above(state, index);
+        error = error == 0 ? entered : error;
+    }
     close(fresh);
-    if (error < 0)
-        return error;
-    restart(loop);
-    error = restart_portals(loop);
-    if (error == 0)
-        error = index > 0 ? start_portal(state, index) : sel__enter_outer(state->sel, fd);
     loop->stale = error < 0;
     return error;
 }
@@ -211,6 +250,37 @@ int sel__uv_renew(sel__uv_state *state)
 }
 
 /*
+ * libuv opens descriptors when it follows, which may get the number of a watcher that
+ * rests. To stop one takes the number out of the set, which is still the parent's: so
+ * the set's number means, as long as that, something that is none.
+ */
+static void stop_resting(sel__uv_loop *loop)
+{
+    sel__uv_state *state = loop->state;
+
+    dup3(state->sel->wakeup.fd, uv_backend_fd(&loop->uv), O_CLOEXEC);
+    for (int fd = 0; fd < state->length; fd++)
+        if (state->watchers[fd] != NULL && state->watchers[fd]->home == loop)
+            sel__uv_stop(state->watchers[fd]);
+}
+
+/* libuv will tell the new set of all that is started. */
+static int restart(sel__uv_loop *loop)
+{
+    sel__uv_state *state = loop->state;
+    int error;
+
+    for (int fd = 0; fd < state->length; fd++)
+        if (state->watchers[fd] != NULL && state->watchers[fd]->home == loop &&
+            state->watchers[fd]->phase == SEL__UV_WATCHED)
+            sel__uv_list_unsent(state->watchers[fd]);
+    loop->unsent = state->unsent = true;
+    error = fill(loop, uv_backend_fd(&loop->uv));
+    loop->stale = false;
+    return error;
+}
+
+/*
  * Downwards from the first loop, so that a portal is opened on a loop that has
  * followed; and to the last, for one that has not would still change its parent's.
  */
@@ -222,6 +292,7 @@ int sel__uv_follow_fork(sel__uv_state *state)
         sel__uv_loop *loop = state->loops[i];
         int error = state->lost ? -ENOMEM : 0;
 
+        stop_resting(loop);
         close_portal(loop);
         if (error == 0)
             error = sel__fork_loop(&loop->uv);
@@ -229,12 +300,12 @@ int sel__uv_follow_fork(sel__uv_state *state)
             state->lost = true;
             return error;
         }
-        restart(loop);
-        loop->stale = false;
-        if (i > 0 && (error = open_portal(state, i)) < 0)
+        error = restart(loop);
+        if (error == 0 && i > 0)
+            error = open_portal(state, i);
+        if (error < 0)
             result = error;
     }
-    state->stale = true; /* what was started may be closed before it is sent */
     return result;
 }
 

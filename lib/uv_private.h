@@ -27,18 +27,39 @@ enum { SEL__UV_WATCHERS = 1003, SEL__UV_PORTALS = 20 };
 struct sel__uv_loop;
 
 /*
+ * How far a descriptor has come. libuv is told of a number once, with every event
+ * that there is, and from then on only we speak to the kernel: so each refusal is
+ * ours to hear and never libuv's, which would end the process.
+ *
+ *             watch()            send()              forget()
+ *     STOPPED ──────► UNSENT ──────────────► WATCHED ────────► RESTING
+ *        ▲              │                      │    ◄────────     │
+ *        └──────────────┴──────────────────────┘      watch()     │
+ *        └────────────────────────────────────────────────────────┘
+ *
+ * Back to STOPPED: what was never sent is forgotten, libuv stops what has an error,
+ * and what rests is stopped before libuv itself opens a descriptor for the loop.
+ */
+typedef enum {
+    SEL__UV_STOPPED, /* neither libuv nor the kernel watches */
+    SEL__UV_UNSENT,  /* the kernel does; libuv will, at its next run, say so too */
+    SEL__UV_WATCHED, /* both do */
+    SEL__UV_RESTING  /* libuv would, but the kernel does not: there is no key */
+} sel__uv_phase;
+
+/*
  * One descriptor. It belongs to the number and not to a registration: a libuv
- * handle can only be freed by running its loop, so it stays, stopped, for the
- * number's next file.
+ * handle can only be freed by running its loop, so it stays for the number's next
+ * file.
  */
 typedef struct sel__uv_watcher {
     uv_poll_t poll;
     struct sel__uv_loop *home;
     sel__entry *entry; /* of its number */
     int fd;
-    int wanted;     /* libuv's bits that the handle was started with last */
-    bool in_kernel; /* the kernel may know it, also when libuv has stopped it */
-    bool connected; /* a socket whose hang-up always shows as readable too */
+    int expected;    /* libuv's bits that are all the key wants, or one never told */
+    int next_unsent; /* a descriptor, SEL__NO_FD or SEL__UNLISTED */
+    sel__uv_phase phase;
 } sel__uv_watcher;
 
 typedef struct sel__uv_loop {
@@ -46,8 +67,8 @@ typedef struct sel__uv_loop {
     uv_poll_t *portal; /* NULL for the first, and when it could not be made */
     struct sel__uv_state *state;
     int watchers;
-    int reach;   /* descriptors below it fit what libuv has allocated */
-    bool unsent; /* something was started that only uv_run tells the kernel */
+    bool is_last; /* the kernel lets none be nested any deeper: this one takes all */
+    bool unsent; /* something was started that libuv has yet to tell the kernel */
     bool stale;  /* the kernel may hold a ghost: a closed file under a number */
 } sel__uv_loop;
 
@@ -57,44 +78,50 @@ typedef struct sel__uv_state {
     int length;                 /* of watchers */
     sel__uv_loop **loops;
     int loops_length;
+    int first_unsent; /* list of watchers; may hold some that are no longer UNSENT */
     bool unsent; /* of any loop */
-    bool stale;  /* of any loop; and no key may be sent before a look at all */
+    bool stale;  /* of any loop */
     bool lost;   /* a fork could not be followed: the loops must not run */
     uv_timer_t alarm;
     int64_t alarm_ms; /* when it goes off, on CLOCK_MONOTONIC */
 } sel__uv_state;
 
-/* SEL_EVENT_ bits to libuv's. */
-int sel__uv_from_events(int events);
+/*
+ * epoll_ctl() in libuv's words: it finds a handle by data.fd. No events: a paused
+ * key, of which a hang-up is told once at most. Returns 0 or -errno.
+ */
+int sel__uv_control(int set, int operation, int fd, int events);
 
 /* Make the handle; the descriptor's flags stay what they are. */
 int sel__uv_open_watcher(sel__uv_watcher *watcher);
 
-/*
- * Would the kernel take it? 0, or why not: files that are always ready, and sets
- * around each other in a circle.
- */
-int sel__uv_try_add(const sel__uv_watcher *watcher);
+/* Watch for what the key wants, from STOPPED or RESTING. */
+int sel__uv_watch(sel__uv_watcher *watcher);
 
-/* Watch for what is wanted; again, where the kernel has forgotten. */
-int sel__uv_start(sel__uv_watcher *watcher);
-int sel__uv_start_again(sel__uv_watcher *watcher);
+/* The same for a key that is watched; one that is another file by now is gone. */
+int sel__uv_arm(sel__uv_watcher *watcher);
 
 /*
- * Take the descriptor out of the kernel's set. libuv would do so too but does
- * not say whether it could: if not, the number is closed or another file by
- * now, and the file that was registered may come back as a ghost.
+ * Watch no longer. If the kernel does not know the number, it is closed or another
+ * file by now, and the file that was registered may come back as a ghost.
  */
-bool sel__uv_take_out(sel__uv_watcher *watcher);
+void sel__uv_forget(sel__uv_watcher *watcher);
 
-/* The number of a stopped watcher may be the library's own by now: hands off. */
+/* RESTING to STOPPED. */
 void sel__uv_stop(sel__uv_watcher *watcher);
+
+/* The kernel watches; libuv is to be told. And libuv has been. */
+void sel__uv_list_unsent(sel__uv_watcher *watcher);
+void sel__uv_sent(sel__uv_watcher *watcher);
 
 /* A loop with room for one more watcher; made if need be. */
 int sel__uv_find_loop(sel__uv_state *state, sel__uv_loop **ret_loop);
 
-/* Tell the kernel what was started on the loops below the first. */
-void sel__uv_send(sel__uv_state *state);
+/*
+ * Let libuv tell the kernel what was started, after a look whether each is still
+ * its file, and set the kernel right again.
+ */
+int sel__uv_send(sel__uv_state *state);
 
 /* Look at every key, and give every loop with a ghost a new epoll set. */
 int sel__uv_renew(sel__uv_state *state);

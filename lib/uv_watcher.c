@@ -6,11 +6,15 @@
 #include "uv_private.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-int sel__uv_from_events(int events)
+enum {
+    EVERYTHING = UV_READABLE | UV_WRITABLE | UV_PRIORITIZED,
+    NEVER = 1 << 7 /* no bit of libuv's */
+};
+
+static int to_uv(int events)
 {
     return ((events & SEL_EVENT_READ) ? UV_READABLE : 0) |
            ((events & SEL_EVENT_WRITE) ? UV_WRITABLE : 0) |
@@ -24,91 +28,102 @@ static int from_uv(int events)
            ((events & UV_PRIORITIZED) ? SEL_EVENT_EXCEPT : 0);
 }
 
+int sel__uv_control(int set, int operation, int fd, int events)
+{
+    struct epoll_event event = {
+        .events = events != 0 ? (uint32_t)sel__to_poll(events) : EPOLLONESHOT,
+        .data.fd = fd,
+    };
+
+    return epoll_ctl(set, operation, fd, &event) == 0 ? 0 : -errno;
+}
+
+static int control(const sel__uv_watcher *watcher, int operation)
+{
+    return sel__uv_control(uv_backend_fd(&watcher->home->uv), operation, watcher->fd,
+                           watcher->entry->events);
+}
+
+static void enter(sel__uv_watcher *watcher, sel__uv_phase phase)
+{
+    const sel__entry *entry = watcher->entry;
+    bool is_plain = phase == SEL__UV_WATCHED && entry->flags == SEL__REGISTERED;
+
+    watcher->phase = phase;
+    watcher->expected = is_plain && entry->events != 0 ? to_uv(entry->events) : NEVER;
+}
+
 /*
- * libuv shows a hang-up only where nothing else was ready. Once a socket has
- * been connected, its hang-up makes it readable too, so "writable, of read and
- * write" is then the whole truth and the common case of a server with much to
- * send. Everything else is asked for.
+ * libuv shows a hang-up only where nothing else was ready, and no error beside an
+ * urgent condition. The change that a regular file in /proc or /sys tells is always
+ * both, but told once: there is nothing left to ask for. poll(2) asks the number,
+ * so what it adds is believed of the file that was registered only.
  */
-static int ask(sel__uv_watcher *watcher, int events)
+static int ask(const sel__uv_watcher *watcher, int events)
 {
     sel_selector *sel = watcher->poll.data;
-    struct pollfd polled = {.fd = watcher->fd, .events = sel__to_poll(from_uv(watcher->wanted))};
+    struct pollfd polled = {.fd = watcher->fd, .events = sel__to_poll(watcher->entry->events)};
+    int ready = from_uv(events);
+    int more;
 
-    if (events == UV_WRITABLE && watcher->wanted == (UV_READABLE | UV_WRITABLE) &&
-        watcher->connected)
-        return SEL_EVENT_WRITE;
-    if (!sel__check(sel, watcher->fd))
-        return 0;
+    if ((events & UV_PRIORITIZED) && sel__is_regular(watcher->fd))
+        return SEL__EVERY_EVENT;
     if (poll(&polled, 1, 0) < 0)
-        return from_uv(events);
-    if (!(polled.revents & (POLLERR | POLLHUP)))
-        watcher->connected = watcher->entry->kind == SEL__SOCKET;
-    return sel__from_poll(polled.revents) | from_uv(events);
+        return ready;
+    more = sel__from_poll(polled.revents) & ~ready;
+    if (more == 0 && !(polled.revents & POLLNVAL))
+        return ready;
+    return sel__check(sel, watcher->fd) ? ready | more : 0;
 }
 
-bool sel__uv_take_out(sel__uv_watcher *watcher)
+static void take_out(sel__uv_watcher *watcher)
 {
-    sel__uv_loop *home = watcher->home;
-
-    if (!watcher->in_kernel)
-        return true;
-    watcher->in_kernel = false;
-    if (epoll_ctl(uv_backend_fd(&home->uv), EPOLL_CTL_DEL, watcher->fd, NULL) == 0)
-        return true;
-    if (home->unsent && sel__is_same(home->state->sel, watcher->fd))
-        return true; /* started, but the kernel was never told */
-    home->stale = home->state->stale = true;
-    return false;
+    if (control(watcher, EPOLL_CTL_DEL) < 0)
+        watcher->home->stale = watcher->home->state->stale = true;
 }
 
-/* On an error libuv says UV_EBADF whatever it was, and stops the handle. */
-SEL__RARE static void report_unsure(sel__uv_watcher *watcher, int status, int events)
+/* On an error libuv says UV_EBADF whatever it was, and has stopped the handle. */
+static void on_error(sel__uv_watcher *watcher)
 {
     sel_selector *sel = watcher->poll.data;
 
-    if (status == 0) {
-        sel__report(sel, watcher->fd, ask(watcher, events));
-        return;
-    }
-    sel__uv_take_out(watcher); /* before libuv does, which would not tell us */
+    if (watcher->phase != SEL__UV_RESTING)
+        take_out(watcher); /* before libuv does, which would not tell us */
+    enter(watcher, SEL__UV_STOPPED);
     sel__disarmed(sel, watcher->fd);
     sel__report(sel, watcher->fd, SEL__EVERY_EVENT);
 }
 
+/* What is unsent is told again as soon as the kernel knows what its key wants. */
+SEL__RARE static void report_unsure(sel__uv_watcher *watcher, int status, int events)
+{
+    const sel__entry *entry = watcher->entry;
+    bool is_plain = entry->flags == SEL__REGISTERED;
+
+    if (status != 0)
+        on_error(watcher);
+    else if (watcher->phase == SEL__UV_WATCHED)
+        sel__report(watcher->poll.data, watcher->fd, is_plain ? ask(watcher, events) : 0);
+}
+
+/* With an error there are no events. */
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     sel__uv_watcher *watcher = (sel__uv_watcher *)poll;
     sel_selector *sel = poll->data;
     sel__entry *entry = watcher->entry;
 
-    if (status == 0 && events == watcher->wanted)
+    if ((watcher->expected & ~events) == 0)
         sel__batch_add(&sel->batch, entry, watcher->fd, entry->events);
     else
         report_unsure(watcher, status, events);
-}
-
-static void on_internal(uv_poll_t *poll, int status, int events)
-{
-    const sel__uv_watcher *watcher = (sel__uv_watcher *)poll;
-
-    (void)status;
-    (void)events;
-    sel__report_internal(poll->data, watcher->entry, watcher->fd);
-}
-
-int sel__uv_start_again(sel__uv_watcher *watcher)
-{
-    bool internal = watcher->entry->flags & SEL__INTERNAL;
-
-    return uv_poll_start(&watcher->poll, watcher->wanted, internal ? on_internal : on_poll);
 }
 
 /*
  * uv_poll_init() sets O_NONBLOCK on the open file, which other processes may
  * share. It goes back by FIONBIO, which touches no other flag.
  */
-static int init_poll(sel__uv_watcher *watcher)
+int sel__uv_open_watcher(sel__uv_watcher *watcher)
 {
     int flags = fcntl(watcher->fd, F_GETFL);
     int error;
@@ -117,61 +132,90 @@ static int init_poll(sel__uv_watcher *watcher)
         return -errno;
     error = uv_poll_init(&watcher->home->uv, &watcher->poll, watcher->fd);
     watcher->poll.data = watcher->home->state->sel;
+    watcher->next_unsent = SEL__UNLISTED;
+    enter(watcher, SEL__UV_STOPPED);
     if (error == 0 && !(flags & O_NONBLOCK) && ioctl(watcher->fd, FIONBIO, &(int){0}) < 0)
         fcntl(watcher->fd, F_SETFL, flags);
     return error;
 }
 
-/*
- * libuv's array of watchers grows when a handle is started, which is just before
- * a wait; a wait allocates nothing, so it is made to grow here.
- */
-static void reserve(sel__uv_watcher *watcher)
+void sel__uv_list_unsent(sel__uv_watcher *watcher)
 {
-    sel__uv_loop *home = watcher->home;
+    sel__uv_state *state = watcher->home->state;
 
-    if (watcher->fd < home->reach)
+    enter(watcher, SEL__UV_UNSENT);
+    watcher->home->unsent = state->unsent = true;
+    if (watcher->next_unsent != SEL__UNLISTED)
         return;
-    uv_poll_start(&watcher->poll, UV_READABLE, on_poll);
-    uv_poll_stop(&watcher->poll);
-    while (home->reach <= watcher->fd)
-        home->reach = 2 * home->reach + 2;
+    watcher->next_unsent = state->first_unsent;
+    state->first_unsent = watcher->fd;
 }
 
-int sel__uv_open_watcher(sel__uv_watcher *watcher)
+void sel__uv_sent(sel__uv_watcher *watcher)
 {
-    int error = init_poll(watcher);
+    watcher->next_unsent = SEL__UNLISTED;
+    if (watcher->phase == SEL__UV_UNSENT)
+        enter(watcher, SEL__UV_WATCHED);
+}
 
-    if (error == 0)
-        reserve(watcher);
+/* -EEXIST: the ghost of an earlier registration has this number and this file. */
+static int put_in(const sel__uv_watcher *watcher)
+{
+    int error = control(watcher, EPOLL_CTL_ADD);
+
+    return error == -EEXIST ? control(watcher, EPOLL_CTL_MOD) : error;
+}
+
+/*
+ * libuv takes a number out of the set when it starts a handle, and puts it in when
+ * it runs, which only changes what we have put there meanwhile. Its array grows
+ * here, and no more during a wait.
+ */
+int sel__uv_watch(sel__uv_watcher *watcher)
+{
+    bool is_resting = watcher->phase == SEL__UV_RESTING;
+    int error;
+
+    if (!is_resting)
+        uv_poll_start(&watcher->poll, EVERYTHING, on_poll);
+    error = put_in(watcher);
+    if (error == 0 && is_resting)
+        enter(watcher, SEL__UV_WATCHED);
+    else if (error == 0)
+        sel__uv_list_unsent(watcher);
+    else if (!is_resting)
+        uv_poll_stop(&watcher->poll);
     return error;
 }
 
-int sel__uv_try_add(const sel__uv_watcher *watcher)
+int sel__uv_arm(sel__uv_watcher *watcher)
 {
-    int set = uv_backend_fd(&watcher->home->uv);
-    struct epoll_event event = {.events = EPOLLIN};
+    int error = control(watcher, EPOLL_CTL_MOD);
 
-    if (epoll_ctl(set, EPOLL_CTL_ADD, watcher->fd, &event) < 0 && errno != EEXIST)
-        return -errno;
-    epoll_ctl(set, EPOLL_CTL_DEL, watcher->fd, &event);
+    if (error == 0)
+        enter(watcher, watcher->phase);
+    if (!sel__means_gone(error))
+        return error;
+    sel__gone(watcher->poll.data, watcher->fd);
     return 0;
 }
 
 void sel__uv_stop(sel__uv_watcher *watcher)
 {
-    if (uv_is_active((uv_handle_t *)&watcher->poll))
-        uv_poll_stop(&watcher->poll);
+    if (watcher->phase != SEL__UV_RESTING)
+        return;
+    uv_poll_stop(&watcher->poll);
+    enter(watcher, SEL__UV_STOPPED);
 }
 
-/* Of files other than sockets and pipes only a try shows what the kernel takes. */
-int sel__uv_start(sel__uv_watcher *watcher)
+void sel__uv_forget(sel__uv_watcher *watcher)
 {
-    int error = watcher->entry->kind == SEL__OTHER ? sel__uv_try_add(watcher) : 0;
-
-    if (error == 0)
-        error = sel__uv_start_again(watcher);
-    watcher->in_kernel = error == 0;
-    watcher->home->unsent = watcher->home->state->unsent = true;
-    return error;
+    if (watcher->phase == SEL__UV_WATCHED) {
+        take_out(watcher);
+        enter(watcher, SEL__UV_RESTING);
+    } else if (watcher->phase == SEL__UV_UNSENT) {
+        take_out(watcher);
+        uv_poll_stop(&watcher->poll);
+        enter(watcher, SEL__UV_STOPPED);
+    }
 }

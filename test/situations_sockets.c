@@ -74,6 +74,16 @@ static void it_shuts_down(descriptors *ends)
     ck_assert_int_eq(shutdown(ends->watched, SHUT_RDWR), 0);
 }
 
+static void it_shuts_down_reading(descriptors *ends)
+{
+    ck_assert_int_eq(shutdown(ends->watched, SHUT_RD), 0);
+}
+
+static void it_shuts_down_writing(descriptors *ends)
+{
+    ck_assert_int_eq(shutdown(ends->watched, SHUT_WR), 0);
+}
+
 static int make_inet_socket(int type)
 {
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
@@ -199,6 +209,12 @@ static void a_client_connects(descriptors *ends)
     ck_assert_int_eq(connect_to(ends->peer, &address), 0);
 }
 
+static void make_listener_with_client(descriptors *ends)
+{
+    make_listener(ends);
+    a_client_connects(ends);
+}
+
 static void make_fresh_tcp(descriptors *ends)
 {
     ends->watched = make_inet_socket(SOCK_STREAM);
@@ -264,6 +280,9 @@ const situation socket_situations[] = {
     {"Unix stream: half-close", make_stream, peer_shuts_down_writing, WRITE,
      READ | WRITE},
     {"Unix stream: shut down by itself", make_stream, it_shuts_down, WRITE, EVERY_EVENT},
+    {"Unix stream: reading shut down", make_stream, it_shuts_down_reading, WRITE,
+     READ | WRITE},
+    {"Unix stream: writing shut down", make_stream, it_shuts_down_writing, WRITE, WRITE},
     {"Unix stream: full", make_full_stream, nothing_happens, 0, 0},
     {"Unix stream: room", make_full_stream, peer_reads_all, 0, WRITE},
     {"Unix stream, full: peer closed", make_full_stream, peer_closes, 0, EVERY_EVENT},
@@ -272,12 +291,27 @@ const situation socket_situations[] = {
      0},
     {"Unix datagram: the peer read its queue", make_full_datagram, peer_reads_all, 0,
      WRITE},
+    {"Unix datagram: shut down by itself", make_datagram, it_shuts_down, WRITE,
+     EVERY_EVENT},
+    {"Unix datagram: reading shut down", make_datagram, it_shuts_down_reading, WRITE,
+     READ | WRITE},
+    {"Unix datagram: writing shut down", make_datagram, it_shuts_down_writing, WRITE,
+     WRITE},
     {"Unix packets: one", make_packets, peer_writes, WRITE, READ | WRITE},
     {"Unix packets: peer closed", make_packets, peer_closes, WRITE, EVERY_EVENT},
+    {"Unix packets: shut down by itself", make_packets, it_shuts_down, WRITE,
+     EVERY_EVENT},
+    {"Unix packets: reading shut down", make_packets, it_shuts_down_reading, WRITE,
+     READ | WRITE},
+    {"Unix packets: writing shut down", make_packets, it_shuts_down_writing, WRITE,
+     WRITE},
     {"TCP: idle", make_tcp, nothing_happens, WRITE, WRITE},
     {"TCP: a byte", make_tcp, peer_writes, WRITE, READ | WRITE},
     {"TCP: peer closed", make_tcp, peer_closes, WRITE, READ | WRITE},
     {"TCP: half-close", make_tcp, peer_shuts_down_writing, WRITE, READ | WRITE},
+    {"TCP: shut down by itself", make_tcp, it_shuts_down, WRITE, EVERY_EVENT},
+    {"TCP: reading shut down", make_tcp, it_shuts_down_reading, WRITE, READ | WRITE},
+    {"TCP: writing shut down", make_tcp, it_shuts_down_writing, WRITE, WRITE},
     {"TCP: closed by both", make_half_closed_tcp, peer_closes, WRITE, EVERY_EVENT},
     {"TCP: reset", make_tcp, peer_resets, WRITE, EVERY_EVENT},
     {"TCP with unread bytes: reset", make_tcp_with_unread, peer_resets, READ | WRITE,
@@ -295,10 +329,21 @@ const situation socket_situations[] = {
     {"TCP listener: no client", make_listener, nothing_happens, 0, 0},
     {"TCP listener: a client", make_listener, a_client_connects, 0, READ},
     {"TCP listener: shut down", make_listener, it_shuts_down, 0, EVERY_EVENT},
+    {"TCP listener: reading shut down", make_listener, it_shuts_down_reading, 0,
+     EVERY_EVENT},
+    {"TCP listener: writing shut down", make_listener, it_shuts_down_writing, 0, 0},
+    {"TCP listener: a client, then shut down", make_listener_with_client, it_shuts_down,
+     READ, EVERY_EVENT},
     {"TCP: fresh and unconnected", make_fresh_tcp, nothing_happens, EVERY_EVENT,
      EVERY_EVENT},
     {"TCP: refused", make_fresh_tcp, it_is_refused, EVERY_EVENT, EVERY_EVENT},
     {"TCP: connecting", make_connecting_tcp, nothing_happens, 0, 0},
+    {"TCP: shut down while connecting", make_connecting_tcp, it_shuts_down, 0,
+     EVERY_EVENT},
+    {"UDP: shut down by itself", make_udp_to_nobody, it_shuts_down, WRITE, EVERY_EVENT},
+    {"UDP: reading shut down", make_udp_to_nobody, it_shuts_down_reading, WRITE,
+     READ | WRITE},
+    {"UDP: writing shut down", make_udp_to_nobody, it_shuts_down_writing, WRITE, WRITE},
     {"UDP: a datagram", make_udp, peer_writes, WRITE, READ | WRITE},
     {"UDP: an ICMP error", make_udp_to_nobody, it_writes, WRITE, EVERY_EVENT},
     {NULL, NULL, NULL, 0, 0},

@@ -150,6 +150,13 @@ static void price_descriptors(sel_selector *sel)
                   for (int i = 0; i < KEYS; i++)
                       expect(sel_unregister(sel, fds[i]), 0);
                   expect(sel_select(sel, 0, NULL), 0));
+    BETWEEN_MARKS("100 registered again and a look",
+                  for (int i = 0; i < KEYS; i++)
+                      expect(sel_register(sel, fds[i], READ, NULL, NULL), 0);
+                  expect(sel_select(sel, 0, NULL), KEYS));
+    for (int i = 0; i < KEYS; i++)
+        expect(sel_unregister(sel, fds[i]), 0);
+    expect(sel_select(sel, 0, NULL), 0);
     for (int i = 0; i < KEYS; i++)
         close(fds[i]);
 }

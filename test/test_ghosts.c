@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
@@ -339,6 +340,105 @@ START_TEST(a_ghost_beside_a_closed_key_wakes_no_wait)
 }
 END_TEST
 
+/* A read end of the FIFO that `fd` has open, at this number; it is open already. */
+static void open_fifo_again(int fd, int number)
+{
+    char path[32];
+    int again;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    again = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_ge(again, 0);
+    if (again != number)
+        move_descriptor(again, number);
+}
+
+/*
+ * The look whether a number still is its file says yes to the same FIFO opened
+ * anew. Beside a key that was registered since the last wait, `uv` took the old one
+ * for never told, though it could not be taken out of the set, and then spun.
+ */
+START_TEST(a_fifo_that_is_opened_anew_under_its_number_leaves_no_ghost)
+{
+    for (int beside = 0; beside <= 1; beside++) {
+        sel_selector *sel = open_selector(_i);
+        int other = make_eventfd(0), ends[2], copy;
+
+        make_pipe(ends);
+        copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+        assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
+        assert_quiet(sel, 0.01);
+        close(ends[0]);
+        open_fifo_again(copy, ends[0]);
+        assert_ok(sel_modify(sel, ends[0], READ | WRITE, NULL, NULL));
+        if (beside)
+            assert_ok(sel_register(sel, other, READ, NULL, NULL));
+        count_ready(sel);
+        assert_ok(sel_unregister(sel, ends[0]));
+        put_byte(ends[1]);
+        assert_quiet(sel, 0.05);
+        assert_ok(sel_close(sel));
+        close_pair(ends);
+        close(copy);
+        close(other);
+    }
+}
+END_TEST
+
+/* Before a wait has driven the ghost out: the set has number and file already. */
+START_TEST(a_file_that_comes_back_to_its_number_is_watched_again)
+{
+    sel_selector *sel = open_selector(_i);
+    int ends[2], copy;
+
+    make_pipe(ends);
+    put_byte(ends[1]);
+    copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+    assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
+    ck_assert_int_eq(look(sel, ends[0]), READ);
+    close(ends[0]);
+    assert_ok(sel_unregister(sel, ends[0]));
+    move_descriptor(copy, ends[0]);
+    assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
+    ck_assert_int_eq(look(sel, ends[0]), READ);
+    assert_ok(sel_unregister(sel, ends[0]));
+    assert_quiet(sel, 0.01);
+    assert_ok(sel_close(sel));
+    close_pair(ends);
+}
+END_TEST
+
+/*
+ * Where libuv tells a part, poll(2) is asked about the number: what it says of
+ * another file there, or of none, is not the key's.
+ */
+START_TEST(what_is_known_of_the_number_is_not_told_of_the_file_before)
+{
+    for (int replaced = 0; replaced <= 1; replaced++) {
+        sel_selector *sel = open_selector(_i);
+        int ends[2], broken[2], copy;
+
+        make_socketpair(ends);
+        make_pipe(broken);
+        close(broken[1]);
+        copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+        assert_ok(sel_register(sel, ends[0], READ | WRITE, NULL, NULL));
+        ck_assert_int_eq(look(sel, ends[0]), WRITE);
+        close(ends[0]);
+        if (replaced)
+            move_descriptor(broken[0], ends[0]);
+        for (int round = 0; round < 2; round++)
+            ck_assert_int_eq(look(sel, ends[0]) & ~WRITE, 0);
+        assert_ok(sel_unregister(sel, ends[0]));
+        assert_quiet(sel, 0.01);
+        assert_ok(sel_close(sel));
+        close(replaced ? ends[0] : broken[0]);
+        close(ends[1]);
+        close(copy);
+    }
+}
+END_TEST
+
 /* uv and epoll: a program that sleeps on the descriptor must not spin either. */
 START_TEST(a_ghost_does_not_make_fileno_readable)
 {
@@ -377,6 +477,9 @@ int main(void)
     add_backend_test(tcase, a_ghost_whose_number_is_a_file_just_like_it_wakes_no_wait);
     add_backend_test(tcase, a_duplicate_closed_and_made_again_is_watched_again);
     add_backend_test(tcase, a_crowd_of_ghosts_among_a_crowd_of_healthy_ones);
+    add_backend_test(tcase, a_fifo_that_is_opened_anew_under_its_number_leaves_no_ghost);
+    add_backend_test(tcase, a_file_that_comes_back_to_its_number_is_watched_again);
+    add_backend_test(tcase, what_is_known_of_the_number_is_not_told_of_the_file_before);
     add_backend_test(tcase, a_ghost_beside_a_closed_key_wakes_no_wait);
     tcase_add_loop_test(tcase, a_ghost_does_not_make_fileno_readable, first_backend(), 2);
     suite_add_tcase(suite, tcase);

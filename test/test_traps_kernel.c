@@ -20,6 +20,8 @@
  *      what_the_child_changes_the_parent_does_not_feel        test_fork.c
  *   select: tells no writer of a hang-up
  *      what_happens_during_a_wait_ends_it                     test_readiness.c
+ *   tells a change in /proc once, as an error and an urgent condition
+ *      a_change_of_the_mounts_is_every_event_once
  *   refuses some devices and takes some regular files
  *      what_epoll_refuses_is_refused_and_nothing_else
  *
@@ -64,9 +66,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/select.h>
 #include <unistd.h>
 
@@ -109,6 +113,48 @@ START_TEST(what_epoll_refuses_is_refused_and_nothing_else)
     }
     ck_assert_int_eq(sel_get_map(sel, NULL, 0), 0);
     assert_ok(sel_close(sel));
+}
+END_TEST
+
+/* In mounts of its own; false: it may have none. */
+static bool leave_the_mounts(void)
+{
+    return unshare(CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static void mount_beside_mountinfo(int backend, int events)
+{
+    sel_selector *sel = open_selector(backend);
+    int fd = open_closed_on_exec("/proc/self/mountinfo");
+
+    assert_ok(sel_register(sel, fd, events, NULL, NULL));
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(look(sel, fd), READ & events);
+    assert_ok(mount("none", "/proc", "tmpfs", 0, NULL));
+    ck_assert_int_eq(look(sel, fd), events);
+    ck_assert_int_eq(look(sel, fd), READ & events);
+    assert_ok(umount("/proc"));
+    assert_ok(sel_close(sel));
+    close(fd);
+}
+
+/*
+ * A change in /proc or /sys is an error and an urgent condition, told once: a second
+ * look finds neither. libuv showed the urgent condition alone. select(2) can't tell.
+ */
+START_TEST(a_change_of_the_mounts_is_every_event_once)
+{
+    pid_t child = fork();
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        if (leave_the_mounts())
+            for (int events = 1; events <= EVERY_EVENT; events++)
+                mount_beside_mountinfo(_i, events);
+        _exit(0);
+    }
+    assert_child_succeeds(child);
 }
 END_TEST
 
@@ -297,6 +343,8 @@ int main(void)
     TCase *tcase = new_tcase("the kernel's traps");
 
     add_backend_test(tcase, what_epoll_refuses_is_refused_and_nothing_else);
+    tcase_add_loop_test(tcase, a_change_of_the_mounts_is_every_event_once,
+                        first_backend(), 3);
     add_backend_test(tcase, a_file_that_a_child_keeps_open_ends_no_wait_of_its_parent);
     add_backend_test(tcase,
                      what_an_fd_set_cannot_hold_is_refused_and_memory_left_alone);

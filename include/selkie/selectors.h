@@ -130,7 +130,9 @@ SEL_API int sel_close(sel_selector *sel);
  * Watch a descriptor.
  *
  * The descriptor's flags, O_NONBLOCK among them, are what they were when the
- * call returns.  On failure no key is left behind.  Cost: O(1).
+ * call returns.  On `uv` the first registration of a number sets O_NONBLOCK for
+ * a moment: another process that has the same open file and reads it blocking
+ * may get EAGAIN.  On failure no key is left behind.  Cost: O(1).
  *
  * A key whose descriptor was closed, or whose number is another file by now, is
  * gone, and its number is free: the new key takes its place, and the old one's
@@ -144,6 +146,9 @@ SEL_API int sel_close(sel_selector *sel);
  *         -EPERM   always ready and so nothing to wait for: a regular file, a
  *                  directory, /dev/null; just read it
  *         -ERANGE  `select` only: select(2) can't hold a descriptor of 1024 up
+ *         -ELOOP   a selector's descriptor that would be nested too deep
+ *         -EINVAL  duplicates of one file would be in too many selectors in
+ *                  selectors, loops that they are attached to included
  *         -ENOMEM; -ENOSPC at the kernel's limit of epoll watches
  * Owner: the descriptor and `data` stay the caller's.  Unregister a descriptor
  *   before closing it; what happens otherwise stands at sel_unregister().
@@ -189,7 +194,8 @@ SEL_API int sel_modify(sel_selector *sel, int fd, int events,
  * when its number now belongs to another file (recognised by device and inode;
  * files that share both, as eventfds do, can't be told apart).  Only while a
  * duplicate keeps the same file open may it still be reported until it is
- * unregistered.
+ * unregistered.  Another thread must not close it, though: where that falls
+ * between a look of `uv` and libuv's own call, libuv ends the process.
  *
  * Errors: -ENOENT  not registered
  * Thread: the selector's.
@@ -225,8 +231,8 @@ SEL_API int sel_unregister(sel_selector *sel, int fd);
  * Returns the number of pairs, 0 among them, and the pairs in *ret_ready.
  * Errors: -EINVAL  timeout is NaN
  *         -EBUSY   called from inside a callback, or while attached to a loop
- *         -ENOMEM, -ENOSPC, -EMFILE  the kernel refused what the wait needs;
- *                  every key is still there and the next call tries again
+ *         -ENOMEM, -ENOSPC, -EMFILE, -ELOOP  the kernel refused what the wait
+ *                  needs; every key is still there and the next call tries again
  * Owner: the pairs are the selector's, valid until the next sel_select().
  * Thread: the selector's.
  * Python: `sel.select(timeout)`.  From: CPython, PEP 475.  Since 0.1.0.
@@ -284,6 +290,7 @@ SEL_API int sel_get_map(sel_selector *sel, sel_key *ret_keys, size_t capacity);
  * Returns the descriptor, the same for the selector's life except across
  *   sel_after_fork().
  * Errors: -ENOTSUP  `poll` and `select` keep nothing in the kernel
+ *         -ELOOP, -EINVAL  the kernel's limits of nesting, as in sel_register()
  *         -EMFILE, -ENFILE, -ENOMEM
  * Owner: the selector; do not close it.  Thread: the selector's.
  * Python: `sel.fileno()`.  Since 0.1.0.

@@ -31,6 +31,7 @@ extern "C" {
  * Errors: -EINVAL   sel or loop is NULL
  *         -EBUSY    already attached, or called from inside a callback
  *         -ELOOP    `loop` is the selector's own
+ *         -EINVAL   duplicates of one file would be in too many nested sets
  *         -ENOTSUP  backend `poll` or `select`, which have no sel_fileno()
  *         -ENOMEM, -EMFILE
  *         -ECHILD   in a forked child before sel_after_fork
