@@ -27,7 +27,7 @@ typedef struct sel__attachment {
 /* A loop with nothing else need not go on. */
 static void let_end(sel__attachment *attachment)
 {
-    if (!sel__is_alive(attachment->sel))
+    if (sel__usable(attachment->sel) == 0 && !sel__is_alive(attachment->sel))
         uv_unref((uv_handle_t *)&attachment->poll);
 }
 
@@ -79,7 +79,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
     if (!is_told || sel_get_timeout(sel) == 0)
         pass(attachment);
-    is_told = sel->first_changed == SEL__NO_FD;
+    is_told = sel->first_changed == SEL__NO_FD || sel__is_foreign(sel);
     set_timer(attachment, is_told ? sel_get_timeout(sel) : 0);
     let_end(attachment);
 }

@@ -129,6 +129,8 @@ static int renew(void *data)
     int set, error;
 
     sel__check_all(state->sel);
+    if (!sel__is_own(state->set))
+        state->set = -1; /* a child has closed it: the number may be the new one's */
     set = sel__own(epoll_create1(EPOLL_CLOEXEC));
     error = set >= 0 ? fill(state, set) : set;
     if (error == 0)

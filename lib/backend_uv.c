@@ -26,12 +26,25 @@ static void on_alarm(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
+/* A loop that lost its epoll set in a fork would abort the process if it ran. */
+static void leave_behind(sel__uv_state *state)
+{
+    static sel__uv_state *left_behind;
+
+    state->next = left_behind;
+    left_behind = state;
+}
+
 static void close_uv(void *data, bool forked)
 {
     sel__uv_state *state = data;
 
     if (forked)
         sel__uv_follow_fork(state);
+    if (state->lost) {
+        leave_behind(state);
+        return;
+    }
     sel__uv_close_loops(state);
     free(state);
 }

@@ -2,6 +2,9 @@
 /*
  * Calling what a wait has collected. Nothing of the program's is called from
  * anywhere else.
+ *
+ * What is called may fork and return in the child too. There the pass ends: what
+ * it had taken goes back to where it was.
  */
 #include "call.h"
 #include "selector.h"
@@ -15,7 +18,7 @@ SEL__RARE static int call_tasks(sel_selector *sel)
     sel__item *item = sel__tasks_take(&sel->tasks);
     int called = 0;
 
-    while (item != NULL) {
+    while (item != NULL && !sel__is_foreign(sel)) {
         sel__queued task = *(sel__queued *)item;
 
         free(item);
@@ -23,6 +26,7 @@ SEL__RARE static int call_tasks(sel_selector *sel)
         sel__call_task(sel, task.task, task.data, "task");
         called++;
     }
+    sel__queue_put_back(&sel->tasks.queue, item);
     return called;
 }
 
@@ -41,7 +45,7 @@ static inline int call_ready(sel_selector *sel, bool observed)
     const sel_ready *end = sel->batch.pairs + sel->batch.length;
     int called = 0;
 
-    for (sel->batch.next = sel->batch.length; pair < end; pair++) {
+    for (sel->batch.next = sel->batch.length; pair < end && !sel__is_foreign(sel); pair++) {
         if (!is_to_call(pair))
             continue;
         if (observed)
@@ -61,7 +65,7 @@ static inline int call_all(sel_selector *sel, bool observed)
     if (sel__tasks_exist(&sel->tasks))
         called = call_tasks(sel);
     called += call_ready(sel, observed);
-    if (sel->services != NULL)
+    if (sel->services != NULL && !sel__is_foreign(sel))
         called += sel__services_dispatch(sel->services);
     sel->busy &= (uint8_t)~SEL__DISPATCHING;
     sel->callbacks += (unsigned)called;
@@ -80,7 +84,9 @@ SEL__RARE static int call_all_observed(sel_selector *sel)
 
 int sel__dispatch(sel_selector *sel)
 {
-    return sel->observer == NULL ? call_all(sel, false) : call_all_observed(sel);
+    int called = sel->observer == NULL ? call_all(sel, false) : call_all_observed(sel);
+
+    return sel__is_foreign(sel) ? -ECHILD : called;
 }
 
 int sel_dispatch(sel_selector *sel)

@@ -14,6 +14,7 @@
 #include "apart.h"
 #include "fork.h"
 #include "lock.h"
+#include "loop.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -87,18 +88,29 @@ static void stop_last(sel__listener *listener)
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
+/* A child that has closed everything has closed libuv's lock, too. */
+static void forsake(int signum, bool is_last)
+{
+    if (is_last)
+        sigaction(signum, &dispositions[signum].before, NULL);
+}
+
 static void stop(sel__listener *listener)
 {
     sel__listener **link = &started;
+    bool is_last;
 
     while (*link != listener)
         link = &(*link)->next;
     *link = listener->next;
     listener->started = false;
-    if (--dispositions[listener->signum].started > 0)
-        uv_signal_stop(&listener->uv);
-    else
+    is_last = --dispositions[listener->signum].started == 0;
+    if (!sel__loop_is_own(listener->uv.loop))
+        forsake(listener->signum, is_last);
+    else if (is_last)
         stop_last(listener);
+    else
+        uv_signal_stop(&listener->uv);
 }
 
 /* --- forks --- */
@@ -111,11 +123,11 @@ static void stop(sel__listener *listener)
  */
 static void leave_parents(void)
 {
-    if (forks == sel__forks)
+    if (forks == sel__forks())
         return;
     while (started != NULL)
         stop(started);
-    forks = sel__forks;
+    forks = sel__forks();
 }
 
 static void before_fork(void)

@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "pool.h"
+#include "pool_end.h"
 
 #include <stdlib.h>
 
@@ -53,7 +54,9 @@ int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *d
         return error;
     if (services->jobs.closing)
         return -ECANCELED;
-    error = sel__try_pool();
+    error = sel__prepare_pool_end();
+    if (error == 0)
+        error = sel__try_pool();
     if (error < 0)
         return error;
     job = calloc(1, sizeof *job);
@@ -68,6 +71,7 @@ int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *d
         job->next->previous = job;
     services->jobs.running = job;
     uv_queue_work(&services->pool->uv, &job->request, on_work, on_finished);
+    sel__note_own_pool();
     sel__revive(sel);
     return 0;
 }
@@ -77,7 +81,7 @@ int sel__jobs_dispatch(sel__services *services)
     sel__item *finished = sel__queue_take(&services->jobs.finished);
     int called = 0;
 
-    while (finished != NULL) {
+    while (finished != NULL && !sel__is_foreign(services->sel)) {
         sel__job *job = (sel__job *)finished;
 
         finished = finished->next;
@@ -88,6 +92,7 @@ int sel__jobs_dispatch(sel__services *services)
         }
         free(job);
     }
+    sel__queue_put_back(&services->jobs.finished, finished);
     return called;
 }
 

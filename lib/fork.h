@@ -6,10 +6,22 @@
 #ifndef SEL_FORK_H
 #define SEL_FORK_H
 
-/* How many forks lie between this process and the first that opened one. */
-extern unsigned int sel__forks;
+#include <stdatomic.h>
 
-/* Begin to count.  0 or -ENOMEM. */
+/* NULL until the first sel__count_forks(). */
+extern _Atomic(atomic_uint *) sel__forks_mark;
+
+/*
+ * Which process this is, by a number that neither its parents nor its children have:
+ * 0 in one that has not counted its fork yet.
+ */
+static inline unsigned int sel__forks(void)
+{
+    return atomic_load_explicit(
+        atomic_load_explicit(&sel__forks_mark, memory_order_relaxed), memory_order_relaxed);
+}
+
+/* Begin to count, or count the fork that made this process.  0 or -ENOMEM. */
 int sel__count_forks(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "own.h"
 #include "selector.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -148,6 +149,17 @@ void sel__disown_loop(const uv_loop_t *loop)
         sel__disown(numbers[i]);
 }
 
+bool sel__loop_is_own(const uv_loop_t *loop)
+{
+    int numbers[NUMBERS];
+
+    get_numbers(loop, numbers);
+    for (int i = 0; i < NUMBERS; i++)
+        if (numbers[i] >= 0 && !sel__is_own(numbers[i]))
+            return false;
+    return true;
+}
+
 static int count_for_first(void)
 {
     return uv_version() < SEL__LIBUV_1_45 ? FIRST_LOOP : FIRST_LOOP_WITH_RINGS;
@@ -173,7 +185,8 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
     holding held = nothing_held;
     int error;
 
-    sel__check_all(sel);
+    if (sel != NULL)
+        sel__check_all(sel);
     set_up(&holds_in_child, before_libuv);
     error = prepare(&held, atomic_load(&is_warm) ? 0 : count_for_first());
     if (error < 0)
@@ -189,7 +202,7 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
 int sel__fork_loop(uv_loop_t *loop)
 {
     holding held = nothing_held;
-    int error = hold(&held);
+    int error = sel__loop_is_own(loop) ? hold(&held) : -EBADF;
 
     if (error < 0)
         return error;

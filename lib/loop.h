@@ -9,18 +9,25 @@
 
 #include <selkie/selectors.h>
 
+#include <stdbool.h>
 #include <uv.h>
 
 /* uv_version() from which libuv has rings, and stacks of its own for its threads. */
 enum { SEL__LIBUV_1_45 = 0x12d00 };
 
-/* uv_loop_init(); its descriptors are taken for no key's.  `loop` is zeroed. */
+/*
+ * uv_loop_init(); its descriptors are taken for none of the keys of `sel`, if not NULL.
+ * `loop` is zeroed.
+ */
 int sel__init_loop(sel_selector *sel, uv_loop_t *loop);
 
 /* Before uv_loop_close(): its descriptors are the library's no more. */
 void sel__disown_loop(const uv_loop_t *loop);
 
-/* uv_loop_fork(), after sel__check_all(). */
+/* Are the descriptors of a loop still its own? A forked child may have closed them. */
+bool sel__loop_is_own(const uv_loop_t *loop);
+
+/* uv_loop_fork(), after sel__check_all().  -EBADF if they are not: it must never run. */
 int sel__fork_loop(uv_loop_t *loop);
 
 /* uv_signal_init(), which opens a pipe for a loop's first. */

@@ -24,7 +24,7 @@ typedef struct {
 } trial;
 
 /*
- * sel__forks + 1 of the process that it is so in: a child's libuv starts threads of
+ * sel__forks() + 1 of the process that it is so in: a child's libuv starts threads of
  * its own, and what a thread of the parent's was trying is nothing to the child.
  */
 static atomic_uint tried_in, trying_in;
@@ -121,7 +121,7 @@ static int try_once(unsigned int process)
 /* One thread at a time: what another has in its trial libuv would lack. */
 int sel__try_pool(void)
 {
-    unsigned int process = sel__forks + 1;
+    unsigned int process = sel__forks() + 1;
     int error;
 
     if (atomic_load(&tried_in) == process)

@@ -25,15 +25,13 @@ int sel_run(sel_selector *sel)
         return -EBUSY;
     while (sel->stopping || sel__is_alive(sel)) {
         error = sel__wait(sel, sel->stopping ? 0 : SEL__FOREVER);
-        if (error < 0)
-            break;
-        sel__dispatch(sel);
-        error = 0;
-        if (sel->stopping)
+        if (error >= 0)
+            error = sel__dispatch(sel);
+        if (error < 0 || sel->stopping)
             break;
     }
     sel->stopping = false;
-    return error;
+    return error < 0 ? error : 0;
 }
 
 void sel_stop(sel_selector *sel)

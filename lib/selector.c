@@ -57,7 +57,7 @@ static int open_probe(sel_selector *sel)
 static void destroy(sel_selector *sel, bool forked)
 {
     sel->closing = true;
-    sel->forks = sel__forks - 1;
+    sel->forks = SEL__NOBODYS;
     if (sel->state != NULL)
         sel->backend->close(sel->state, forked);
     if (sel->services != NULL)
@@ -88,7 +88,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     if (sel == NULL)
         return -ENOMEM;
     sel->backend = found;
-    sel->forks = sel__forks;
+    sel->forks = sel__forks();
     sel->first_changed = SEL__NO_FD;
     sel->outer = sel->probe = -1;
 
@@ -110,6 +110,24 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     return 0;
 }
 
+/*
+ * In a forked child, before anything is opened: what it has closed of the library's, the
+ * numbers of which it may have given to files of its own, or may we to others.
+ */
+static void forget_closed(sel_selector *sel)
+{
+    if (sel->outer >= 0 && !sel__is_own(sel->outer))
+        sel->outer = -1;
+    if (sel->probe >= 0 && !sel__is_own(sel->probe))
+        sel->probe = -1;
+    if (sel->wakeup.fd >= 0 && !sel__is_own(sel->wakeup.fd)) {
+        sel__remove_internal(sel, sel->wakeup.fd);
+        sel->wakeup.fd = -1;
+    }
+    if (sel->services != NULL)
+        sel__services_check(sel->services);
+}
+
 int sel_close(sel_selector *sel)
 {
     bool forked;
@@ -118,13 +136,14 @@ int sel_close(sel_selector *sel)
         return 0;
     if (sel->busy & SEL__DISPATCHING)
         return -EBUSY;
-    sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here */
-    forked = sel->forks != sel__forks;
+    sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here, and may fork */
+    if (sel->services != NULL && !sel__is_foreign(sel))
+        sel__services_end_jobs(sel->services);
+    forked = sel__is_foreign(sel);
     if (forked) {
+        forget_closed(sel);
         sel__close_outer(sel);
     } else {
-        if (sel->services != NULL)
-            sel__services_end_jobs(sel->services);
         sel__wakeup_wait_for_senders(&sel->wakeup);
     }
     sel__detach(sel);
@@ -164,7 +183,8 @@ static int replace_wakeup(sel_selector *sel)
             sel__close_own(number);
         return error;
     }
-    sel__remove_internal(sel, sel->wakeup.fd);
+    if (sel->wakeup.fd >= 0)
+        sel__remove_internal(sel, sel->wakeup.fd);
     sel__wakeup_close(&sel->wakeup);
     sel->wakeup.fd = number;
     atomic_store(&sel->wakeup.pending, false);
@@ -175,17 +195,21 @@ static int replace_wakeup(sel_selector *sel)
 
 int sel_after_fork(sel_selector *sel)
 {
-    int error = 0, outer;
+    int error, outer;
 
     if (sel == NULL)
         return -EINVAL;
-    if (sel->forks == sel__forks)
+    if (!sel__is_foreign(sel))
         return 0;
     if (sel->busy & SEL__DISPATCHING)
         return -EBUSY;
+    error = sel__count_forks();
+    if (error < 0)
+        return error;
+    forget_closed(sel);
     sel__check_all(sel);
     if (sel->attachment != NULL)
-        error = renew_outer(sel);
+        error = sel->outer >= 0 ? renew_outer(sel) : -EBADF;
     else
         sel__close_outer(sel);
     if (error < 0)
@@ -204,7 +228,7 @@ int sel_after_fork(sel_selector *sel)
     if (error == 0 && sel->services != NULL)
         error = sel__services_after_fork(sel->services);
     if (error == 0)
-        sel->forks = sel__forks;
+        sel->forks = sel__forks();
     return error;
 }
 

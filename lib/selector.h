@@ -24,6 +24,7 @@
 #include "wakeup.h"
 
 #include <errno.h>
+#include <limits.h>
 
 /* Not on the path of a wait or a dispatch in which nothing unusual happens. */
 #define SEL__RARE __attribute__((cold, noinline))
@@ -35,6 +36,8 @@ enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
  * one that replaces it, and the services' two loops.
  */
 enum { SEL__MOST_INTERNAL = 4 };
+/* No process has this number. */
+#define SEL__NOBODYS UINT_MAX
 
 struct sel_selector {
     const sel__backend *backend;
@@ -45,13 +48,13 @@ struct sel_selector {
     int callable;       /* of keys that are not paused and have a callback */
     int first_changed;  /* list of keys whose backend does not know all yet */
     int recorded;       /* what the services have for the next dispatch */
-    unsigned int forks; /* sel__forks when the kernel's side was made */
+    unsigned int forks; /* sel__forks() when the kernel's side was made */
     int outer;          /* sel_fileno(): a set around the backend's, or -1 */
     int probe;          /* an empty set, where the backend refuses no file; or -1 */
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends though no descriptor may be ready */
-    bool closing;  /* sel_close() has begun to free; forks is no longer sel__forks */
+    bool closing;  /* sel_close() has begun to free; forks is SEL__NOBODYS */
     sel__wakeup wakeup;
     sel__tasks tasks;
     struct sel__services *services;     /* NULL until something needs them */
@@ -64,6 +67,15 @@ struct sel_selector {
 };
 
 /*
+ * Another process's than this: it was forked since, inside a callback perhaps that
+ * has just returned.
+ */
+static inline bool sel__is_foreign(const sel_selector *sel)
+{
+    return sel->forks != sel__forks();
+}
+
+/*
  * -EINVAL, -ECHILD or, from a callback that sel_close() causes, -ECANCELED if nothing
  * can be done with the selector, else 0.
  */
@@ -71,7 +83,7 @@ static inline int sel__usable(const sel_selector *sel)
 {
     if (sel == NULL)
         return -EINVAL;
-    if (sel->forks == sel__forks)
+    if (!sel__is_foreign(sel))
         return 0;
     return sel->closing ? -ECANCELED : -ECHILD;
 }
@@ -131,7 +143,10 @@ void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);
  */
 int sel__wait(sel_selector *sel, int64_t timeout);
 
-/* Call what was collected; returns how many were called. */
+/*
+ * Call what was collected; returns how many were called, or -ECHILD in a child that
+ * one of them has forked.
+ */
 int sel__dispatch(sel_selector *sel);
 
 /* --- What backends may call. ------------------------------------------- */

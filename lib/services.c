@@ -283,13 +283,30 @@ static void forget_pending(uv_handle_t *handle, void *unused)
 /* A loop whose uv_loop_fork() failed has no epoll set and would abort if it ran. */
 static int fork_nested(sel__nested *nested)
 {
-    int error = nested->lost ? -ENOMEM : sel__fork_loop(&nested->uv);
+    int error = nested->gone ? -EBADF :
+                nested->lost ? -ENOMEM : sel__fork_loop(&nested->uv);
 
-    nested->lost = error < 0;
+    nested->lost = error < 0 && !nested->gone;
     nested->inherited |= nested->uv.active_reqs.count > 0;
     uv_walk(&nested->uv, forget_pending, NULL);
     forget_pending((uv_handle_t *)&nested->uv.wq_async, NULL); /* not walked to */
     return error;
+}
+
+static void check(sel__nested *nested)
+{
+    if (nested == NULL || nested->gone || sel__loop_is_own(&nested->uv))
+        return;
+    nested->gone = true;
+    if (nested->fd != SEL__NO_FD)
+        sel__remove_internal(nested->services->sel, nested->fd);
+    nested->fd = SEL__NO_FD;
+}
+
+void sel__services_check(sel__services *services)
+{
+    check(services->pool);
+    check(services->main);
 }
 
 static int follow_fork(sel__nested *nested)
@@ -305,26 +322,34 @@ static int follow_fork(sel__nested *nested)
 
 int sel__services_after_fork(sel__services *services)
 {
+    bool abandoned = sel__jobs_abandon(services);
     int error;
 
-    if (sel__jobs_abandon(services)) { /* a new loop is made with the next job */
+    if (services->pool != NULL && (abandoned || services->pool->gone)) {
+        /* a new loop is made with the next job */
         unwatch(services->pool);
         leave_behind(services->pool);
         services->pool = NULL;
     }
+    sel__signals_forget(services);
     error = follow_fork(services->pool);
     if (error == 0)
         error = follow_fork(services->main);
     return error < 0 ? error : sel__signals_restart(services);
 }
 
-static void end_nested(sel__nested *nested, bool forked)
+/* false: the loop is left behind, and all that libuv has in it. */
+static bool end_nested(sel__nested *nested, bool forked)
 {
     if (nested == NULL)
-        return;
+        return true;
     close_duplicate(nested);
-    if (!forked || fork_nested(nested) == 0)
-        close_nested(nested);
+    if (forked && fork_nested(nested) < 0) {
+        leave_behind(nested);
+        return false;
+    }
+    close_nested(nested);
+    return true;
 }
 
 /* The selector's backend is closed by now: nothing is watched any more. */
@@ -335,7 +360,8 @@ void sel__services_close(sel__services *services, bool forked)
         leave_behind(services->pool);
     else
         end_nested(services->pool, forked);
-    end_nested(services->main, forked);
+    if (!end_nested(services->main, forked))
+        return;
     sel__timers_free(services);
     sel__signals_free(services);
     free(services);

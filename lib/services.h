@@ -43,6 +43,9 @@ bool sel__services_are_alive(sel__services *services);
 /* Is this the loop of sel_loop()? */
 bool sel__services_own(const sel__services *services, const struct uv_loop_s *loop);
 
+/* First of all in a forked child: which loops has it closed the descriptors of? */
+void sel__services_check(sel__services *services);
+
 /* Follow a fork; after a failure it may be called again. */
 int sel__services_after_fork(sel__services *services);
 

@@ -35,6 +35,11 @@ bool sel__services_are_alive(sel__services *services)
     return false;
 }
 
+void sel__services_check(sel__services *services)
+{
+    (void)services;
+}
+
 int sel__services_after_fork(sel__services *services)
 {
     (void)services;

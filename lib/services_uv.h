@@ -22,6 +22,7 @@ typedef struct sel__nested {
     bool shared; /* has handles of the program's */
     bool due;    /* shared, and to be run by sel__services_dispatch() */
     bool lost;   /* a fork could not be followed */
+    bool gone;   /* the child has closed its descriptors: it must never run */
     bool inherited; /* has requests that a thread of a parent's works at */
     struct sel__nested *next; /* among those that a child has left behind */
 } sel__nested;
@@ -79,6 +80,9 @@ int sel__timers_dispatch(sel__services *services);
 void sel__timers_free(sel__services *services);
 
 int sel__signals_dispatch(sel__services *services);
+
+/* Drop what has come and was not dispatched: in a forked child it is the parent's. */
+void sel__signals_forget(sel__services *services);
 
 /* In a forked child: start this selector's again. */
 int sel__signals_restart(sel__services *services);

@@ -129,7 +129,7 @@ int sel__signals_dispatch(sel__services *services)
     sel__item *come = sel__queue_take(&services->signals.come);
     int called = 0;
 
-    while (come != NULL) {
+    while (come != NULL && !sel__is_foreign(services->sel)) {
         sel__handler *handler = (sel__handler *)come;
 
         come = come->next;
@@ -142,6 +142,7 @@ int sel__signals_dispatch(sel__services *services)
             free(handler);
         }
     }
+    sel__queue_put_back(&services->signals.come, come);
     return called;
 }
 
@@ -152,7 +153,7 @@ void sel__signals_close(sel__services *services)
             sel__unlisten(&services->signals.handlers[signum]->listener);
 }
 
-void sel__signals_free(sel__services *services)
+void sel__signals_forget(sel__services *services)
 {
     sel__item *come = sel__queue_take(&services->signals.come);
 
@@ -160,9 +161,17 @@ void sel__signals_free(sel__services *services)
         sel__handler *handler = (sel__handler *)come;
 
         come = come->next;
-        if (handler->task == NULL)
+        handler->come = false;
+        if (handler->task != NULL)
+            services->sel->recorded--;
+        else if (handler->closed)
             free(handler);
     }
+}
+
+void sel__signals_free(sel__services *services)
+{
+    sel__signals_forget(services);
     for (int signum = 1; signum < NSIG; signum++)
         free(services->signals.handlers[signum]);
 }

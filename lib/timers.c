@@ -206,7 +206,7 @@ int sel__timers_dispatch(sel__services *services)
     sel__item *due = sort(sel__queue_take(&services->timers.due));
     int called = 0;
 
-    while (due != NULL) {
+    while (due != NULL && !sel__is_foreign(services->sel)) {
         sel__timer *timer = (sel__timer *)due;
 
         due = due->next;
@@ -220,6 +220,7 @@ int sel__timers_dispatch(sel__services *services)
             called++;
         }
     }
+    sel__queue_put_back(&services->timers.due, due);
     return called;
 }
 

@@ -106,7 +106,7 @@ static int begin(void)
     if (error == 0)
         error = flush();
     trace.begun = error == 0;
-    trace.forks = sel__forks;
+    trace.forks = sel__forks();
     return error;
 }
 
@@ -197,7 +197,7 @@ static int watch_forks(void)
 /* A child of which no pthread_atfork() handler was told has none either. */
 static bool is_over(void)
 {
-    return trace.ended || (trace.begun && trace.forks != sel__forks);
+    return trace.ended || (trace.begun && trace.forks != sel__forks());
 }
 
 /* --- what is called from outside --- */

@@ -258,7 +258,7 @@ static void stop_resting(sel__uv_loop *loop)
 {
     sel__uv_state *state = loop->state;
 
-    dup3(state->sel->wakeup.fd, uv_backend_fd(&loop->uv), O_CLOEXEC);
+    dup3(loop->uv.async_io_watcher.fd, uv_backend_fd(&loop->uv), O_CLOEXEC);
     for (int fd = 0; fd < state->length; fd++)
         if (state->watchers[fd] != NULL && state->watchers[fd]->home == loop)
             sel__uv_stop(state->watchers[fd]);
@@ -290,13 +290,17 @@ int sel__uv_follow_fork(sel__uv_state *state)
 
     for (int i = 0; i < state->loops_length; i++) {
         sel__uv_loop *loop = state->loops[i];
-        int error = state->lost ? -ENOMEM : 0;
+        int error = state->gone ? -EBADF : state->lost ? -ENOMEM : 0;
 
-        stop_resting(loop);
-        close_portal(loop);
-        if (error == 0)
+        if (error == 0 && !sel__loop_is_own(&loop->uv))
+            error = -EBADF;
+        if (error == 0) {
+            stop_resting(loop);
+            close_portal(loop);
             error = sel__fork_loop(&loop->uv);
+        }
         if (error < 0) {
+            state->gone = error == -EBADF;
             state->lost = true;
             return error;
         }
@@ -325,10 +329,9 @@ static void close_handle(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-/* A loop that lost its epoll set in a fork would abort the process if it ran. */
 void sel__uv_close_loops(sel__uv_state *state)
 {
-    for (int i = state->loops_length - 1; i >= 0 && !state->lost; i--) {
+    for (int i = state->loops_length - 1; i >= 0; i--) {
         sel__uv_loop *loop = state->loops[i];
 
         uv_walk(&loop->uv, close_handle, NULL);

@@ -82,8 +82,10 @@ typedef struct sel__uv_state {
     bool unsent; /* of any loop */
     bool stale;  /* of any loop */
     bool lost;   /* a fork could not be followed: the loops must not run */
+    bool gone;   /* because the child has closed their descriptors */
     uv_timer_t alarm;
     int64_t alarm_ms; /* when it goes off, on CLOCK_MONOTONIC */
+    struct sel__uv_state *next; /* among those that a child has left behind */
 } sel__uv_state;
 
 /*

@@ -44,11 +44,12 @@ SEL__RARE static int tell_changes(sel_selector *sel)
 /*
  * With the wake-up goes all that tells of the tasks it came for: they are taken
  * too, and keep every wait short until they are dispatched.  Tasks that were run
- * before it came have it end nothing.
+ * before it came have it end nothing.  In a child that a signal's handler has forked
+ * during the wait, what has come is the parent's.
  */
 void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
 {
-    if (!(entry->flags & SEL__INTERNAL))
+    if (!(entry->flags & SEL__INTERNAL) || sel__is_foreign(sel))
         return;
     if (fd == sel->wakeup.fd) {
         sel__wakeup_receive(&sel->wakeup);
@@ -117,7 +118,8 @@ static inline int look(sel_selector *sel, int64_t left)
 /* The first look was in vain, or `error`: go on until the deadline. */
 SEL__RARE static int look_again(sel_selector *sel, int error)
 {
-    while (error == -EINTR || (error == 0 && !sel__is_over(sel))) {
+    while (!sel__is_foreign(sel) &&
+           (error == -EINTR || (error == 0 && !sel__is_over(sel)))) {
         int64_t left = sel__left(sel->deadline);
 
         if (left == 0 && error == 0)
@@ -148,9 +150,11 @@ SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
     return error;
 }
 
-/* The wake-up that a failed wait took is for the next one. */
+/* The wake-up that a failed wait took is for the next one, if it was this process's. */
 SEL__RARE static int fail(sel_selector *sel, int error)
 {
+    if (sel__is_foreign(sel))
+        return -ECHILD;
     if (sel->woken)
         sel__wakeup_request(&sel->wakeup);
     return error;
@@ -161,7 +165,7 @@ static inline int collect(sel_selector *sel, int64_t timeout)
     int error = sel->observer == NULL ? wait_until_over(sel, timeout) :
                                         wait_observed(sel, timeout);
 
-    if (error < 0)
+    if (error < 0 || sel__is_foreign(sel))
         return fail(sel, error);
     sel->passes++;
     sel->pairs += sel->batch.length;

@@ -169,14 +169,20 @@ SEL_API int sel_remove_signal_handler(sel_selector *sel, int signum);
  * `done` is called exactly once, in sel_dispatch() or, at the latest, inside
  * sel_close(), which cancels what has not started (status -ECANCELED) and
  * waits for what has.  The pool is libuv's: 4 threads for the whole process,
- * UV_THREADPOOL_SIZE in the environment for another number.
+ * UV_THREADPOOL_SIZE in the environment for another number.  A forked child has
+ * threads of its own from its first job on, and may exit() with or without.
+ *
+ * A child that `work` forks ends inside it, by exec or _exit().  One that was
+ * made by _Fork() or clone() libuv takes for its parent: if that had used the
+ * pool, the child has no executor and ends by _exit().
  *
  * Arguments: `done` may be NULL when nobody asks.
  * Errors: -EINVAL  work is NULL
  *         -ECANCELED  called by a `done` inside sel_close()
  *         -EAGAIN  the system does not give the pool its threads, all of which the
  *                  first job of a process starts
- *         -ENOMEM, -EMFILE, -ENFILE, -ENOTSUP
+ *         -ENOTSUP  this build has no executor, or this child has none
+ *         -ENOMEM, -EMFILE, -ENFILE
  * Owner: `data` is `work`'s until `done`.  Thread: the selector's.
  * Python: `pool.apply_async(work, callback=done)`, `loop.run_in_executor()`.
  * From: uv_queue_work().  Since 0.1.0.

@@ -23,7 +23,8 @@
  *   (debug mode apart), aborts or exits.  Everywhere
  *     -EINVAL  the selector is NULL, or an argument is not what is asked for
  *     -ECHILD  the process is a forked child that has not called
- *              sel_after_fork() on this selector
+ *              sel_after_fork() on this selector, be it by fork(), _Fork() or
+ *              clone()
  *   and -ENOENT means "not registered" and nothing else.
  * Threads.  One thread at a time uses a selector.  Only sel_wakeup() and
  *   sel_call_soon_threadsafe() may be called beside it.
@@ -64,6 +65,11 @@ typedef struct sel_ready sel_ready;
  * close any descriptor, its own included.  Once its key has been unregistered,
  * by whomever, `key->callback` is NULL and `key->events` 0, while `fd` and `data`
  * stay: so a callback can ask whether the key is still its own.
+ *
+ * It has to return, as has everything else that the library calls: left by
+ * longjmp() or by a C++ exception, the selector stays inside it, -EBUSY for good.
+ * In a child that it forks it may return too; the pass ends there, and
+ * sel_run(), sel_select() and sel_dispatch() say -ECHILD.
  */
 typedef void sel_callback(sel_selector *sel, const sel_key *key, int mask);
 
@@ -247,7 +253,8 @@ SEL_API int sel_select(sel_selector *sel, double timeout, const sel_ready **ret_
  * A NULL callback is passed over.  A second call in a row has no pairs left.
  *
  * Returns how many were called.
- * Errors: -EBUSY  called from inside a callback, or while attached to a loop
+ * Errors: -EBUSY   called from inside a callback, or while attached to a loop
+ *         -ECHILD  in a child that one of the callbacks has forked, too
  * Thread: the selector's.
  * Python: `for key, mask in events: key.data(key.fileobj, mask)`.
  * Since 0.1.0.
@@ -324,12 +331,17 @@ SEL_API int sel_wakeup(sel_selector *sel);
  *
  * It has the keys, tasks and timers it had; nothing it does is felt in the
  * parent.  Executor work handed in before the fork belongs to the parent.
- * Signal handlers go on in both.  In a process that has not forked since
- * sel_open() the call does nothing.
+ * Signal handlers go on in both; what had come for one by then is the parent's.
+ * Forked inside a callback, the child has the tasks and timers that had not run
+ * by then, and drops the rest of that pass.  In a process that has not forked
+ * since sel_open() the call does nothing.
  *
  * Errors: -EMFILE, -ENFILE, -ENOMEM  the selector still says -ECHILD; try again;
  *                  where it is libuv that could not follow, -ENOMEM stays, and
  *                  only sel_close() is left, which keeps what that loop holds
+ *         -EBADF   the child has closed the library's descriptors, and with them
+ *                  a libuv loop's: of `uv`, of timers, signal handlers or
+ *                  sel_loop(), or one it is attached to; only sel_close() is left
  *         -EBUSY   called from inside a callback
  * Thread: the child's only one.
  * Python: no counterpart; CPython's epoll selectors are shared by accident.

@@ -11,6 +11,7 @@
 const fault_row fault_rows[CALLS] = {
     [NO_CALL] = {.symbol = "", .use = ""},
     [MEMORY] = {.symbol = "malloc calloc realloc", .use = "", .errnos = {ENOMEM}},
+    [ATEXIT] = {.symbol = "atexit", .use = "", .errnos = {ENOMEM}, .once = true},
     [CLONE] = {
         .symbol = "clone", .use = "",
         .errnos = {EAGAIN, EINVAL, ENOMEM, ENOSPC, EPERM},
@@ -98,6 +99,12 @@ const fault_row fault_rows[CALLS] = {
         .symbol = "ioctl", .use = "FIONREAD",
         .errnos = {EBADF, EFAULT, EINVAL, ENOTTY},
     },
+    [MADVISE] = {
+        .symbol = "madvise", .use = "",
+        .errnos = {EACCES, EAGAIN, EBADF, EINVAL, EIO, ENOMEM, EPERM},
+        .once = true,
+    },
+    [MMAP] = {.symbol = "mmap", .use = "", .errnos = {ENOMEM}, .once = true},
     [OPEN] = {
         .symbol = "open", .use = "",
         .errnos = {EACCES, EBUSY, EDQUOT, EEXIST, EFAULT, EFBIG, EINTR, EINVAL, EISDIR,
@@ -165,7 +172,7 @@ const fault_exception fault_exceptions[] = {
     {"getenv atoi strtol uv_version", "they read what is there"},
     {"syscall",
      "tgkill() with no signal: that the thread is gone is an answer, and so is any error"},
-    {"getpid gettid sched_yield secure_getenv __errno_location dladdr",
+    {"getpid gettid sched_yield sysconf secure_getenv __errno_location dladdr",
      "they can't fail, or say no for an answer that the other tests ask for"},
     {"pthread_mutex_lock pthread_mutex_unlock pthread_once pthread_setcancelstate",
      "ordinary mutexes, locked once each: no error that POSIX knows applies"},

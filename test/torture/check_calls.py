@@ -26,7 +26,7 @@ def plain(symbol):
     symbol = symbol.partition('@')[0]
     symbol = re.sub(r'^__isoc23_', '', symbol)
     symbol = re.sub(r'^__(\w+)_chk$', r'\1', symbol)
-    return re.sub(r'^(fcntl|fstat|ftruncate|open|pwrite)64$', r'\1', symbol)
+    return re.sub(r'^(fcntl|fstat|ftruncate|mmap|open|pwrite)64$', r'\1', symbol)
 
 
 def called(objects):

@@ -18,6 +18,7 @@
 typedef enum {
     NO_CALL,
     MEMORY,
+    ATEXIT,
     CLONE,
     CLOSE,
     DUP3,
@@ -39,6 +40,8 @@ typedef enum {
     FTRUNCATE,
     IOCTL_FIONBIO,
     IOCTL_FIONREAD,
+    MADVISE,
+    MMAP,
     OPEN,
     POLL,
     PPOLL,

@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,7 +168,26 @@ int __wrap_open64(const char *path, int flags, ...)
     return faults_strike(OPEN) ? -1 : __real_open64(path, flags, mode);
 }
 
+WRAP(int, madvise, (void *start, size_t length, int advice), MADVISE, (start, length, advice))
+
+void *__real_mmap64(void *start, size_t length, int protection, int flags, int fd, off64_t at);
+void *__wrap_mmap64(void *start, size_t length, int protection, int flags, int fd, off64_t at);
+
+void *__wrap_mmap64(void *start, size_t length, int protection, int flags, int fd, off64_t at)
+{
+    return faults_strike(MMAP) ? MAP_FAILED :
+                                 __real_mmap64(start, length, protection, flags, fd, at);
+}
+
 typedef void handler(void);
+
+int __real_atexit(handler *handle);
+int __wrap_atexit(handler *handle);
+
+int __wrap_atexit(handler *handle)
+{
+    return faults_strike(ATEXIT) ? -1 : __real_atexit(handle);
+}
 
 int __real_pthread_atfork(handler *prepare, handler *parent, handler *child);
 int __wrap_pthread_atfork(handler *prepare, handler *parent, handler *child);
