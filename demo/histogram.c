@@ -9,7 +9,9 @@
 
 #include <math.h>
 
-enum { SUB_BITS = 7, TICKS_PER_HALF = 5 };
+enum { SUB_BITS = 7 };
+
+static const double TICKS_PER_HALF = 5;
 
 static int bucket_of(uint64_t value)
 {

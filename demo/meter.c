@@ -5,6 +5,7 @@
 #include <string.h>
 
 const double METER_INTERVAL = 0.25;
+const double LATENCY_LEAST = 2;
 static const double NANOSECONDS = 1e9;
 static const double MICROSECONDS = 1e6;
 

@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    LATENCIES = 15,    /* buckets; an answer counts in the first that it fits */
-    LATENCY_LEAST = 2, /* us that the first ends at; each ends at twice the one before */
-};
+enum { LATENCIES = 15 }; /* buckets; an answer counts in the first that it fits */
+
+/* Microseconds that the first ends at; each ends at twice the one before. */
+extern const double LATENCY_LEAST;
 
 /* Times are in nanoseconds.  All but the first count up. */
 enum figure {

@@ -197,7 +197,7 @@ static void print_bucket(page *to, int first, int step, double most)
     snprintf(label, sizeof label, "%s%s", beyond ? "> " : "", limit);
     int length = view->columns - BESIDES;
     length = length > BAR_MAX ? BAR_MAX : length < 0 ? 0 : length;
-    int eighths = (int)(share(value, most) * length * EIGHTHS);
+    int eighths = (int)(share(value, most) * (length * EIGHTHS));
     if (value > 0 && eighths < EIGHTHS) /* one is not nothing */
         eighths = view->unicode ? (eighths > 0 ? eighths : 1) : EIGHTHS;
     print_line(to, "", "%12s %9s ", label, value > 0 ? in_units(value, "", count) : "");

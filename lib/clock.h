@@ -28,13 +28,18 @@ static inline int64_t sel__now(void)
  */
 static inline int64_t sel__to_ns(double seconds)
 {
-    double ns = seconds * SEL__NS_PER_SECOND;
+    double ns = seconds * (double)SEL__NS_PER_SECOND;
 
     if (seconds >= SEL__CENTURY)
         return INT64_MAX;
     if (seconds <= 0)
         return 0;
     return (int64_t)ns + ((double)(int64_t)ns < ns);
+}
+
+static inline double sel__to_seconds(int64_t ns)
+{
+    return (double)ns / (double)SEL__NS_PER_SECOND;
 }
 
 /* The time that lies `ns` after now; 0 and INT64_MAX stay what they are. */

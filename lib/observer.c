@@ -15,7 +15,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 200, UNREAD_PASSES = 100, DEFAULT_SLOW_MS = 100 };
+enum { NAME_SIZE = 200, UNREAD_PASSES = 100 };
+
+static const double DEFAULT_SLOW_MS = 100;
 
 /* A descriptor that was readable in the last pass. */
 struct unread {
@@ -292,9 +294,9 @@ int sel_get_stats(sel_selector *sel, sel_stats *ret_stats, size_t size)
         .passes = sel->passes,
         .pairs = sel->pairs,
         .callbacks = sel->callbacks,
-        .longest_callback = (double)observer->longest / SEL__NS_PER_SECOND,
-        .time_waiting = (double)observer->waiting / SEL__NS_PER_SECOND,
-        .time_in_callbacks = (double)observer->calling / SEL__NS_PER_SECOND,
+        .longest_callback = sel__to_seconds(observer->longest),
+        .time_waiting = sel__to_seconds(observer->waiting),
+        .time_in_callbacks = sel__to_seconds(observer->calling),
     };
     memset(ret_stats, 0, size);
     memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);

@@ -43,7 +43,7 @@ void sel_stop(sel_selector *sel)
 double sel_time(sel_selector *sel)
 {
     (void)sel;
-    return (double)sel__now() / SEL__NS_PER_SECOND;
+    return sel__to_seconds(sel__now());
 }
 
 int sel_call_soon(sel_selector *sel, sel_task *task, void *data)

@@ -179,7 +179,7 @@ static sel__item *sort(sel__item *list)
 static void start_again(sel__services *services, sel__timer *timer)
 {
     int64_t now = sel__now();
-    double elapsed = (double)(now - timer->start) / SEL__NS_PER_SECOND;
+    double elapsed = sel__to_seconds(now - timer->start);
     double n = floor(elapsed / timer->interval) + 1;
 
     timer->due_ms = isfinite(n) ? ms_after(timer->start, n * timer->interval)

@@ -202,7 +202,7 @@ double sel_get_timeout(sel_selector *sel)
     if (sel->services != NULL)
         sel__services_collect(sel->services);
     sleep = sel__tasks_exist(&sel->tasks) ? 0 : get_sleep(sel, SEL__FOREVER);
-    return sleep == SEL__FOREVER ? SEL_FOREVER : (double)sleep / SEL__NS_PER_SECOND;
+    return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
 }
 
 /*
