@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 void leave_room(int room)
 {
@@ -26,6 +27,33 @@ struct hoard {
     hoard *next;
 };
 
+enum { LARGEST = 1 << 20, SMALL = 1 << 12 };
+
+bool memory_can_be_taken(void)
+{
+    struct rlimit before, none;
+    void *more;
+
+    if (getenv("TEST_INSTRUMENTED") != NULL)
+        return false;
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
+    none = before;
+    none.rlim_cur = 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+    more = mmap(NULL, LARGEST, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &before), 0);
+    if (more != MAP_FAILED)
+        munmap(more, LARGEST);
+    return more == MAP_FAILED;
+}
+
+/* malloc() keeps small blocks that were freed by their size, and glibc's calloc(), from
+ * 2.41 on, takes them, too: so each small size is asked for. */
+static size_t next_size(size_t size)
+{
+    return size > SMALL ? size / 2 : size - sizeof(hoard);
+}
+
 hoard *take_all(struct rlimit *ret_limit)
 {
     struct rlimit none;
@@ -35,7 +63,7 @@ hoard *take_all(struct rlimit *ret_limit)
     none = *ret_limit;
     none.rlim_cur = 1;
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
-    for (size_t size = (size_t)1 << 20; size >= sizeof *all; size /= 2)
+    for (size_t size = LARGEST; size >= sizeof *all; size = next_size(size))
         for (hoard *block = malloc(size); block != NULL; block = malloc(size)) {
             block->next = all;
             all = block;

@@ -6,6 +6,7 @@
 #ifndef TEST_SCARCITY_H
 #define TEST_SCARCITY_H
 
+#include <stdbool.h>
 #include <sys/resource.h>
 
 enum {
@@ -15,6 +16,12 @@ enum {
 
 /* Let this process open `room` descriptors more, or as many as before. */
 void leave_room(int room);
+
+/*
+ * Can take_all() keep its word?  A sanitizer does not live without memory, and an
+ * emulator that takes no notice of a limit would let it take the whole machine's.
+ */
+bool memory_can_be_taken(void);
 
 /*
  * Take all memory that there is and may come: no malloc() succeeds until

@@ -275,7 +275,7 @@ int64_t now_ns(void)
 
 int64_t cpu_ns(void)
 {
-    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int find_mask(sel_selector *sel, int fd, double timeout)
@@ -313,7 +313,7 @@ effort measure_effort(void)
 {
     struct rusage usage;
 
-    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    ck_assert_int_eq(getrusage(RUSAGE_THREAD, &usage), 0);
     return (effort){.cpu_ns = cpu_ns(), .sleeps = usage.ru_nvcsw};
 }
 

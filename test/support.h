@@ -74,7 +74,7 @@ void fill(int fd);                      /* write until it would block; O_NONBLOC
 void set_nonblocking(int fd, bool on);
 
 int64_t now_ns(void);                   /* CLOCK_MONOTONIC */
-int64_t cpu_ns(void);                   /* this process's CPU time */
+int64_t cpu_ns(void);                   /* this thread's CPU time */
 
 /* One look: the mask that fd's pair has in sel_select(sel, 0); 0: no pair. */
 int look(sel_selector *sel, int fd);
@@ -83,7 +83,10 @@ int wait_for(sel_selector *sel, int fd);
 /* How many pairs one look finds. */
 int count_ready(sel_selector *sel);
 
-/* What this process has done so far. */
+/*
+ * What this thread has done so far.  The process's time has another's in it: from
+ * libuv 1.45 to 1.48 a thread of the kernel's polls for each loop (io_uring).
+ */
 typedef struct {
     int64_t cpu_ns;
     long sleeps;

@@ -24,10 +24,12 @@
 #include <unistd.h>
 
 enum {
-    MOST_PASSES = 200,   /* in a sample, */
-    SAMPLE_NS = 1000000, /* which takes about so long: the clock's own time is no matter */
-    MARGIN = 40,         /* descriptors that a loop opens for itself */
+    MOST_PASSES = 200, /* in a sample */
+    MARGIN = 40,       /* descriptors that a loop opens for itself */
 };
+
+/* What a sample takes, about: the clock's own time is no matter. */
+static const double SAMPLE_NS = 1e6;
 
 typedef struct {
     int watched;
@@ -86,12 +88,12 @@ static double time_pass(const event_loop *contender, const sample *one)
 
 static void choose_passes(const event_loop *contender, sample *one)
 {
-    double ns;
+    double passes;
 
     one->passes = 1;
     time_pass(contender, one); /* the first may have more to do */
-    ns = time_pass(contender, one);
-    one->passes = ns * MOST_PASSES < SAMPLE_NS ? MOST_PASSES : (int)(SAMPLE_NS / ns) + 1;
+    passes = SAMPLE_NS / time_pass(contender, one);
+    one->passes = passes > (double)MOST_PASSES ? MOST_PASSES : (int)passes + 1;
 }
 
 static void print_sample(sample *one, const char *name, int rounds)

@@ -19,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ARGUMENTS = 12, LARGEST = 1024, MOST_SECONDS = 1000000 };
+enum { MOST_ARGUMENTS = 12, LARGEST = 1024 };
+
+static const double MOST_SECONDS = 1e6;
 
 static jmp_buf exited;
 static bool parsing;

@@ -16,8 +16,7 @@
 #include <time.h>
 
 /* A clock of libuv's that counts milliseconds may be behind ours by one. */
-enum { BEHIND_MS = 2 };
-static const double MS = 1e-3, ROUNDING = 1e-6;
+static const double BEHIND_MS = 2, MS = 1e-3, ROUNDING = 1e-6;
 
 reactor_model model;
 
@@ -313,7 +312,7 @@ static bool had_to_be_called(const item *one, const moment *begin)
     if (one->kind == SOON || one->kind == POSTED)
         return true;
     return is_timer(one) && one->pass <= begin->pass && one->highest_ms < INT64_MAX &&
-           (double)(one->highest_ms + BEHIND_MS) * MS <= begin->clock;
+           ((double)one->highest_ms + BEHIND_MS) * MS <= begin->clock;
 }
 
 static bool was_forgotten(const watched_signal *before, const watched_signal *after)
