@@ -3,6 +3,14 @@
 
 #include <limits.h>
 
+int64_t sel__now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SEL__NS_PER_SECOND + now.tv_nsec;
+}
+
 int sel__to_ms(int64_t ns)
 {
     int64_t ms = ns / SEL__NS_PER_MS + (ns % SEL__NS_PER_MS != 0);
