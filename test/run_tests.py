@@ -7,7 +7,8 @@ every backend, the packaging, the programs from outside.  --thorough is what CI 
 besides: the same suites under sanitizers, memcheck and helgrind, without libuv, with musl,
 on machines of another kind, and the random and timed ones longer; how much of lib/ they
 run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
-a newcomer does, in a Debian made for it.  SUITE names suites of test/meson.build, files of
+a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
+bookworm-i386).  Else SUITE names suites of test/meson.build, files of
 test/python and test/packaging, or those directories.
 
 The last line is `N passed, N failed`; the exit status is 0 only if none failed.
@@ -266,11 +267,11 @@ def main():
     sizes.add_argument('--repeat', type=int, default=0, metavar='N',
                        help='run SUITE... N times, or until one fails')
     sizes.add_argument('--fresh', action='store_true',
-                       help='what a newcomer does, in a Debian made for it (as root)')
+                       help='what a newcomer does, in Debians made for it (as root)')
     parser.add_argument('suites', nargs='*', metavar='SUITE', help='run no other')
     options = parser.parse_args()
     if options.fresh:
-        return fresh.main()
+        return fresh.main(options.suites)
     if options.repeat < 0 or (options.repeat > 0 and not options.suites):
         parser.error('--repeat needs a number and a SUITE')
     session = Session(options)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a newcomer does, in a Debian made for it: what `./run test --fresh` starts.
+"""What a newcomer does, in Debians made for it: what `./run test --fresh [NAME...]` starts.
 
-debootstrap makes the smallest Debian below build/fresh, with the apt sources of this
-machine.  In it, from a clean clone: `./run`, what it says to one who may not install
+One after another debootstrap makes the smallest Debian of each kind below build/fresh, with
+the mirror of this machine, and its apt sources where they are for that Debian.  In it, from a clean clone: `./run`, what it says to one who may not install
 anything, `./run echo` and a client, `./run test`, and each way of docs/examples/embed.
 What has changed and is not committed belongs to it.
 
@@ -12,12 +12,14 @@ is never anything mounted to clean up, and the tree can just be removed, however
 
 import os
 import pathlib
+import platform
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import build
 import running
@@ -27,15 +29,25 @@ sys.path.insert(0, str(TEST / 'packaging'))
 
 import tree  # noqa: E402 (it is found only now)
 
-SUITE = 'bookworm'
+# name: the suite, the architecture or '' for the machine's own
+DEBIANS = {
+    'bookworm': ('bookworm', ''),
+    'trixie': ('trixie', ''),
+    'sid': ('sid', ''),
+    'bookworm-i386': ('bookworm', 'i386'),
+    'trixie-i386': ('trixie', 'i386'),
+}
+DEFAULT = ['bookworm', 'trixie', 'sid', 'bookworm-i386']
 MIRROR = 'http://deb.debian.org/debian'  # where apt does not know a better one
+ROOM = 8 << 30  # bytes of disk that one may take
+PATIENCE = 60  # seconds for the mirror's answer
 LOGS = build.BUILD / 'logs' / 'fresh'
 NAMESPACES = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
 INSIDE = '''
 mount --rbind /dev "$0/dev"
 mount -t proc proc "$0/proc"
 mount -t sysfs sys "$0/sys"
-exec chroot "$0" sh -euc "$1"
+exec $2 chroot "$0" sh -euc "$1"
 '''
 # Without the right to install anything: the packages are named in one line, and no more.
 NOBODY = '''
@@ -61,22 +73,25 @@ STEPS = [
 ]
 
 
-def mirror():
-    """Where apt gets the suite from."""
+def apt_sources():
+    """Where apt gets Debian from, by the suite's name."""
     asked = subprocess.run(
-        ['apt-get', 'indextargets', '--format', '$(CODENAME) $(REPO_URI)',
-         'Created-By: Packages'], capture_output=True, text=True)
-    found = dict(line.split(' ', 1) for line in asked.stdout.splitlines() if ' ' in line)
-    return found.get(SUITE, MIRROR)
+        ['apt-get', 'indextargets', '--format', '$(LABEL) $(CODENAME) $(REPO_URI)',
+         'Created-By: Packages', 'Label: Debian'], capture_output=True, text=True)
+    return dict(line.split(' ')[1:] for line in asked.stdout.splitlines()
+                if line.count(' ') == 2)
 
 
-def copy_apt(root):
-    """This machine's sources, keys and proxies; none of its hooks."""
+def copy_apt(root, suite):
+    """This machine's keys and proxies, its sources where they are this suite's; no hooks."""
     here, there = pathlib.Path('/etc/apt'), root / 'etc' / 'apt'
-    if any(here.glob('sources.list.d/*')) or (here / 'sources.list').exists():
+    names = ['auth.conf', 'auth.conf.d', 'keyrings', 'trusted.gpg.d',
+             '../../usr/share/keyrings']
+    if suite in apt_sources():
+        names += ['sources.list', 'sources.list.d']
+    if 'sources.list' in names and any(here.glob('sources.list.d/*')) or (here / 'sources.list').exists():
         (there / 'sources.list').unlink(missing_ok=True)
-    for path in ['sources.list', 'sources.list.d', 'auth.conf', 'auth.conf.d', 'keyrings',
-                 'trusted.gpg.d', '../../usr/share/keyrings']:
+    for path in names:
         if (here / path).is_dir():
             shutil.copytree(here / path, there / path, dirs_exist_ok=True)
         elif (here / path).exists():
@@ -96,10 +111,10 @@ def environment():
             'HOME': '/root', 'LANG': 'C.UTF-8', **proxies}
 
 
-def run_step(name, command, seconds):
+def run_step(logs, name, command, seconds):
     """Run it and print its line; True if it passed."""
     start = time.monotonic()
-    log = LOGS / f'{name.replace("./", "").replace(" ", "-")}.log'
+    log = logs / f'{name.replace("./", "").replace(" ", "-")}.log'
     status, output = running.run_bounded(
         ['env', '-i', *(f'{k}={v}' for k, v in environment().items()), *command],
         log, {}, seconds)
@@ -113,40 +128,81 @@ def run_step(name, command, seconds):
     return status == 0
 
 
-def run_steps(root):
+def run_steps(root, debian, mirror):
     """Every step; without a tree or a clone there are no others.  Yields what passed."""
-    bootstrap = ['debootstrap', '--variant=minbase', '--include=ca-certificates,git', SUITE]
-    passed = run_step('debootstrap', [*NAMESPACES, *bootstrap, str(root), mirror()], 1800)
+    suite, machine = DEBIANS[debian]
+    logs = LOGS / debian
+    logs.mkdir(parents=True, exist_ok=True)
+    bootstrap = ['debootstrap', '--variant=minbase', '--include=ca-certificates,git',
+                 *([f'--arch={machine}'] if machine else []), suite, str(root), mirror]
+    passed = run_step(logs, 'debootstrap', [*NAMESPACES, *bootstrap], 1800)
     yield passed
     if not passed:
         return
-    copy_apt(root)
+    copy_apt(root, suite)
+    personality = f'setarch {machine}' if machine else ''
     tree.snapshot(root / 'srv' / 'selkie')
     for name, typed, seconds in STEPS:
-        inside = [*NAMESPACES, 'sh', '-euc', INSIDE, str(root), f'cd /root\n{typed}']
-        passed = run_step(name, inside, seconds)
+        inside = [*NAMESPACES, 'sh', '-euc', INSIDE, str(root), f'cd /root\n{typed}',
+                  personality]
+        passed = run_step(logs, name, inside, seconds)
         yield passed
         if not passed and name == 'a clone':
             return
 
 
-def main():
-    """Print a line for each step, then `N passed, N failed`; returns the exit status."""
-    if os.geteuid() != 0:
-        print('run test: --fresh needs root, for chroot and mounts', file=sys.stderr)
-        return 1
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit('run test: terminated'))
+def why_not(debian, mirror):
+    """Why this Debian can't be made here, or ''."""
+    suite, machine = DEBIANS[debian]
+    if machine == 'i386' and platform.machine() != 'x86_64':
+        return f'{platform.machine()} runs no {machine}'
+    if shutil.disk_usage(build.BUILD).free < ROOM:
+        return f'there is less than {ROOM >> 30} GiB of disk'
+    try:
+        urllib.request.urlopen(f'{mirror}/dists/{suite}/Release', timeout=PATIENCE).close()
+    except OSError as error:
+        return f'{mirror} does not give it: {error}'
+    return ''
+
+
+def run_debian(debian):
+    """Make it, run the steps and remove it; what passed, or None where it was left out."""
+    sources = apt_sources()
+    mirror = sources.get(DEBIANS[debian][0], next(iter(sources.values()), MIRROR)).rstrip('/')
+    reason = why_not(debian, mirror)
+    if reason:
+        print(f'{debian} was left out: {reason}', flush=True)
+        return None
+    print(debian, flush=True)
     parent = build.BUILD / 'fresh'
-    for directory in (LOGS, parent):
-        directory.mkdir(parents=True, exist_ok=True)
-    root = pathlib.Path(tempfile.mkdtemp(prefix=f'{SUITE}-', dir=parent))
+    parent.mkdir(parents=True, exist_ok=True)
+    root = pathlib.Path(tempfile.mkdtemp(prefix=f'{debian}-', dir=parent))
     root.chmod(0o755)
     results = []
     try:
-        results.extend(run_steps(root))
+        results.extend(run_steps(root, debian, mirror))
     finally:
         for process in list(running.started):
             running.end_session(process)
         shutil.rmtree(root)
+    print(f'{debian}: {results.count(True)} passed, {results.count(False)} failed', flush=True)
+    return results
+
+
+def main(debians=()):
+    """Print a line for each step, then `N passed, N failed`; returns the exit status."""
+    unknown = set(debians) - set(DEBIANS)
+    if unknown:
+        print(f'run test: there is no Debian {", ".join(sorted(unknown))}; there are '
+              + ', '.join(DEBIANS), file=sys.stderr)
+        return 2
+    if os.geteuid() != 0:
+        print('run test: --fresh needs root, for chroot and mounts', file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('run test: terminated'))
+    build.BUILD.mkdir(exist_ok=True)
+    results = []
+    for debian in debians or DEFAULT:
+        results += run_debian(debian) or []
     print(f'{results.count(True)} passed, {results.count(False)} failed')
-    return 0 if all(results) else 1
+    return 0 if results and all(results) else 1

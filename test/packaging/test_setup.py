@@ -36,6 +36,21 @@ class Setup(unittest.TestCase):
         values = {option['name']: option['value'] for option in json.loads(listing)}
         self.assertEqual({name: values[name] for name in OPTIONS}, OPTIONS)
 
+    def test_without_tests_nothing_of_theirs_is_built(self):
+        """A packager had 197 targets, the benchmarks among them."""
+        tree.run('meson', 'setup', self.build, tree.TOP, '-Dtests=disabled', '-Ddocs=disabled')
+        listing = tree.run('meson', 'introspect', '--targets', self.build)
+        sources = {target['defined_in'] for target in json.loads(listing)}
+        self.assertEqual({pathlib.Path(path).relative_to(tree.TOP).parts[0]
+                          for path in sources}, {'lib', 'demo'})
+        self.setup('--wipe')
+        self.assertEqual(self.targets(), {'selkie'})
+
+    def test_a_unity_build(self):
+        """Two files of the library had a `struct state` each, and in one file both."""
+        self.setup('-Dunity=on')
+        tree.run('ninja', '-C', self.build)
+
     def test_it_warns_of_nothing(self):
         """Meson would, of what is newer than the version asked for, or too old."""
         self.assertNotRegex(self.setup('-Ddemos=enabled'), '(?i)warning|deprecat')
