@@ -12,6 +12,7 @@ import fcntl
 import os
 import pathlib
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def covered(*options):
     The library is static in it: a shared one's counts would be beyond the programs' reach.
     """
     return strict('gcc', '--buildtype=debug', '-Db_coverage=true', '-Ddefault_library=static',
-                  *options, c_args=['-fprofile-update=atomic', f'-include {EXIT}'])
+                  *options, c_args=['-fprofile-update=atomic', f'-include {shlex.quote(str(EXIT))}'])
 
 
 def elsewhere(environment, *options, c_args=()):

@@ -3,7 +3,6 @@
 """An installed tree, used with pkg-config and a compiler, or CMake, and nothing else."""
 
 import pathlib
-import shlex
 import shutil
 import tempfile
 import unittest
@@ -58,7 +57,7 @@ class WithPkgConfig(Installed):
         directory = tree.build.BUILD / 'packaged'
         flags = tree.run('pkg-config', '--cflags', '--libs', 'selkie', env={
             'PKG_CONFIG_PATH': str(directory / 'meson-uninstalled')})
-        program = self.link('c', shlex.split(flags))
+        program = self.link('c', tree.words(flags))
         tree.run(program, env={'LD_LIBRARY_PATH': str(directory / 'lib')})
 
     @unittest.skipUnless(shutil.which('cmake'), 'there is no cmake')
@@ -127,8 +126,8 @@ class Development(Installed):
     def test_devenv_has_the_library_that_was_built(self):
         code = 'import ctypes; print(ctypes.CDLL("libselkie.so").sel_backend_available(1))'
         self.assertEqual(self.devenv('python3', '-c', code).splitlines()[-1], '1')
-        self.assertIn(str(tree.build.BUILD / 'packaged'),
-                      self.devenv('pkg-config', '--libs', 'selkie'))
+        flags = tree.words(self.devenv('pkg-config', '--libs', 'selkie').splitlines()[-1])
+        self.assertIn(str(tree.build.BUILD / 'packaged'), ' '.join(flags))
 
 
 @unittest.skipUnless(tree.is_thorough, 'only with --thorough')

@@ -51,6 +51,10 @@ class Subproject(unittest.TestCase):
     def test_both(self):
         self.consume('-Ddefault_library=both')
 
+    @unittest.skipUnless(tree.is_thorough, 'only with --thorough')
+    def test_subprojects_in_one_file_each(self):
+        self.consume('-Dunity=subprojects')
+
     def test_nothing_but_the_library_is_built(self):
         tree.run('meson', 'setup', self.build, self.project, '--wrap-mode=nodownload',
                  '--force-fallback-for=selkie')

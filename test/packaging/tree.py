@@ -29,7 +29,7 @@ def run(*command, **options):
     patience = options.pop('patience', PATIENCE)
     ended = subprocess.run(
         [str(word) for word in command], env=environment, text=True, timeout=patience,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        errors='surrogateescape', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     if ended.returncode != 0:
         said = '\n'.join(ended.stdout.splitlines()[-60:])
         raise AssertionError(f'{ended.args} gave {ended.returncode}:\n{said}')
@@ -60,11 +60,16 @@ def snapshot(directory):
     return directory
 
 
+def words(answer):
+    """pkg-config's answer as a list: it puts a backslash before each byte of a letter."""
+    return [os.fsdecode(os.fsencode(word)) for word in shlex.split(answer)]
+
+
 def pkg_config(prefix, *words):
     """pkg-config's answer as a list, for the selkie installed in prefix."""
     answer = run('pkg-config', *words, 'selkie',
                  env={'PKG_CONFIG_PATH': str(prefix / 'lib' / 'pkgconfig')})
-    return shlex.split(answer)
+    return words(answer)
 
 
 def version(prefix):
