@@ -38,6 +38,7 @@ monitor     http_parser.h libhttp-parser-dev
 --thorough  clang-tidy    clang-tidy
 --thorough  spin          spin
 --fresh     debootstrap   debootstrap
+--fresh     arch-test     arch-test
 --fresh     git           git
 coverage    gcovr         gcovr
 fuzz        clang         clang

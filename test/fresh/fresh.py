@@ -12,7 +12,6 @@ is never anything mounted to clean up, and the tree can just be removed, however
 
 import os
 import pathlib
-import platform
 import shutil
 import signal
 import subprocess
@@ -154,8 +153,8 @@ def run_steps(root, debian, mirror):
 def why_not(debian, mirror):
     """Why this Debian can't be made here, or ''."""
     suite, machine = DEBIANS[debian]
-    if machine == 'i386' and platform.machine() != 'x86_64':
-        return f'{platform.machine()} runs no {machine}'
+    if machine and subprocess.run(['arch-test', machine], stdout=subprocess.DEVNULL).returncode:
+        return f'this kernel runs no {machine}'
     if shutil.disk_usage(build.BUILD).free < ROOM:
         return f'there is less than {ROOM >> 30} GiB of disk'
     try:

@@ -65,9 +65,9 @@ def words(answer):
     return [os.fsdecode(os.fsencode(word)) for word in shlex.split(answer)]
 
 
-def pkg_config(prefix, *words):
+def pkg_config(prefix, *asked):
     """pkg-config's answer as a list, for the selkie installed in prefix."""
-    answer = run('pkg-config', *words, 'selkie',
+    answer = run('pkg-config', *asked, 'selkie',
                  env={'PKG_CONFIG_PATH': str(prefix / 'lib' / 'pkgconfig')})
     return words(answer)
 
