@@ -260,22 +260,12 @@ void fill(int fd)
     set_nonblocking(fd, was_nonblocking);
 }
 
-static int64_t read_clock(clockid_t clock)
+int64_t now_ns(void)
 {
     struct timespec now;
 
-    clock_gettime(clock, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t now_ns(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-int64_t cpu_ns(void)
-{
-    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int find_mask(sel_selector *sel, int fd, double timeout)
@@ -307,50 +297,6 @@ int count_ready(sel_selector *sel)
 
     ck_assert_int_ge(count, 0);
     return count;
-}
-
-effort measure_effort(void)
-{
-    struct rusage usage;
-
-    ck_assert_int_eq(getrusage(RUSAGE_THREAD, &usage), 0);
-    return (effort){.cpu_ns = cpu_ns(), .sleeps = usage.ru_nvcsw};
-}
-
-/*
- * A wait that spins costs as much CPU time as it lasts and never sleeps.  CPU
- * time alone proves nothing: a virtual machine's includes what others took from
- * it, and valgrind's first wait translates the code that it runs through, which
- * a short wait may not outlast.
- */
-bool was_idle(effort before, int64_t wait_ns)
-{
-    if (getenv("TEST_INSTRUMENTED") != NULL)
-        return true; /* the instrument's CPU time would be judged */
-
-    effort after = measure_effort();
-    int64_t spent = after.cpu_ns - before.cpu_ns;
-    int64_t most = wait_ns / 2 < 10000000 ? wait_ns / 2 : 10000000;
-
-    ck_assert_msg(wait_ns < 20000000 || spent < most || after.sleeps > before.sleeps,
-                  "spun for %" PRId64 " ns of a wait of %" PRId64 " ns", spent, wait_ns);
-    return spent < most;
-}
-
-void assert_quiet(sel_selector *sel, double seconds)
-{
-    int64_t wanted = (int64_t)(seconds * 1e9);
-
-    for (int attempt = 0; attempt < 3; attempt++) {
-        effort before = measure_effort();
-        int64_t start = now_ns();
-
-        ck_assert_int_eq(sel_select(sel, seconds, NULL), 0);
-        ck_assert_int_ge(now_ns() - start, wanted);
-        if (was_idle(before, wanted))
-            return;
-    }
-    ck_abort_msg("three waits in a row took more CPU time than a sleeper's");
 }
 
 void record_call(sel_selector *sel, const sel_key *key, int mask)

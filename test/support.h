@@ -74,7 +74,6 @@ void fill(int fd);                      /* write until it would block; O_NONBLOC
 void set_nonblocking(int fd, bool on);
 
 int64_t now_ns(void);                   /* CLOCK_MONOTONIC */
-int64_t cpu_ns(void);                   /* this thread's CPU time */
 
 /* One look: the mask that fd's pair has in sel_select(sel, 0); 0: no pair. */
 int look(sel_selector *sel, int fd);
@@ -83,18 +82,18 @@ int wait_for(sel_selector *sel, int fd);
 /* How many pairs one look finds. */
 int count_ready(sel_selector *sel);
 
-/*
- * What this thread has done so far.  The process's time has another's in it: from
- * libuv 1.45 to 1.48 a thread of the kernel's polls for each loop (io_uring).
- */
+/* What this thread has done so far: its calls of epoll_wait(), poll() and the like. */
 typedef struct {
-    int64_t cpu_ns;
+    long rounds;
     long sleeps;
 } effort;
 
 effort measure_effort(void);
-/* CPU time of a sleeper since `before`; the test fails if 20 ms or more were spun. */
-bool was_idle(effort before, int64_t wait_ns);
+/* The thread has done more since than so many waits that sleep. */
+bool has_spun(effort before, int waits);
+void assert_no_spin(effort before, int waits);
+/* The thread has slept since. */
+bool has_slept(effort before);
 
 /* A wait for `seconds` finds nothing, is not early and does not spin. */
 void assert_quiet(sel_selector *sel, double seconds);

@@ -112,18 +112,18 @@ END_TEST
 START_TEST(timers_of_less_than_a_millisecond_do_not_spin)
 {
     sel_selector *sel = open_selector(_i);
-    int64_t start, cpu;
+    effort before;
 
     assert_ok(sel_call_later(sel, 0.0003, note, "", NULL));
     ck_assert_int_eq(wait_and_pass(sel), 1);
-    start = now_ns();
-    cpu = cpu_ns();
+    before = measure_effort();
     for (int i = 0; i < 100; i++) {
         assert_ok(sel_call_later(sel, 0.0003, note, "", NULL));
         ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
         ck_assert_int_eq(sel_dispatch(sel), 1); /* the first return is the due one */
     }
-    ck_assert(is_instrumented() || cpu_ns() - cpu < (now_ns() - start) / 2);
+    assert_no_spin(before, 100);
+    ck_assert(has_slept(before));
     assert_ok(sel_close(sel));
 }
 END_TEST
@@ -175,6 +175,10 @@ START_TEST(timers_run_in_the_order_of_their_due_times)
 }
 END_TEST
 
+/*
+ * A machine may have been up for a minute only, so an hour ago is before its clock's
+ * zero; half of the time since then is not.
+ */
 START_TEST(times_that_have_passed_run_in_their_order_in_the_next_pass)
 {
     sel_selector *sel = open_selector(_i);
@@ -184,7 +188,7 @@ START_TEST(times_that_have_passed_run_in_their_order_in_the_next_pass)
         assert_ok(sel_call_at(sel, base, note, "5", NULL));
         assert_ok(sel_call_later(sel, 0, note, "7", NULL));
         assert_ok(sel_call_at(sel, base - 0.003, note, "3", NULL));
-        assert_ok(sel_call_at(sel, base - 3600, note, "2", NULL));
+        assert_ok(sel_call_at(sel, base / 2, note, "2", NULL));
         assert_ok(sel_call_at(sel, base - 0.001, note, "4", NULL));
         assert_ok(sel_call_at(sel, -5, note, "c", NULL));
         assert_ok(sel_call_at(sel, -5.25, note, "b", NULL));

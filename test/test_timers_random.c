@@ -101,9 +101,10 @@ static void operate(void);
 static void on_run(sel_selector *sel, void *data)
 {
     model_timer *timer = data;
+    uint64_t id = timer->timer.id;
 
     require(sel == model.sel);
-    require(timer->timer.id != 0);
+    require(id != 0);
     require(timer->made_pass < model.pass);
     require(timer->ran_pass < model.pass);
     require(now_ns() / millisecond >= timer->first_ms);
@@ -114,7 +115,7 @@ static void on_run(sel_selector *sel, void *data)
         bury(timer);
     for (int i = choose(4); i > 0 && !model.ending; i--)
         operate();
-    if (timer->interval != 0 && timer->timer.id != 0)
+    if (timer->interval != 0 && timer->timer.id == id) /* else cancelled, or another's */
         timer->first_ms = next_run(timer, timer->start[0], timer->start[1], now_ns());
 }
 
