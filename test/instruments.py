@@ -71,6 +71,11 @@ UNFIT = [
     ('valgrind', 'attach', COUNTS),
     ('valgrind', 'attach_program', COUNTS),
     ('valgrind', 'stats', COUNTS),
+    ('nofile-256', 'fuzz_operations * *', 'its numbers begin where these end'),
+    ('nofile-256', 'lockstep* * *', 'its numbers begin where these end'),
+    ('dev', 'readiness * *', 'a terminal among its descriptors needs /dev/ptmx'),
+    ('dev', 'attach_program * *', 'uv_spawn() needs /dev/null'),
+    ('dev', '* a_process_on_it_tells_its_exit *', 'uv_spawn() needs /dev/null'),
     ('valgrind', 'reactor_fork',
      'a forked child has lost what libuv allocated for the threads of its parent'),
 ]

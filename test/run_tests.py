@@ -8,7 +8,8 @@ besides: the same suites under sanitizers, memcheck and helgrind, without libuv,
 on machines of another kind, and the random and timed ones longer; how much of lib/ they
 run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
 a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
-bookworm-i386).  Else SUITE names suites of test/meson.build, files of
+bookworm-i386).  --anywhere is the quick suites where the machine is another:
+CIRCUMSTANCE... are among the SUITEs.  Else SUITE names suites of test/meson.build, files of
 test/python and test/packaging, or those directories.
 
 The last line is `N passed, N failed`; the exit status is 0 only if none failed.
@@ -22,6 +23,7 @@ import sys
 import time
 
 import analysers
+import anywhere.anywhere as anywhere
 import build
 import coverage
 import fresh.fresh as fresh
@@ -215,6 +217,14 @@ def fuzzed(session):
         session.notes += run_fuzz.last_line(LOGS / 'the-fuzz-targets' / f'{test["name"]}.log')
 
 
+def suites_anywhere(session, wanted=()):
+    """The suites that are built, in other circumstances."""
+    directory = session.make('gcc')
+    if directory is not None:
+        programs = python_tests(session, 'python', '--programs', str(directory / 'demo'))
+        anywhere.run(session, wanted, session.choose(directory), programs)
+
+
 def analysed(session, directory):
     """Each analyser over the sources, as a test."""
     names = [name for name in analysers.ANALYSERS if session.wants('analysers', name)]
@@ -249,6 +259,7 @@ def thorough(session):
     documentation(session, directory)
     packaging(session)
     session.run('the model', python_tests(session, 'model'))
+    suites_anywhere(session)
 
 
 class Parser(argparse.ArgumentParser):
@@ -268,12 +279,16 @@ def main():
                        help='run SUITE... N times, or until one fails')
     sizes.add_argument('--fresh', action='store_true',
                        help='what a newcomer does, in Debians made for it (as root)')
+    sizes.add_argument('--anywhere', action='store_true',
+                       help='where the machine is another: ' + ', '.join(anywhere.NAMES))
     parser.add_argument('suites', nargs='*', metavar='SUITE', help='run no other')
     options = parser.parse_args()
     if options.fresh:
         return fresh.main(options.suites)
     if options.repeat < 0 or (options.repeat > 0 and not options.suites):
         parser.error('--repeat needs a number and a SUITE')
+    circumstances = set(options.suites) & set(anywhere.NAMES) if options.anywhere else set()
+    options.suites = [name for name in options.suites if name not in circumstances]
     session = Session(options)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
@@ -281,6 +296,8 @@ def main():
     start = time.monotonic()
     if options.coverage:
         coverage_alone(session)
+    elif options.anywhere:
+        suites_anywhere(session, circumstances)
     elif options.repeat:
         repeated(session, options.repeat)
     else:
