@@ -79,22 +79,22 @@ class DeadlineTests(ProgramTests):
         self.assertEqual(sizes, [16384, 16384, 40000 - 2 * 16384, 16384, 0, 3])
 
     def test_the_deadline_asks(self):
-        ended = self.run_script("echo started; sleep 60", "--timeout", "0.2")
+        ended = self.run_script("echo started; sleep 60", "--timeout", "1")
         self.assert_gives(ended, ["TIME out: started", "TIME sig: SIGTERM",
                                   "TIME end: killed by signal 15"], 124)
-        self.assertGreater(times(ended.stdout)[1], 0.199)
+        self.assertGreater(times(ended.stdout)[1], 0.999)
 
     def test_and_then_kills(self):
-        ended = self.run_script(DEAF, "-t", "0.2", "-g", "0.1")
+        ended = self.run_script(DEAF, "-t", "1", "-g", "0.1")
         self.assert_gives(ended, ["TIME out: deaf", "TIME sig: SIGTERM",
                                   "TIME sig: SIGKILL", "TIME end: killed by signal 9"],
                           137)
-        self.assertGreater(times(ended.stdout)[2], 0.299)
+        self.assertGreater(times(ended.stdout)[2], 1.099)
 
     def test_the_command_may_say_something_last(self):
         script = ("exec 2>/dev/null; trap 'echo bye; exit 5' TERM;"
                   "while :; do sleep 0.02; done")
-        self.assert_gives(self.run_script(script, "-t", "0.2"),
+        self.assert_gives(self.run_script(script, "-t", "1"),
                           ["TIME sig: SIGTERM", "TIME out: bye", "TIME end: exit code 5"],
                           124)
 
@@ -119,15 +119,17 @@ class DeadlineTests(ProgramTests):
         for script, seconds in [("exit 0", "60"), ("exit 77", "60"),
                                 ("kill -TERM $$", "60"), ("kill -SEGV $$", "60"),
                                 ("kill -KILL $$", "60"),
-                                ("sleep 60", "0.1"), (DEAF, "0.1")]:
+                                ("sleep 60", "0.1"), (DEAF, "1")]:
+            # What ends when it is asked may take its time for that on a busy machine.
+            grace = "0.1" if script == DEAF else "30"
             with self.subTest(script=script):
                 # With a shell around it: at the end timeout kills its own group.
-                timeout = f'setsid -w timeout -k 0.1 {seconds} sh -c "$0"; exit $?'
+                timeout = f'setsid -w timeout -k {grace} {seconds} sh -c "$0"; exit $?'
                 theirs = subprocess.run(
                     ["sh", "-c", timeout, script], stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                     timeout=PATIENCE).returncode
-                ours = self.run_script(script, "-t", seconds, "-g", "0.1").returncode
+                ours = self.run_script(script, "-t", seconds, "-g", grace).returncode
                 self.assertEqual(ours, theirs)
 
     def test_what_cannot_be_run(self):
@@ -218,7 +220,7 @@ class DeadlineTests(ProgramTests):
         """The deadline holds, and what was written is whole lines but for the last."""
         reader, writer = os.pipe()
         with open(reader) as printed, open(writer, "w") as stdout:
-            ended = self.run_program("-t", "0.3", "-g", "0.1", "yes", stdout=stdout)
+            ended = self.run_program("-t", "0.3", "-g", "2", "yes", stdout=stdout)
             stdout.close()
             self.assertEqual((ended.returncode, ended.stderr), (124, ""))
             *lines, _ = masked(printed.read()).splitlines()
