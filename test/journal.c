@@ -166,6 +166,34 @@ void join_thread(pthread_t thread)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 
+static void *wait_for_all(void *barrier)
+{
+    pthread_mutex_lock(barrier);
+    pthread_mutex_unlock(barrier);
+    return NULL;
+}
+
+bool may_start(int wanted, const char *test)
+{
+    pthread_mutex_t barrier = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t threads[32];
+    int started = 0;
+
+    pthread_mutex_lock(&barrier);
+    while (started < wanted
+           && pthread_create(&threads[started], NULL, wait_for_all, &barrier) == 0)
+        started++;
+    pthread_mutex_unlock(&barrier);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (started == wanted)
+        return true;
+    printf("left out %s: it needs %d threads and processes more, and %d are allowed\n", test,
+           wanted, started);
+    fflush(stdout);
+    return false;
+}
+
 pid_t this_thread(void)
 {
     return (pid_t)syscall(SYS_gettid);

@@ -50,6 +50,9 @@ void work_for(int64_t ns);
 void start_thread(pthread_t *thread, void *(*body)(void *), void *data);
 void join_thread(pthread_t thread);
 
+/* So many, 32 at most, may run at once; if not, a line says that the test is left out. */
+bool may_start(int wanted, const char *test);
+
 /* The kernel's number of this thread; until that thread of this process sleeps. */
 pid_t this_thread(void);
 void wait_until_asleep(pid_t thread);

@@ -10,6 +10,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ import time
 import results
 
 SKIP = 77
+LEFT_OUT = re.compile(r'^left out (.+?): (.+)$', re.MULTILINE)  # a suite says so
 
 # What one test program gave; `skips` are (test, reason).
 Run = collections.namedtuple('Run', 'name outcomes skips seconds output log')
@@ -87,7 +89,8 @@ def judge(name, status, output, check_outcomes):
     end = {None: 'not done in time', 0: ''}.get(status, f'exit status {status}')
     if status == SKIP:
         return [], [(name, (output.strip().splitlines() or ['it gave no reason'])[-1])]
-    outcomes, skips = check_outcomes, []
+    outcomes, skips = check_outcomes, [
+        (f'{name}: {what}', why) for what, why in sorted(set(LEFT_OUT.findall(output)))]
     if outcomes is None:
         unittest = results.read_unittest(output, name)
         if unittest is None:

@@ -37,7 +37,10 @@ int first_backend(void);
 /* sel_open() on the i-th backend; the test fails if that fails. */
 sel_selector *open_selector(int i);
 
-/* How many descriptors one test may watch: select(2) ends at 1024. */
+/*
+ * How many descriptors one test may watch: select(2) ends at 1024, and the process
+ * at its limit, which is raised.  What is less than wanted can be divided by 12.
+ */
 int limit_count(sel_selector *sel, int wanted);
 
 /* A test case whose tests fail when they leave a descriptor behind. */
@@ -56,7 +59,10 @@ uint64_t next_random(uint64_t *state);
 
 int count_descriptors(void);
 bool is_open(int fd);
-void raise_descriptor_limit(void);
+/* As far as it goes, which is returned. */
+int raise_descriptor_limit(void);
+/* So many are allowed; if not, a line says that the test is left out. */
+bool may_open(int descriptors, const char *test);
 
 /* Each fails the test when it fails. */
 void make_pipe(int ends[2]);            /* [0] reads, [1] writes; blocking */
@@ -64,6 +70,7 @@ void make_socketpair(int ends[2]);      /* AF_UNIX, SOCK_STREAM; blocking */
 void make_tcp_pair(int ends[2]);        /* two connected TCP sockets on loopback */
 int make_eventfd(unsigned int value);
 int open_closed_on_exec(const char *path); /* open(2) to read */
+int open_always_ready(void);            /* a file that epoll refuses: a device, else a folder */
 int open_regular_file(void);            /* a file without a name */
 int find_closed_descriptor(void);       /* the number that the next open gets */
 void move_descriptor(int fd, int number); /* dup2() and close(fd) */

@@ -14,7 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
+enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, FAR = 100 };
 
 START_TEST(get_key_needs_somewhere_to_put_the_key)
 {
@@ -37,7 +37,7 @@ START_TEST(the_same_file_under_the_same_number_is_watched_anew)
     makers[1][0] = makers[1][1] = make_eventfd(0);
     for (int kind = 0; kind < 2; kind++) {
         sel_selector *sel = open_selector(_i);
-        int fd = fcntl(makers[kind][0], F_DUPFD_CLOEXEC, 500);
+        int fd = fcntl(makers[kind][0], F_DUPFD_CLOEXEC, FAR);
 
         assert_ok(sel_register(sel, fd, READ, NULL, NULL));
         ck_assert_int_eq(count_ready(sel), 0);
@@ -67,7 +67,7 @@ START_TEST(ghosts_that_fill_the_batch_hide_nobody)
     for (int i = 0; i < GHOSTS; i++) {
         int number = make_eventfd(1);
 
-        copies[i] = fcntl(number, F_DUPFD_CLOEXEC, 500);
+        copies[i] = fcntl(number, F_DUPFD_CLOEXEC, FAR);
         assert_ok(sel_register(sel, number, READ, NULL, NULL));
         close(number);
         assert_ok(sel_unregister(sel, number));
@@ -136,7 +136,7 @@ static void register_without_descriptors(sel_selector *sel)
 {
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     int watched[] = {timer, make_eventfd(1), posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
-    int refused[] = {open_regular_file(), open_closed_on_exec("/dev/null")};
+    int refused[] = {open_regular_file(), open_always_ready()};
 
     leave_room(0);
     for (int i = 0; i < 3; i++)

@@ -51,7 +51,7 @@ static int replace(int number, fate met)
     else if (met == EVENTFD)
         ends[0] = make_eventfd(1);
     else if (met == DEV_NULL)
-        ends[0] = open_closed_on_exec("/dev/null");
+        ends[0] = open_always_ready();
     else
         ends[0] = open_regular_file();
     if (ends[1] >= 0)
@@ -345,8 +345,10 @@ static void nest(int outer_backend, int inner_backend, int keys)
 {
     sel_selector *outer = open_selector(outer_backend);
     sel_selector *inner = open_selector(inner_backend);
-    int fds[1500], last = keys - 1;
+    int fds[1500], last;
 
+    keys = limit_count(outer, keys);
+    last = keys - 1;
     for (int i = 0; i < keys; i++) {
         fds[i] = make_eventfd(0);
         assert_ok(sel_register(inner, fds[i], READ, NULL, NULL));
@@ -372,7 +374,7 @@ START_TEST(a_selector_watches_another_selector)
 {
     for (int inner = first_backend(); inner < 2; inner++) {
         nest(_i, inner, 1);
-        nest(_i, inner, _i == BACKENDS - 1 ? 900 : 1500);
+        nest(_i, inner, 1500);
     }
 }
 END_TEST

@@ -352,7 +352,8 @@ int main(void)
     add_backend_test(tcase, close_at_any_moment_loses_no_job);
     add_backend_test(tcase, done_may_use_the_selector_while_it_is_closed);
     add_backend_test(tcase, work_that_done_hands_in_during_close_is_refused_or_done);
-    add_backend_test(tcase, selectors_on_several_threads_share_the_pool);
+    if (may_start(1 + 4 + POOL, "selectors on several threads"))
+        add_backend_test(tcase, selectors_on_several_threads_share_the_pool);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -116,7 +116,6 @@ START_TEST(a_child_with_a_crowd_closes_it_without_following)
     int count = limit_count(sel, CROWD), fds[CROWD];
     pid_t pid;
 
-    raise_descriptor_limit();
     for (int j = 0; j < count; j++) {
         fds[j] = make_eventfd(1);
         assert_ok(sel_register(sel, fds[j], READ, NULL, NULL));

@@ -253,7 +253,7 @@ START_TEST(a_duplicate_closed_and_made_again_is_watched_again)
 
     make_pipe(ends);
     put_byte(ends[1]);
-    copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 500);
+    copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 200);
     assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
     assert_ok(sel_register(sel, copy, READ, NULL, NULL));
     ck_assert_int_eq(count_ready(sel), 2);

@@ -169,7 +169,6 @@ START_TEST(the_array_does_not_move_while_callbacks_register)
     int fds[3];
     call_record record = {0};
 
-    raise_descriptor_limit();
     made.count = limit_count(sel, 10000);
     for (int i = 0; i < 3; i++) {
         fds[i] = make_eventfd(1);

@@ -431,7 +431,8 @@ int main(void)
     add_backend_test(tcase, work_from_before_the_fork_belongs_to_the_parent);
     add_backend_test(tcase,
                      finished_work_that_was_not_dispatched_belongs_to_the_parent);
-    add_backend_test(tcase, the_pool_serves_children_and_grandchildren);
+    if (may_start(3 * (1 + 4), "the pools of three generations"))
+        add_backend_test(tcase, the_pool_serves_children_and_grandchildren);
     add_backend_test(tcase, a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs);
     add_backend_test(tcase, requests_on_the_loop_hold_up_no_close_in_a_child);
     add_backend_test(tcase, a_selector_with_everything_follows_the_fork);

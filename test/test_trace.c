@@ -210,7 +210,7 @@ static int open_listening(int backend, const char *bad_path, sel_selector **ret_
 START_TEST(a_trace_that_cannot_be_written_is_told_and_the_program_goes_on)
 {
     static const char *const bad[][2] = {
-        {"/tmp", "directory"}, {"/dev/null/trace", "directory"},
+        {"/tmp", "directory"}, {"/proc/version/trace", "directory"},
         {"/nowhere/trace", "No such"}, {path, "No such"}};
 
     unlink(path);

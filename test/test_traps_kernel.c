@@ -104,8 +104,10 @@ START_TEST(what_epoll_refuses_is_refused_and_nothing_else)
     sel_selector *sel = open_selector(_i);
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        int fd = open_closed_on_exec(paths[i]);
+        int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
 
+        if (fd < 0) /* there may be less in /dev */
+            continue;
         ck_assert_msg(sel_register(sel, fd, READ, NULL, NULL) == what_epoll_says(fd),
                       "%s: epoll says %d", paths[i], what_epoll_says(fd));
         sel_unregister(sel, fd);
@@ -214,13 +216,13 @@ static void compare_select_beyond(int fd)
 START_TEST(what_an_fd_set_cannot_hold_is_refused_and_memory_left_alone)
 {
     static const int numbers[] = {FD_SETSIZE, FD_SETSIZE + 1, 2 * FD_SETSIZE, 12345};
+    int limit = raise_descriptor_limit();
     bool is_select = backend_at(_i) == SEL_BACKEND_SELECT;
     sel_selector *sel = open_selector(_i);
     int healthy = make_eventfd(1);
 
-    raise_descriptor_limit();
     assert_ok(sel_register(sel, healthy, READ, NULL, NULL));
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && numbers[i] < limit; i++) {
         int fd = fcntl(healthy, F_DUPFD_CLOEXEC, numbers[i]);
 
         ck_assert_int_eq(fd, numbers[i]);
@@ -316,7 +318,6 @@ START_TEST(nothing_that_is_made_late_survives_an_exec)
     int count = limit_count(sel, KEYS);
     static int fds[KEYS];
 
-    raise_descriptor_limit();
     for (int fd = 0; fd < HIGHEST; fd++)
         before[fd] = is_open(fd);
     for (int i = 0; i < count; i++) {
@@ -346,9 +347,11 @@ int main(void)
     tcase_add_loop_test(tcase, a_change_of_the_mounts_is_every_event_once,
                         first_backend(), 3);
     add_backend_test(tcase, a_file_that_a_child_keeps_open_ends_no_wait_of_its_parent);
-    add_backend_test(tcase,
-                     what_an_fd_set_cannot_hold_is_refused_and_memory_left_alone);
-    add_backend_test(tcase, the_highest_descriptor_of_an_fd_set_is_served);
+    if (may_open(FD_SETSIZE + 2, "what an fd_set cannot hold"))
+        add_backend_test(tcase,
+                         what_an_fd_set_cannot_hold_is_refused_and_memory_left_alone);
+    if (may_open(FD_SETSIZE, "the highest descriptor of an fd_set"))
+        add_backend_test(tcase, the_highest_descriptor_of_an_fd_set_is_served);
     add_backend_test(tcase, with_everything_unregistered_or_paused_a_wait_lasts);
     add_backend_test(tcase, nothing_that_is_made_late_survives_an_exec);
     suite_add_tcase(suite, tcase);

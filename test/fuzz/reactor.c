@@ -258,9 +258,12 @@ static void nothing(void *data)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     sel_selector *sel = NULL;
+    sigset_t none;
 
     (void)argc;
     (void)argv;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* a careless parent leaves its own */
     warm_up();
     if (sel_open(SEL_BACKEND_DEFAULT, &sel) != 0 ||
         sel_run_in_executor(sel, nothing, NULL, NULL) != 0 || sel_run(sel) != 0)

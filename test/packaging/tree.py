@@ -25,7 +25,8 @@ is_thorough = os.environ.get('TEST_LEVEL', 'quick') != 'quick'
 
 def run(*command, **options):
     """A command's output; its failure is the test's, with all that it said."""
-    environment = {**os.environ, **options.pop('env', {})}
+    environment = {**os.environ, 'LC_ALL': 'C.UTF-8', 'LANGUAGE': '',
+                   **options.pop('env', {})}  # what it says is read
     patience = options.pop('patience', PATIENCE)
     ended = subprocess.run(
         [str(word) for word in command], env=environment, text=True, timeout=patience,

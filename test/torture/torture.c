@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@ enum {
     MOST_PLANS = 1 << 18,
     MOST_FAILURES = 6, /* of one scenario on one backend */
     SECONDS = 60,      /* for one run */
+    MANY = 1200,       /* descriptors of the one scenario that is about a crowd */
+    SKIPPED = 77,
 };
 
 static const scenario *const groups[] = {
@@ -311,15 +314,42 @@ static bool is_wanted(const char *wanted, const char *name)
     return wanted == NULL || strcmp(wanted, name) == 0;
 }
 
+/* The scenario of many watches more than the usual 1,024. */
+static rlim_t raise_descriptor_limit(void)
+{
+    struct rlimit open_files;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &open_files) == 0);
+    open_files.rlim_cur = open_files.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &open_files) == 0);
+    return open_files.rlim_max;
+}
+
+static bool is_left_out(const scenario *test)
+{
+    rlim_t allowed = raise_descriptor_limit();
+
+    if (allowed >= MANY || strcmp(test->name, "forked_with_many") != 0)
+        return false;
+    printf("left out %s: it needs %d descriptors, and %lu are allowed\n", test->name, MANY,
+           (unsigned long)allowed);
+    return true;
+}
+
 static int try_all(const char *name, const char *backend_name)
 {
     int failures = 0, scenarios = 0;
+    bool is_whole = name == NULL && backend_name == NULL;
     int first = SEL_BACKEND_UV, end = SEL_BACKEND_SELECT + 1;
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         for (const scenario *test = groups[i]; test->name != NULL; test++) {
             if (!is_wanted(name, test->name))
                 continue;
+            if (is_left_out(test)) {
+                is_whole = false;
+                continue;
+            }
             scenarios++;
             for (int backend = first; backend < end; backend++)
                 if (is_wanted(backend_name, backend_names[backend]))
@@ -327,7 +357,7 @@ static int try_all(const char *name, const char *backend_name)
         }
     }
     return failures + tell_counts(scenarios, backend_name == NULL ? end - first : 1,
-                                  name == NULL && backend_name == NULL && failures == 0);
+                                  is_whole && failures == 0);
 }
 
 static void *make_shared(size_t size)
@@ -349,14 +379,11 @@ static void print_table(void)
         printf("never %s: %s\n", each->symbols, each->reason);
 }
 
-/* The scenarios of many watch more than the usual 1,024. */
-static void raise_descriptor_limit(void)
+/* An older kernel, valgrind and some containers' filters have none. */
+static bool has_epoll_pwait2(void)
 {
-    struct rlimit open_files;
-
-    CHECK(getrlimit(RLIMIT_NOFILE, &open_files) == 0);
-    open_files.rlim_cur = open_files.rlim_max;
-    CHECK(setrlimit(RLIMIT_NOFILE, &open_files) == 0);
+    syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0);
+    return errno != ENOSYS && errno != EPERM && errno != EACCES;
 }
 
 int main(int argc, char **argv)
@@ -368,7 +395,6 @@ int main(int argc, char **argv)
     fault_run = make_shared(sizeof *fault_run);
     plans = make_shared(MOST_PLANS * sizeof *plans);
     unsetenv("SELKIE_BACKEND");
-    raise_descriptor_limit();
     if (argc == 2 && strcmp(argv[1], "table") == 0) {
         print_table();
         return EXIT_SUCCESS;
@@ -378,6 +404,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     is_memory = strcmp(argv[1], "memory") == 0;
+    if (!is_memory && !has_epoll_pwait2()) {
+        printf("there is no epoll_pwait2() here that could fail\n");
+        return SKIPPED;
+    }
     failures = try_all(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
