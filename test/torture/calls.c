@@ -11,7 +11,7 @@
 const fault_row fault_rows[CALLS] = {
     [NO_CALL] = {.symbol = "", .use = ""},
     [MEMORY] = {.symbol = "malloc calloc realloc", .use = "", .errnos = {ENOMEM}},
-    [ATEXIT] = {.symbol = "atexit", .use = "", .errnos = {ENOMEM}, .once = true},
+    [ATEXIT] = {.symbol = "atexit", .use = "", .errnos = {ENOMEM}},
     [CLONE] = {
         .symbol = "clone", .use = "",
         .errnos = {EAGAIN, EINVAL, ENOMEM, ENOSPC, EPERM},
@@ -102,9 +102,8 @@ const fault_row fault_rows[CALLS] = {
     [MADVISE] = {
         .symbol = "madvise", .use = "",
         .errnos = {EACCES, EAGAIN, EBADF, EINVAL, EIO, ENOMEM, EPERM},
-        .once = true,
     },
-    [MMAP] = {.symbol = "mmap", .use = "", .errnos = {ENOMEM}, .once = true},
+    [MMAP] = {.symbol = "mmap", .use = "", .errnos = {ENOMEM}},
     [OPEN] = {
         .symbol = "open", .use = "",
         .errnos = {EACCES, EBUSY, EDQUOT, EEXIST, EFAULT, EFBIG, EINTR, EINVAL, EISDIR,
