@@ -176,7 +176,7 @@ bool sel__is_own(int fd)
 
     sel__lock_own();
     own = find(fd);
-    result = own != NULL && is_same(own);
+    result = own == NULL || is_same(own);
     sel__unlock_own();
     return result;
 }

@@ -29,7 +29,7 @@ void sel__close_own(int fd);
 /* It is about to be closed by somebody else. */
 void sel__disown(int fd);
 
-/* Is it still the library's? */
+/* Is it still the library's? One that could not be noted is held for that. */
 bool sel__is_own(int fd);
 
 /*

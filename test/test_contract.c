@@ -160,10 +160,10 @@ START_TEST(what_is_wrong_is_said_in_one_order_on_every_backend)
 
     assert_ok(sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL));
     assert_error(sel_register(sel, fd, 0, NULL, NULL), EINVAL);
+    assert_error(sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL), EEXIST);
     assert_error(sel_register(sel, file, 8, NULL, NULL), EINVAL);
     close(fd);
     assert_error(sel_register(sel, fd, 8, NULL, NULL), EINVAL);
-    assert_error(sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL), EEXIST);
     assert_error(sel_modify(sel, fd, 8, NULL, NULL), EINVAL);
     assert_ok(sel_unregister(sel, fd));
     assert_error(sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL), EBADF);
