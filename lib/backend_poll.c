@@ -7,7 +7,7 @@
  * there is nothing to keep in step, and it knows numbers only: whether one
  * still stands for the registered file is asked before it is reported.
  */
-#include "clock.h"
+#include "polling.h"
 #include "selector.h"
 
 #include <stdlib.h>
@@ -17,6 +17,7 @@ struct state {
     struct pollfd *fds;
     unsigned length;
     unsigned capacity;
+    sel__poll_room room;
 };
 
 static int open_poll(sel_selector *sel, void **ret_state)
@@ -35,6 +36,7 @@ static void close_poll(void *data, bool forked)
     struct state *state = data;
 
     (void)forked;
+    free(state->room.words);
     free(state->fds);
     free(state);
 }
@@ -58,7 +60,7 @@ static int add(void *data, int fd, int events)
 {
     struct state *state = data;
 
-    if (reserve(state, state->length + 1) < 0)
+    if (reserve(state, state->length + 1) < 0 || sel__reserve_poll(&state->room, fd) < 0)
         return -ENOMEM;
     sel__entry_at(state->sel, fd)->mark = state->length;
     state->fds[state->length++] = (struct pollfd){.fd = fd, .events = sel__to_poll(events)};
@@ -89,12 +91,10 @@ static void remove_poll(void *data, int fd)
 static int wait_poll(void *data, int64_t timeout)
 {
     struct state *state = data;
-    struct timespec left = sel__to_timespec(timeout);
-    int count = ppoll(state->fds, state->length,
-                      timeout != SEL__FOREVER ? &left : NULL, NULL);
+    int count = sel__poll(state->fds, state->length, timeout, &state->room);
 
     if (count < 0)
-        return -errno;
+        return count;
     sel__report_polled(state->sel, state->fds, state->length, count);
     return 0;
 }

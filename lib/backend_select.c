@@ -6,9 +6,10 @@
  * come. It does not tell a hang-up: it calls one readable, and only where
  * readability was asked for. So every descriptor stands in the read set, and
  * where the answer is not just what the program wants, poll(2) is asked once
- * for all of those.
+ * for all of those. Nor does it keep its deadline across a SIGSTOP: a wait that
+ * has one is poll(2)'s.
  */
-#include "clock.h"
+#include "polling.h"
 #include "selector.h"
 
 #include <stdlib.h>
@@ -23,6 +24,9 @@ struct state {
     int beyond[SEL__MOST_INTERNAL]; /* the library's that the sets can't hold */
     int beyond_length;
     bool in_vain; /* select() ended for what gives no pair: poll is to look next */
+    sel__poll_room room;
+    /* For poll(2); a thread's stack may be small. */
+    struct pollfd fds[FD_SETSIZE + SEL__MOST_INTERNAL];
 };
 
 static int open_select(sel_selector *sel, void **ret_state)
@@ -41,8 +45,11 @@ static int open_select(sel_selector *sel, void **ret_state)
 
 static void close_select(void *data, bool forked)
 {
+    struct state *state = data;
+
     (void)forked;
-    free(data);
+    free(state->room.words);
+    free(state);
 }
 
 static void put(fd_set *set, int fd, bool member)
@@ -63,14 +70,6 @@ static int change(void *data, int fd, int events)
     return 0;
 }
 
-static int add_beyond(struct state *state, int fd, int events)
-{
-    if (!(sel__entry_at(state->sel, fd)->flags & SEL__INTERNAL))
-        return -ERANGE;
-    state->beyond[state->beyond_length++] = fd;
-    return events;
-}
-
 static void remove_beyond(struct state *state, int fd)
 {
     int i = 0;
@@ -85,8 +84,14 @@ static int add(void *data, int fd, int events)
 {
     struct state *state = data;
 
-    if (fd >= FD_SETSIZE)
-        return add_beyond(state, fd, events);
+    if (fd >= FD_SETSIZE && !(sel__entry_at(state->sel, fd)->flags & SEL__INTERNAL))
+        return -ERANGE;
+    if (sel__reserve_poll(&state->room, fd) < 0)
+        return -ENOMEM;
+    if (fd >= FD_SETSIZE) {
+        state->beyond[state->beyond_length++] = fd;
+        return events;
+    }
     if (fd >= state->limit)
         state->limit = fd + 1;
     change(state, fd, events);
@@ -109,33 +114,40 @@ static struct pollfd as_pollfd(const struct state *state, int fd)
     };
 }
 
+/* Ask poll(2) for the first `length` of fds. */
+static int ask_poll(struct state *state, unsigned length, int64_t timeout)
+{
+    int count = sel__poll(state->fds, length, timeout, &state->room);
+
+    if (count > 0)
+        sel__report_polled(state->sel, state->fds, length, count);
+    return count;
+}
+
 /*
- * Wait with poll(2) instead: for a descriptor that is readable though nobody
- * wants to read it, at which select() would return again and again; to find the
- * closed one behind select()'s EBADF, which does not say; and beyond the sets.
+ * Wait with poll(2) instead: to a deadline; for a descriptor that is readable
+ * though nobody wants to read it, at which select() would return again and again;
+ * to find the closed one behind select()'s EBADF, which does not say; and beyond
+ * the sets.
  */
 static int wait_by_poll(struct state *state, int64_t timeout)
 {
-    struct pollfd fds[FD_SETSIZE + SEL__MOST_INTERNAL];
-    struct timespec left = sel__to_timespec(timeout);
     unsigned length = 0;
     int count;
 
+    state->in_vain = false;
     for (int fd = 0; fd < state->limit; fd++)
         if (FD_ISSET(fd, &state->watched))
-            fds[length++] = as_pollfd(state, fd);
+            state->fds[length++] = as_pollfd(state, fd);
     for (int i = 0; i < state->beyond_length; i++)
-        fds[length++] = as_pollfd(state, state->beyond[i]);
-    count = ppoll(fds, length, timeout != SEL__FOREVER ? &left : NULL, NULL);
-    if (count < 0)
-        return -errno;
-    sel__report_polled(state->sel, fds, length, count);
-    return 0;
+        state->fds[length++] = as_pollfd(state, state->beyond[i]);
+    count = ask_poll(state, length, timeout);
+    return count < 0 ? count : 0;
 }
 
-/* Report what select() said outright; put the rest into fds. */
+/* Report what select() said outright; put the rest into state->fds. */
 static unsigned report_plain(struct state *state, const fd_set *read, const fd_set *write,
-                             const fd_set *except, struct pollfd *fds)
+                             const fd_set *except)
 {
     unsigned unsure = 0;
 
@@ -149,41 +161,44 @@ static unsigned report_plain(struct state *state, const fd_set *read, const fd_s
             continue;
         wanted = sel__entry_at(state->sel, fd)->armed;
         if ((wanted & ~ready) != 0)
-            fds[unsure++] = as_pollfd(state, fd);
+            state->fds[unsure++] = as_pollfd(state, fd);
         else if (sel__check(state->sel, fd))
             sel__report(state->sel, fd, wanted);
     }
     return unsure;
 }
 
-static int wait_select(void *data, int64_t timeout)
+/* Without an end, or only a look. */
+static int wait_by_select(struct state *state, int64_t timeout)
 {
-    struct state *state = data;
     fd_set read = state->watched, write = state->writers, except = state->excepts;
-    struct timespec left = sel__to_timespec(timeout);
-    struct pollfd fds[FD_SETSIZE];
+    struct timespec none = {0};
     unsigned unsure;
-    int count;
+    int count = pselect(state->limit, &read, &write, &except, timeout == 0 ? &none : NULL,
+                        NULL);
 
-    if (state->in_vain || state->beyond_length > 0) {
-        state->in_vain = false;
-        return wait_by_poll(state, timeout);
-    }
-    count = pselect(state->limit, &read, &write, &except,
-                    timeout != SEL__FOREVER ? &left : NULL, NULL);
     if (count < 0)
         return errno == EBADF ? wait_by_poll(state, 0) : -errno;
     if (count == 0)
         return 0;
-    unsure = report_plain(state, &read, &write, &except, fds);
+    unsure = report_plain(state, &read, &write, &except);
     if (unsure == 0)
         return 0;
-    count = poll(fds, unsure, 0);
+    count = ask_poll(state, unsure, 0);
     if (count < 0)
-        return -errno;
-    sel__report_polled(state->sel, fds, unsure, count);
+        return count;
     state->in_vain = count == 0 && !sel__is_over(state->sel);
     return 0;
+}
+
+static int wait_select(void *data, int64_t timeout)
+{
+    struct state *state = data;
+
+    if (state->in_vain || state->beyond_length > 0 ||
+        (timeout != 0 && timeout != SEL__FOREVER))
+        return wait_by_poll(state, timeout);
+    return wait_by_select(state, timeout);
 }
 
 const sel__backend sel__select_backend = {

@@ -18,10 +18,13 @@ int sel__to_ms(int64_t ns)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
+/* What lasts longer is waited out in parts, so that 32 bits of seconds are enough. */
 struct timespec sel__to_timespec(int64_t ns)
 {
+    int64_t seconds = ns / SEL__NS_PER_SECOND;
+
     return (struct timespec){
-        .tv_sec = (time_t)(ns / SEL__NS_PER_SECOND),
+        .tv_sec = (time_t)(seconds < INT32_MAX ? seconds : INT32_MAX),
         .tv_nsec = (long)(ns % SEL__NS_PER_SECOND),
     };
 }

@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#if defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__
+#error "NaN and infinity are told from numbers here: compile with -fno-fast-math"
+#endif
+
 enum { SEL__NS_PER_MS = 1000000, SEL__NS_PER_SECOND = 1000000000 };
 
 /* A function of its own: its timespec is on no other's stack to be protected. */
@@ -57,6 +61,7 @@ static inline int64_t sel__left(int64_t deadline)
 /* Nanoseconds to whole milliseconds, rounded up, INT_MAX at most. */
 int sel__to_ms(int64_t ns);
 
+/* As much of it as any time_t holds. */
 struct timespec sel__to_timespec(int64_t ns);
 
 #endif

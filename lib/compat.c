@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/select.h>
 
@@ -57,26 +59,66 @@ static void copy_sets(struct list to[3], const struct list from[3])
         to[i].set = from[i].set;
 }
 
-/* pselect() until something is ready or the time is over, whatever interrupts it. */
+static int look(struct list lists[3], const struct list asked[3], int limit, int64_t timeout)
+{
+    struct timespec wait = sel__to_timespec(timeout);
+
+    copy_sets(lists, asked);
+    return pselect(limit, &lists[0].set, &lists[1].set, &lists[2].set,
+                   timeout == INT64_MAX ? NULL : &wait, NULL);
+}
+
+/*
+ * Sleep in poll(2), which keeps its deadline across a SIGSTOP, as pselect() does
+ * not (see polling.c). Is pselect() to look now? Not after a signal, nor when the
+ * time is nearly over.
+ */
+static bool sleep_by_poll(const struct list asked[3], int limit, int64_t left)
+{
+    static const short events[3] = {
+        POLLIN | POLLRDNORM | POLLRDBAND, POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI,
+    };
+    struct pollfd fds[FD_SETSIZE];
+    nfds_t length = 0;
+    int count;
+
+    for (int fd = 0; fd < limit; fd++) {
+        fds[length] = (struct pollfd){.fd = fd};
+        for (int i = 0; i < 3; i++)
+            if (FD_ISSET(fd, &asked[i].set))
+                fds[length].events |= events[i];
+        length += fds[length].events != 0;
+    }
+    count = poll(fds, length, sel__to_ms(left - left % SEL__NS_PER_MS));
+    return count > 0 || (count < 0 && errno != EINTR);
+}
+
+/*
+ * Until something is ready or the time is over, whatever interrupts it. What poll()
+ * tells and pselect() does not, a hang-up of what is not in the first list, is not
+ * slept over again: pselect() waits for the rest.
+ */
 static int wait_until(struct list lists[3], int limit, int64_t timeout)
 {
     int64_t deadline = sel__deadline(timeout);
-    int64_t left = timeout;
+    bool in_vain = timeout == INT64_MAX;
     struct list asked[3];
-    int count;
 
     memcpy(asked, lists, sizeof asked);
-    do {
-        struct timespec wait = sel__to_timespec(left);
+    for (;;) {
+        int64_t left = sel__left(deadline);
+        bool slept = !in_vain && left >= SEL__NS_PER_MS;
+        int count;
 
-        copy_sets(lists, asked);
-        count = pselect(limit, &lists[0].set, &lists[1].set, &lists[2].set,
-                        left == INT64_MAX ? NULL : &wait, NULL);
+        if (slept && !sleep_by_poll(asked, limit, left))
+            continue;
+        in_vain |= slept;
+        count = look(lists, asked, limit, slept ? 0 : left);
         if (count < 0 && errno != EINTR)
             return -errno;
-        left = sel__left(deadline);
-    } while (count < 0);
-    return 0;
+        if (count > 0 || (count == 0 && left == 0))
+            return 0;
+    }
 }
 
 int sel_compat_select(const int *rlist, size_t nr, int *ret_r, size_t *ret_nr,

@@ -35,7 +35,8 @@ CANNOT_SAY_CLOEXEC = {"accept", "creat", "dup", "dup2", "epoll_create", "eventfd
                       "inotify_init", "pipe", "signalfd"}
 MAKES_THREAD_OR_PROCESS = {"clone", "clone3", "fork", "vfork"}
 WAITS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "pselect6",
-         "select"}
+         "select", "_newselect"}
+LOOKS = {"fstat", "newfstatat", "statx"}  # at a descriptor's file
 
 
 def nothing(backend, calls):
@@ -54,7 +55,7 @@ def one_wait(backend, calls):
     """poll and select know numbers alone: a look at each ready one's file follows."""
     waits = [name for name in calls if name in WAITS]
     others = set(calls) - WAITS
-    looks = {"fstat", "newfstatat"} if backend in ("poll", "select") else set()
+    looks = LOOKS if backend in ("poll", "select") else set()
     return len(waits) == 1 and others <= looks
 
 
@@ -135,6 +136,11 @@ def find_strace():
     return strace if tried.returncode == 0 else None
 
 
+def plain(name):
+    """Without what 32 bits add to a call of 64."""
+    return re.sub(r"^(ppoll|pselect6|fstat|fcntl)(_time64|64)$", r"\1", name)
+
+
 def trace(strace, program, backend):
     """[(name, arguments, result)] of a run; None where there is no such backend."""
     environment = dict(os.environ, LC_ALL="C")
@@ -151,7 +157,8 @@ def trace(strace, program, backend):
         if ran.returncode != 0:
             sys.exit(f"{program} {backend}: exit status {ran.returncode}")
         matches = [LINE.match(line.rstrip("\n")) for line in out if not REFUSED.match(line)]
-    return [match.groups() for match in matches if match]
+    calls = (match.groups() for match in matches if match)
+    return [(plain(name), arguments, result) for name, arguments, result in calls]
 
 
 def split_by_mark(calls):

@@ -18,7 +18,7 @@ import sys
 # What compilers, linkers and instruments put into objects by themselves.
 NOT_OURS = re.compile(
     r'_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|_?_?(asan|ubsan|tsan|msan|lsan|gcov|llvm|sanitizer)_'
-    r'|__sanitizer|__cyg_profile|__afl')
+    r'|__sanitizer|__cyg_profile|__afl|__u?(div|mod|divmod)di[34]$')
 
 
 def plain(symbol):
