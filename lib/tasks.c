@@ -14,16 +14,6 @@ static sel__queued *new_task(sel_task *task, void *data)
     return queued;
 }
 
-int sel__tasks_push(sel__tasks *tasks, sel_task *task, void *data)
-{
-    sel__queued *queued = new_task(task, data);
-
-    if (queued == NULL)
-        return -ENOMEM;
-    sel__queue_push(&tasks->queue, &queued->item);
-    return 0;
-}
-
 int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data)
 {
     sel__queued *queued = new_task(task, data);
@@ -58,6 +48,19 @@ void sel__tasks_collect(sel__tasks *tasks)
         sel__queue_push(&tasks->queue, in_order);
         in_order = next;
     }
+}
+
+/* Behind what this thread has posted, too: its calls are run in their order. */
+int sel__tasks_push(sel__tasks *tasks, sel_task *task, void *data)
+{
+    sel__queued *queued = new_task(task, data);
+
+    if (queued == NULL)
+        return -ENOMEM;
+    if (sel__tasks_are_posted(tasks))
+        sel__tasks_collect(tasks);
+    sel__queue_push(&tasks->queue, &queued->item);
+    return 0;
 }
 
 sel__item *sel__tasks_take(sel__tasks *tasks)

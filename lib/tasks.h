@@ -40,10 +40,15 @@ void sel__tasks_collect(sel__tasks *tasks);
 /* Empty the inbox, then the queue; the first of all tasks. */
 sel__item *sel__tasks_take(sel__tasks *tasks);
 
+/* Is there anything in the inbox?  Of what this thread has put there it is certain. */
+static inline bool sel__tasks_are_posted(sel__tasks *tasks)
+{
+    return atomic_load_explicit(&tasks->inbox, memory_order_relaxed) != NULL;
+}
+
 static inline bool sel__tasks_exist(sel__tasks *tasks)
 {
-    return tasks->queue.first != NULL ||
-           atomic_load_explicit(&tasks->inbox, memory_order_relaxed) != NULL;
+    return tasks->queue.first != NULL || sel__tasks_are_posted(tasks);
 }
 
 #endif

@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int sel__wakeup_open(sel__wakeup *wakeup)
@@ -41,14 +43,21 @@ void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
 }
 
 /*
+ * read() and write() are where a thread may be cancelled (pthread_cancel), and one
+ * that is so in the middle of this would leave the flag up, or the count of senders,
+ * for good. syscall() is no such place, and may be called from a signal handler, as
+ * pthread_setcancelstate() may not.
+ *
  * Adding 1 to an eventfd fails when 2^64 - 2 were added before, and the flag lets
  * one in at a time, or when the program has closed it.
  */
 void sel__wakeup_send(sel__wakeup *wakeup)
 {
+    const uint64_t one = 1;
     int saved = errno;
 
-    if (!atomic_exchange(&wakeup->pending, true) && eventfd_write(wakeup->fd, 1) < 0)
+    if (!atomic_exchange(&wakeup->pending, true) &&
+        syscall(SYS_write, wakeup->fd, &one, sizeof one) < 0)
         atomic_store(&wakeup->pending, false);
     errno = saved;
 }
@@ -65,9 +74,9 @@ void sel__wakeup_request(sel__wakeup *wakeup)
  */
 void sel__wakeup_receive(sel__wakeup *wakeup)
 {
-    eventfd_t value;
+    uint64_t count;
 
-    eventfd_read(wakeup->fd, &value);
+    syscall(SYS_read, wakeup->fd, &count, sizeof count);
     atomic_exchange(&wakeup->pending, false);
 }
 

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -314,6 +315,168 @@ START_TEST(selectors_on_threads_of_their_own_do_not_meet)
 }
 END_TEST
 
+/* --- threads that are cancelled --- */
+
+static atomic_bool has_woken;
+
+static void *wake_while_cancelled(void *sel)
+{
+    pthread_cancel(pthread_self());
+    if (sel_wakeup(sel) == 0)
+        atomic_store(&has_woken, true);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void join_cancelled(pthread_t thread)
+{
+    void *ended;
+
+    ck_assert_int_eq(pthread_join(thread, &ended), 0);
+    ck_assert_ptr_eq(ended, PTHREAD_CANCELED);
+}
+
+/*
+ * write() is where a thread is cancelled: it left its wake-up half done, the next
+ * ones went unheard, and closing waited for it for ever.
+ */
+START_TEST(a_cancelled_thread_completes_its_wakeup)
+{
+    sel_selector *sel = open_selector(_i);
+
+    for (int round = 0; round < 3; round++) {
+        pthread_t thread;
+
+        atomic_store(&has_woken, false);
+        start_thread(&thread, wake_while_cancelled, sel);
+        join_cancelled(thread);
+        ck_assert(atomic_load(&has_woken));
+        ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
+        assert_ok(sel_wakeup(sel));
+        ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
+    }
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+typedef struct {
+    sel_selector *sel;
+    atomic_int thread; /* the kernel's number, once it is there */
+} waiter;
+
+static void *wait_for_ever(void *data)
+{
+    waiter *one = data;
+
+    atomic_store(&one->thread, (int)syscall(SYS_gettid));
+    sel_select(one->sel, SEL_FOREVER, NULL);
+    return NULL;
+}
+
+START_TEST(a_thread_may_be_cancelled_in_a_wait)
+{
+    waiter one = {.sel = open_selector(_i)};
+    int fd = make_eventfd(0);
+
+    assert_ok(sel_register(one.sel, fd, READ, NULL, NULL));
+    for (int round = 0; round < 3; round++) {
+        pthread_t thread;
+
+        atomic_store(&one.thread, 0);
+        start_thread(&thread, wait_for_ever, &one);
+        while (atomic_load(&one.thread) == 0)
+            sched_yield();
+        wait_until_asleep(atomic_load(&one.thread));
+        ck_assert_int_eq(pthread_cancel(thread), 0);
+        join_cancelled(thread);
+        assert_quiet(one.sel, 0.01);
+        assert_ok(sel_wakeup(one.sel));
+        ck_assert_int_eq(sel_select(one.sel, SEL_FOREVER, NULL), 0);
+        ck_assert_int_eq(write(fd, &(uint64_t){1}, 8), 8);
+        ck_assert_int_eq(wait_for(one.sel, fd), READ);
+        ck_assert_int_eq(read(fd, &(uint64_t){0}, 8), 8);
+    }
+    assert_ok(sel_close(one.sel));
+    close(fd);
+}
+END_TEST
+
+/* --- threads with small stacks --- */
+
+enum { STACK = 256 * 1024, PAINT = 0x5a, KIB = 1024 };
+
+typedef struct {
+    void *(*body)(void *);
+    void *data;
+} user;
+
+/* How much of its stack a thread has used when it ends. */
+static size_t measure_stack(user what)
+{
+    static _Alignas(4096) unsigned char stack[STACK];
+    pthread_attr_t attributes;
+    pthread_t thread;
+    size_t free = 0;
+
+    memset(stack, PAINT, sizeof stack);
+    ck_assert_int_eq(pthread_attr_init(&attributes), 0);
+    ck_assert_int_eq(pthread_attr_setstack(&attributes, stack, sizeof stack), 0);
+    ck_assert_int_eq(pthread_create(&thread, &attributes, what.body, what.data), 0);
+    join_thread(thread);
+    pthread_attr_destroy(&attributes);
+    while (free < sizeof stack && stack[free] == PAINT)
+        free++;
+    return sizeof stack - free;
+}
+
+static void *do_nothing(void *unused)
+{
+    return unused;
+}
+
+static void *wait_in_every_way(void *sel)
+{
+    if (sel_select(sel, 0, NULL) != 1 || sel_select(sel, 0.002, NULL) != 1 ||
+        sel_select(sel, SEL_FOREVER, NULL) != 1)
+        return sel;
+    return NULL;
+}
+
+static void *select_as_python(void *data)
+{
+    sel_compat_select(data, 1, NULL, NULL, NULL, 0, NULL, NULL, NULL, 0, NULL, NULL, 0.002);
+    return NULL;
+}
+
+/* The first use of each function binds it, which takes some stack, too. */
+static size_t measure_use(user what)
+{
+    measure_stack(what);
+    return measure_stack(what) - measure_stack((user){do_nothing, NULL});
+}
+
+/* `select` had two arrays of a thousand descriptors on it: more than some threads have. */
+START_TEST(a_wait_needs_little_stack)
+{
+    sel_selector *sel = open_selector(_i);
+    bool is_uv = strcmp(sel_backend_name(sel), "uv") == 0;
+    int fd = make_eventfd(1);
+
+    assert_ok(sel_register(sel, fd, READ, NULL, NULL));
+    if (getenv("TEST_INSTRUMENTED") == NULL) {
+        size_t use = measure_use((user){wait_in_every_way, sel});
+
+        printf("%s: %zu bytes\n", sel_backend_name(sel), use);
+        ck_assert_uint_lt(use, (is_uv ? 20 : 4) * KIB);
+        use = measure_use((user){select_as_python, &fd});
+        printf("select.select(): %zu bytes\n", use);
+        ck_assert_uint_lt(use, 12 * KIB);
+    }
+    assert_ok(sel_close(sel));
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("threads");
@@ -328,6 +491,9 @@ int main(void)
     add_backend_test(tcase, threads_that_wake_at_once_do_no_harm_and_the_last_is_heard);
     add_backend_test(tcase, the_selector_may_be_closed_as_soon_as_the_wait_has_ended);
     add_backend_test(tcase, selectors_on_threads_of_their_own_do_not_meet);
+    add_backend_test(tcase, a_cancelled_thread_completes_its_wakeup);
+    add_backend_test(tcase, a_thread_may_be_cancelled_in_a_wait);
+    add_backend_test(tcase, a_wait_needs_little_stack);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -85,6 +85,121 @@ START_TEST(tasks_of_eight_threads_run_once_each_and_in_each_threads_order)
 }
 END_TEST
 
+/* --- one thread's calls of both kinds --- */
+
+static void queue_letters(sel_selector *sel, void *unused)
+{
+    (void)unused;
+    assert_ok(sel_call_soon_threadsafe(sel, note, "a"));
+    assert_ok(sel_call_soon(sel, note, "b"));
+    assert_ok(sel_call_soon(sel, note, "c"));
+    assert_ok(sel_call_soon_threadsafe(sel, note, "d"));
+    assert_ok(sel_call_soon(sel, note, "e"));
+}
+
+/* What was posted came behind all that was queued: "bcead". */
+START_TEST(one_threads_calls_of_both_kinds_run_in_their_order)
+{
+    sel_selector *sel = open_selector(_i);
+
+    queue_letters(sel, NULL);
+    ck_assert_int_eq(sel_dispatch(sel), 5);
+    assert_noted("abcde");
+    queue_letters(sel, NULL);
+    ck_assert_int_eq(wait_and_pass(sel), 5);
+    assert_noted("abcde");
+    for (int origin = 0; origin < ORIGINS; origin++) {
+        call_from(sel, origin, queue_letters, NULL);
+        assert_noted(""); /* not in the pass that queues them */
+        ck_assert_int_eq(pass(sel), 5);
+        assert_noted("abcde");
+    }
+    assert_quiet(sel, 0.01);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+static void send_one_of_either_kind(sender *from, int number, bool soon)
+{
+    message *one = malloc(sizeof *one);
+
+    ck_assert_ptr_nonnull(one);
+    *one = (message){.from = from, .number = number};
+    assert_ok(soon ? sel_call_soon(from->sel, receive, one) :
+                     sel_call_soon_threadsafe(from->sel, receive, one));
+}
+
+/* The selector's own thread beside others, with waits and passes in between. */
+START_TEST(calls_of_both_kinds_among_those_of_others_keep_each_threads_order)
+{
+    enum { OTHERS = 2 };
+    uint64_t seed = choose_seed();
+    sel_selector *sel = open_selector(_i);
+    atomic_int running = OTHERS + 1;
+    sender senders[OTHERS + 1];
+    pthread_t threads[OTHERS];
+
+    for (int i = 0; i <= OTHERS; i++)
+        senders[i] = (sender){.sel = sel, .dispatcher = pthread_self(),
+                              .count = choose_rounds(20000), .running = &running};
+    for (int i = 0; i < OTHERS; i++)
+        start_thread(&threads[i], send_all, &senders[i]);
+    for (int i = 0; i < senders[OTHERS].count; i++) {
+        uint64_t draw = next_random(&seed);
+
+        send_one_of_either_kind(&senders[OTHERS], i, draw % 2);
+        if (draw / 2 % 16 == 0)
+            ck_assert_int_eq(sel_select(sel, 0, NULL), 0);
+        if (draw / 32 % 8 == 0)
+            ck_assert_int_ge(sel_dispatch(sel), 0);
+    }
+    for (int i = 0; i < OTHERS; i++)
+        join_thread(threads[i]);
+    assert_ok(sel_run(sel));
+    for (int i = 0; i <= OTHERS; i++) {
+        ck_assert_int_eq(senders[i].next, senders[i].count);
+        ck_assert_int_eq(senders[i].wrong + senders[i].refused, 0);
+    }
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+/* --- a thread that ends in the middle --- */
+
+static atomic_bool has_posted;
+
+static void *post_while_cancelled(void *data)
+{
+    pthread_cancel(pthread_self());
+    if (sel_call_soon_threadsafe(data, note, "a") == 0)
+        atomic_store(&has_posted, true);
+    pthread_testcancel();
+    return NULL;
+}
+
+/* write() is where a thread is cancelled: it left its wake-up half done. */
+START_TEST(a_cancelled_thread_that_posts_a_task_leaves_no_other_without_a_wakeup)
+{
+    sel_selector *sel = open_selector(_i);
+    int silent = make_eventfd(0);
+    pthread_t thread;
+    void *ended;
+
+    assert_ok(sel_register(sel, silent, SEL_EVENT_READ, note_ready, "never"));
+    for (int round = 0; round < 3; round++) {
+        atomic_store(&has_posted, false);
+        start_thread(&thread, post_while_cancelled, sel);
+        ck_assert_int_eq(pthread_join(thread, &ended), 0);
+        ck_assert_ptr_eq(ended, PTHREAD_CANCELED);
+        ck_assert(atomic_load(&has_posted));
+        ck_assert_int_eq(wait_and_pass(sel), 1);
+        assert_noted("a");
+    }
+    assert_ok(sel_close(sel));
+    close(silent);
+}
+END_TEST
+
 /* --- a selector that sleeps --- */
 
 typedef struct {
@@ -324,6 +439,11 @@ int main(void)
 
     add_backend_test(tcase,
                      tasks_of_eight_threads_run_once_each_and_in_each_threads_order);
+    add_backend_test(tcase, one_threads_calls_of_both_kinds_run_in_their_order);
+    add_backend_test(tcase,
+                     calls_of_both_kinds_among_those_of_others_keep_each_threads_order);
+    add_backend_test(tcase,
+                     a_cancelled_thread_that_posts_a_task_leaves_no_other_without_a_wakeup);
     add_backend_test(tcase, a_task_from_another_thread_wakes_the_selector);
     add_backend_test(tcase, tasks_that_are_there_before_a_wait_need_no_more_to_run);
     add_backend_test(tcase, a_posted_task_is_nothing_to_sleep_for);

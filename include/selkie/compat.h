@@ -21,7 +21,9 @@ extern "C" {
  * `wlist` can be written, one of `xlist` has an exceptional condition (an
  * out-of-band byte), or `timeout` is over.  A descriptor listed twice is
  * reported twice.  An interrupting signal does not end the wait: it goes on to
- * the original deadline (PEP 475).  The wait is never early by CLOCK_MONOTONIC.
+ * the original deadline (PEP 475), and the time for which the process is stopped
+ * counts as at sel_select().  The wait is never early by CLOCK_MONOTONIC.  It
+ * takes less than 12 KiB of the thread's stack.
  *
  * Arguments: nr, nw and nx count the entries of rlist, wlist and xlist.  A list
  *   may be NULL, which is Python's [].  ret_r, ret_w and ret_x have room for as

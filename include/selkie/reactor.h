@@ -74,7 +74,8 @@ SEL_API void sel_stop(sel_selector *sel);
 SEL_API double sel_time(sel_selector *sel);
 
 /*
- * Call `task` in the next pass, in the order the tasks were queued.
+ * Call `task` in the next pass, in the order the tasks were queued, those of the
+ * same thread's sel_call_soon_threadsafe() among them.
  *
  * Errors: -EINVAL  task is NULL; -ENOMEM
  * Owner: `data` stays the caller's.  Thread: the selector's.

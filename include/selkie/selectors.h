@@ -27,7 +27,9 @@
  *              clone()
  *   and -ENOENT means "not registered" and nothing else.
  * Threads.  One thread at a time uses a selector.  Only sel_wakeup() and
- *   sel_call_soon_threadsafe() may be called beside it.
+ *   sel_call_soon_threadsafe() may be called beside it.  A thread that is
+ *   cancelled (pthread_cancel) completes these two, and leaves a wait as if
+ *   nothing had come; around every other call cancellation is to be disabled.
  * Backends.  All of them answer every call alike.  A program tells them apart
  *   by speed, by -ERANGE on `select`, by sel_fileno() and by name.
  */
@@ -223,7 +225,14 @@ SEL_API int sel_unregister(sel_selector *sel, int fd);
  * The wait is never early by CLOCK_MONOTONIC; late, on an idle machine, by
  * less than 2.5 ms on `uv`, which counts whole milliseconds, and less than
  * 1 ms on the others.  A signal does not end it: the wait goes on to the
- * original deadline (PEP 475).  It takes no memory.
+ * original deadline (PEP 475).  The time for which the process is stopped
+ * (SIGSTOP) counts, but for `poll` and `select` on a kernel without poll(2), as
+ * arm64's is.  It takes no memory, and less than 20 KiB of the thread's stack on
+ * `uv`, 4 KiB on the others.
+ *
+ * A RLIMIT_NOFILE that is lowered below what is registered disturbs no wait.  As
+ * long as it is, `poll` and `select` tell a hang-up only where READ is watched,
+ * and with a limit of 0 as READ alone.
  *
  * The pairs never lie.  When a key is modified, paused or unregistered
  * afterwards, its pair changes with it: `key` shows the new callback and data,

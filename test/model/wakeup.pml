@@ -110,7 +110,7 @@ inline wakeup_send(was) /* sel__wakeup_send */
     }
     if
     :: was
-    :: d_step { /* eventfd_write */
+    :: d_step { /* write */
             !was;
             TOUCH_DESCRIPTOR;
             count++;
@@ -245,9 +245,9 @@ inline wakeup_receive() /* sel__wakeup_receive */
 {
 #if MISTAKE == 1
     pending = false; /* atomic_exchange */
-    count = 0;       /* eventfd_read */
+    count = 0;       /* read */
 #else
-    count = 0;       /* eventfd_read */
+    count = 0;       /* read */
     pending = false; /* atomic_exchange */
 #endif
 }

@@ -66,6 +66,8 @@ WRAP(int, epoll_pwait2,
      (int set, struct epoll_event *events, int capacity, const struct timespec *timeout,
       const sigset_t *mask),
      is_interrupted, (set, events, capacity, timeout, mask))
+WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout), is_interrupted,
+     (fds, count, timeout))
 WRAP(int, ppoll,
      (struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
      is_interrupted, (fds, count, timeout, mask))

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define WRAP(result, name, parameters, call, arguments)                        \
@@ -38,8 +39,6 @@ WRAP(int, epoll_pwait2,
       const sigset_t *mask),
      EPOLL_PWAIT2, (set, events, capacity, timeout, mask))
 WRAP(int, eventfd, (unsigned int count, int flags), EVENTFD, (count, flags))
-WRAP(int, eventfd_read, (int fd, eventfd_t *value), EVENTFD_READ, (fd, value))
-WRAP(int, eventfd_write, (int fd, eventfd_t value), EVENTFD_WRITE, (fd, value))
 WRAP(int, flock, (int fd, int operation), FLOCK, (fd, operation))
 WRAP(int, ftruncate64, (int fd, off64_t length), FTRUNCATE, (fd, length))
 WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout), POLL,
@@ -152,6 +151,30 @@ int __wrap_ioctl(int fd, unsigned long operation, ...)
     if (operation != FIONREAD && operation != FIONBIO)
         fail_run("ioctl() with %#lx, which no row knows", operation);
     return faults_strike(call) ? -1 : __real_ioctl(fd, operation, argument);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* To tgkill() with no signal any error is an answer: that the thread is gone. */
+long __wrap_syscall(long number, ...)
+{
+    va_list arguments;
+    void *bytes;
+    size_t length;
+    int fd;
+
+    va_start(arguments, number);
+    fd = va_arg(arguments, int);
+    bytes = va_arg(arguments, void *);
+    length = va_arg(arguments, size_t);
+    va_end(arguments);
+    if (number != SYS_read && number != SYS_write && number != SYS_tgkill)
+        fail_run("system call %ld, which no row knows", number);
+    if (number != SYS_tgkill &&
+        faults_strike(number == SYS_read ? EVENTFD_READ : EVENTFD_WRITE))
+        return -1;
+    return __real_syscall(number, fd, bytes, length);
 }
 
 int __real_open64(const char *path, int flags, ...);
