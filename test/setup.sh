@@ -105,9 +105,19 @@ can_install()
     command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
 }
 
+# All that is made goes there.
+need_build_directory()
+{
+    # shellcheck disable=SC2154
+    mkdir -p "$top/build" 2>/dev/null && [ -w "$top/build" ] && return
+    echo "run: $top/build can't be written to; run a copy of your own" >&2
+    exit 1
+}
+
 # need GROUP...: install what they lack; where that can't be done, say so and end.
 need()
 {
+    need_build_directory
     packages=$(missing "$@")
     [ -n "$packages" ] || return 0
     if can_install; then

@@ -37,6 +37,17 @@ class Readme(unittest.TestCase):
         self.assertIn('```python\n' + listing('echo.py').strip('\n') + '\n```', readme)
         self.assertIn('```c\n' + listing('echo.c').strip('\n') + '\n```', readme)
 
+    def test_a_tree_that_cannot_be_written_to_is_one_line(self):
+        for name in 'run', 'test/setup.sh':
+            (self.directory / name).parent.mkdir(exist_ok=True)
+            shutil.copy(TOP / name, self.directory / name)
+        (self.directory / 'build').touch()
+        for verb in 'echo', 'test':
+            ended = subprocess.run([self.directory / 'run', verb], text=True, timeout=60,
+                                   stdin=subprocess.DEVNULL, capture_output=True)
+            self.assertEqual(ended.returncode, 1)
+            self.assertRegex(ended.stderr, r"\Arun: [^\n]*/build can't be written to; [^\n]*\n\Z")
+
     def check_serves(self, command, port):
         server = subprocess.Popen(command)
         self.addCleanup(server.wait, 10)
