@@ -12,7 +12,10 @@
 
 #include <stdlib.h>
 
-/* What a task queues is not taken any more: it runs in the next pass. */
+/*
+ * What a task queues is not taken any more: it runs in the next pass. Like what
+ * follows it returns how many were called, or -ECHILD.
+ */
 SEL__RARE static int call_tasks(sel_selector *sel)
 {
     sel__item *item = sel__tasks_take(&sel->tasks);
@@ -27,7 +30,7 @@ SEL__RARE static int call_tasks(sel_selector *sel)
         called++;
     }
     sel__queue_put_back(&sel->tasks.queue, item);
-    return called;
+    return sel__is_foreign(sel) ? -ECHILD : called;
 }
 
 static inline bool is_to_call(const sel_ready *pair)
@@ -39,22 +42,30 @@ static inline bool is_to_call(const sel_ready *pair)
  * The array neither moves nor grows until the next wait, so a callback may
  * change any key.
  */
-static inline int call_ready(sel_selector *sel, bool observed)
+static inline int call_ready(sel_selector *sel, bool observed, int called)
 {
+    const unsigned int *mark = sel->mark; /* it stays the same inside a callback */
     const sel_ready *pair = sel->batch.pairs + sel->batch.next;
     const sel_ready *end = sel->batch.pairs + sel->batch.length;
-    int called = 0;
 
-    for (sel->batch.next = sel->batch.length; pair < end && !sel__is_foreign(sel); pair++) {
+    for (sel->batch.next = sel->batch.length; pair < end; pair++) {
         if (!is_to_call(pair))
             continue;
         if (observed)
             sel__call_observed(sel, pair);
         else
             pair->key.callback(sel, &pair->key, pair->mask);
+        if (*mark == 0)
+            return -ECHILD;
         called++;
     }
     return called;
+}
+
+SEL__RARE static int call_services(sel_selector *sel, int called)
+{
+    called += sel__services_dispatch(sel->services);
+    return sel__is_foreign(sel) ? -ECHILD : called;
 }
 
 static inline int call_all(sel_selector *sel, bool observed)
@@ -64,11 +75,13 @@ static inline int call_all(sel_selector *sel, bool observed)
     sel->busy |= SEL__DISPATCHING;
     if (sel__tasks_exist(&sel->tasks))
         called = call_tasks(sel);
-    called += call_ready(sel, observed);
-    if (sel->services != NULL && !sel__is_foreign(sel))
-        called += sel__services_dispatch(sel->services);
+    if (called >= 0)
+        called = call_ready(sel, observed, called);
+    if (called >= 0 && sel->services != NULL)
+        called = call_services(sel, called);
     sel->busy &= (uint8_t)~SEL__DISPATCHING;
-    sel->callbacks += (unsigned)called;
+    if (called >= 0)
+        sel->callbacks += (unsigned)called;
     return called;
 }
 
@@ -82,11 +95,14 @@ SEL__RARE static int call_all_observed(sel_selector *sel)
     return called;
 }
 
+static inline int dispatch(sel_selector *sel)
+{
+    return sel->observer == NULL ? call_all(sel, false) : call_all_observed(sel);
+}
+
 int sel__dispatch(sel_selector *sel)
 {
-    int called = sel->observer == NULL ? call_all(sel, false) : call_all_observed(sel);
-
-    return sel__is_foreign(sel) ? -ECHILD : called;
+    return dispatch(sel);
 }
 
 int sel_dispatch(sel_selector *sel)
@@ -95,5 +111,5 @@ int sel_dispatch(sel_selector *sel)
 
     if (error < 0)
         return error;
-    return sel__is_busy(sel) ? -EBUSY : sel__dispatch(sel);
+    return sel__is_busy(sel) ? -EBUSY : dispatch(sel);
 }

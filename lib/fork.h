@@ -8,8 +8,14 @@
 
 #include <stdatomic.h>
 
-/* NULL until the first sel__count_forks(). */
-extern _Atomic(atomic_uint *) sel__forks_mark;
+/*
+ * This process's mark, not 0, and 0 in all children: no thread ever writes to it. NULL
+ * until the first sel__count_forks().
+ */
+extern _Atomic(const unsigned int *) sel__forks_mark;
+
+/* No process has this one: it is always 0. */
+extern const unsigned int sel__nobodys_mark;
 
 /*
  * Which process this is, by a number that neither its parents nor its children have:
@@ -17,8 +23,7 @@ extern _Atomic(atomic_uint *) sel__forks_mark;
  */
 static inline unsigned int sel__forks(void)
 {
-    return atomic_load_explicit(
-        atomic_load_explicit(&sel__forks_mark, memory_order_relaxed), memory_order_relaxed);
+    return *atomic_load_explicit(&sel__forks_mark, memory_order_relaxed);
 }
 
 /* Begin to count, or count the fork that made this process.  0 or -ENOMEM. */

@@ -3,13 +3,17 @@
 
 #include "loop.h"
 #include "pool.h"
-#include "selector.h"
+#include "fork.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+/* No process has this number. */
+#define NOBODYS UINT_MAX
 
 /* Whose threads the pool has, by sel__forks(): 0 before there are any. */
 static atomic_uint owner;
@@ -18,7 +22,7 @@ static atomic_uint owner;
 static void in_child(void)
 {
     if (atomic_load(&owner) != 0)
-        atomic_store(&owner, SEL__NOBODYS);
+        atomic_store(&owner, NOBODYS);
 }
 
 static void do_nothing(uv_work_t *request)
@@ -41,7 +45,7 @@ static void at_exit(void)
     uv_loop_t loop = {0};
     uv_work_t request;
 
-    if (atomic_load(&owner) != SEL__NOBODYS || sel__try_pool() < 0 ||
+    if (atomic_load(&owner) != NOBODYS || sel__try_pool() < 0 ||
         sel__init_loop(NULL, &loop) < 0)
         return;
     uv_queue_work(&loop, &request, do_nothing, have_done_nothing);
@@ -55,7 +59,7 @@ int sel__prepare_pool_end(void)
     static atomic_bool prepared;
     unsigned int known = atomic_load(&owner);
 
-    if (known != 0 && known != SEL__NOBODYS && known != sel__forks())
+    if (known != 0 && known != NOBODYS && known != sel__forks())
         return -ENOTSUP;
     if (atomic_load(&prepared))
         return 0;

@@ -57,7 +57,7 @@ static int open_probe(sel_selector *sel)
 static void destroy(sel_selector *sel, bool forked)
 {
     sel->closing = true;
-    sel->forks = SEL__NOBODYS;
+    sel->mark = &sel__nobodys_mark;
     if (sel->state != NULL)
         sel->backend->close(sel->state, forked);
     if (sel->services != NULL)
@@ -88,7 +88,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     if (sel == NULL)
         return -ENOMEM;
     sel->backend = found;
-    sel->forks = sel__forks();
+    sel->mark = atomic_load(&sel__forks_mark);
     sel->first_changed = SEL__NO_FD;
     sel->outer = sel->probe = -1;
 
@@ -228,7 +228,7 @@ int sel_after_fork(sel_selector *sel)
     if (error == 0 && sel->services != NULL)
         error = sel__services_after_fork(sel->services);
     if (error == 0)
-        sel->forks = sel__forks();
+        sel->mark = atomic_load(&sel__forks_mark);
     return error;
 }
 

@@ -24,7 +24,6 @@
 #include "wakeup.h"
 
 #include <errno.h>
-#include <limits.h>
 
 /* Not on the path of a wait or a dispatch in which nothing unusual happens. */
 #define SEL__RARE __attribute__((cold, noinline))
@@ -36,25 +35,22 @@ enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
  * one that replaces it, and the services' two loops.
  */
 enum { SEL__MOST_INTERNAL = 4 };
-/* No process has this number. */
-#define SEL__NOBODYS UINT_MAX
-
 struct sel_selector {
     const sel__backend *backend;
     void *state; /* the backend's */
+    const unsigned int *mark; /* of the process that the kernel's side was made in */
     sel__table table;
     sel__batch batch;
     int count;          /* of keys, without the library's own */
     int callable;       /* of keys that are not paused and have a callback */
     int first_changed;  /* list of keys whose backend does not know all yet */
     int recorded;       /* what the services have for the next dispatch */
-    unsigned int forks; /* sel__forks() when the kernel's side was made */
     int outer;          /* sel_fileno(): a set around the backend's, or -1 */
     int probe;          /* an empty set, where the backend refuses no file; or -1 */
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends though no descriptor may be ready */
-    bool closing;  /* sel_close() has begun to free; forks is SEL__NOBODYS */
+    bool closing;  /* sel_close() has begun to free; its mark is nobody's */
     sel__wakeup wakeup;
     sel__tasks tasks;
     struct sel__services *services;     /* NULL until something needs them */
@@ -72,7 +68,7 @@ struct sel_selector {
  */
 static inline bool sel__is_foreign(const sel_selector *sel)
 {
-    return sel->forks != sel__forks();
+    return *sel->mark == 0;
 }
 
 /*

@@ -137,7 +137,9 @@ static inline int wait_until_over(sel_selector *sel, int64_t timeout)
     sel->woken = false;
     sel__batch_begin(&sel->batch);
     error = look(sel, timeout);
-    return sel->batch.length > 0 ? 0 : look_again(sel, error);
+    if (sel->batch.length == 0)
+        error = look_again(sel, error);
+    return sel__is_foreign(sel) ? -ECHILD : error;
 }
 
 SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
@@ -153,9 +155,7 @@ SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
 /* The wake-up that a failed wait took is for the next one, if it was this process's. */
 SEL__RARE static int fail(sel_selector *sel, int error)
 {
-    if (sel__is_foreign(sel))
-        return -ECHILD;
-    if (sel->woken)
+    if (sel->woken && error != -ECHILD)
         sel__wakeup_request(&sel->wakeup);
     return error;
 }
@@ -165,7 +165,7 @@ static inline int collect(sel_selector *sel, int64_t timeout)
     int error = sel->observer == NULL ? wait_until_over(sel, timeout) :
                                         wait_observed(sel, timeout);
 
-    if (error < 0 || sel__is_foreign(sel))
+    if (error < 0)
         return fail(sel, error);
     sel->passes++;
     sel->pairs += sel->batch.length;

@@ -5,9 +5,9 @@ from tools import Goal, Result
 
 # Contender, timeout and ready descriptors to instructions a pair.
 INSTRUCTION_LIMITS = {
-    ('selkie/uv', 'inf', 100): 120,
-    ('selkie/epoll', 'inf', 100): 75,
-    ('selkie/uv', 'inf', 1): 800,
+    ('selkie/uv', 'inf', 100): 122,
+    ('selkie/epoll', 'inf', 100): 70,
+    ('selkie/uv', 'inf', 1): 780,
     ('selkie/epoll', 'inf', 1): 250,
 }
 HEAP_LIMITS = {('selkie/epoll', 900): 80, ('selkie/epoll', 9000): 80,

@@ -19,9 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,7 +382,9 @@ static void print_table(void)
 /* An older kernel, valgrind and some containers' filters have none. */
 static bool has_epoll_pwait2(void)
 {
-    syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0);
+    struct epoll_event event;
+
+    epoll_pwait2(-1, &event, 1, NULL, NULL);
     return errno != ENOSYS && errno != EPERM && errno != EACCES;
 }
 
