@@ -23,6 +23,14 @@ SIZES = {
     'lockstep': Sizes('', 20_000, 2_000, 1_000_000, 100_000_000),
     'signals_many': Sizes('TEST_ROUNDS', 5_000, 1_000, 100_000, 1_000_000),
     'streams': Sizes('TEST_ROUNDS', 100, 10, 10_000, 100_000),
+    'strangers_chaos': Sizes('TEST_ROUNDS', 10, 2, 300, 20_000),
+    'strangers_forks': Sizes('TEST_ROUNDS', 3, 1, 200, 5_000),
+    'strangers_guests': Sizes('TEST_ROUNDS', 3, 1, 100, 5_000),
+    'strangers_scarcity': Sizes('TEST_ROUNDS', 1, 1, 20, 500),
+    'strangers_threads': Sizes('TEST_ROUNDS', 3, 1, 200, 5_000),
+    'strangers_two_libraries': Sizes('TEST_ROUNDS', 5, 1, 100, 5_000),
+    'strangers_watched': Sizes('TEST_ROUNDS', 3, 1, 100, 5_000),
+    'strangers_watched_glib': Sizes('TEST_ROUNDS', 3, 1, 100, 5_000),
     'threads': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
     'threadsafe': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
     'time': Sizes('TEST_WAITS', 1_000, 200, 100_000, 400_000),
@@ -54,6 +62,8 @@ THREADED = {'dispositions', 'executor', 'signals', 'signals_fork', 'signals_many
 # What can't be tested so: instrument, 'suite' or 'suite test backend' (* stands for any in
 # both), and why.
 COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
+CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its disposition back '
+          'where there are threads')
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
     ('coverage', 'plain_errors test_too_few_descriptors *',
@@ -65,9 +75,14 @@ UNFIT = [
     ('*grind', 'signals every_signal_that_can_be_caught_has_a_handler *',
      'valgrind keeps the last signal for itself'),
     ('tsan', 'reactor_fork', 'threads that are made after a fork are beyond TSan'),
+    ('tsan', 'strangers_forks', 'threads that are made after a fork are beyond TSan'),
     ('tsan', 'torture_*', 'threads that are made after a fork are beyond TSan'),
     ('*grind', 'torture_calls', 'valgrind 3.19 has no epoll_pwait2 to fail'),
     ('valgrind', 'loop * select', PSELECT),
+    ('valgrind', 'strangers_forks',
+     'a forked child has lost what libuv allocated for the threads of its parent'),
+    ('valgrind', 'strangers_scarcity', CLONES),
+    ('valgrind', 'strangers_threads', CLONES),
     ('valgrind', 'attach', COUNTS),
     ('valgrind', 'attach_program', COUNTS),
     ('valgrind', 'stats', COUNTS),
