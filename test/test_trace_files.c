@@ -324,14 +324,11 @@ START_TEST(a_thread_is_not_cancelled_while_it_writes_the_trace)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static Suite *make_suite(void)
 {
     Suite *suite = suite_create("trace_files");
     TCase *tcase = tcase_create("trace_files");
 
-    if (argc == 4)
-        return be_another(argv + 1);
-    arguments = argv;
     tcase_add_checked_fixture(tcase, name_file, remove_file);
     tcase_set_timeout(tcase, 60);
     add_backend_test(tcase, a_program_that_a_traced_one_starts_has_no_trace_and_says_so);
@@ -344,5 +341,13 @@ int main(int argc, char **argv)
     add_backend_test(tcase, selectors_open_and_close_on_threads_at_once);
     add_backend_test(tcase, a_thread_is_not_cancelled_while_it_writes_the_trace);
     suite_add_tcase(suite, tcase);
-    return run_suite(suite);
+    return suite;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4)
+        return be_another(argv + 1);
+    arguments = argv;
+    return run_suite(make_suite());
 }

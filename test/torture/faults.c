@@ -67,11 +67,12 @@ static bool opens_the_way(fault_call call)
 
 bool faults_strike_about(fault_call call, int fd)
 {
-    const fault_plan *plan = &fault_run->plan;
+    const fault_plan *plan;
     long count;
 
     if (!is_armed)
         return false;
+    plan = &fault_run->plan;
     look_for_spin();
     if (opens_the_way(call)) {
         errno = fault_rows[call].errnos[0];
