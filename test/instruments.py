@@ -76,6 +76,8 @@ UNFIT = [
      'valgrind keeps the last signal for itself'),
     ('tsan', 'reactor_fork', 'threads that are made after a fork are beyond TSan'),
     ('tsan', 'strangers_forks', 'threads that are made after a fork are beyond TSan'),
+    ('tsan', 'cold a_first_job_of_a_user_who_may_have_no_more_threads_is_eagain *',
+     'TSan has a thread of its own, which counts'),
     ('tsan', 'torture_*', 'threads that are made after a fork are beyond TSan'),
     ('*grind', 'torture_calls', 'valgrind 3.19 has no epoll_pwait2 to fail'),
     ('valgrind', 'loop * select', PSELECT),
