@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import unittest
 
 TEST = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TEST))
@@ -63,6 +64,8 @@ def snapshot(directory):
 
 def words(answer):
     """pkg-config's answer as a list: it puts a backslash before each byte of a letter."""
+    if {"'", '"'} & set(str(TOP)):
+        raise unittest.SkipTest('Meson writes no quote as pkg-config reads it')
     return [os.fsdecode(os.fsencode(word)) for word in shlex.split(answer)]
 
 
