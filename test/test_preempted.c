@@ -86,7 +86,9 @@ static _Noreturn void wait_to_be_stopped(int i, int begin)
     count = sel != NULL ? sel_select(sel, timeout, NULL) :
                           sel_compat_select(&fd, 1, NULL, NULL, NULL, 0, NULL, NULL, NULL, 0,
                                             NULL, NULL, timeout);
-    _exit(count != 0 || now_ns() - start < stopped_wait_ns);
+    count = count != 0 || now_ns() - start < stopped_wait_ns;
+    sel_close(sel);
+    _exit(count);
 }
 
 /* Until the kernel says that the process sleeps, which it does in its wait alone. */
