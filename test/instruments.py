@@ -91,6 +91,7 @@ UNFIT = [
      'valgrind needs the /proc over which it mounts'),
     ('valgrind', 'waits no_descriptors_allowed_any_more_disturb_no_wait *',
      'valgrind keeps the limit of descriptors to itself'),
+    ('valgrind', 'cold', 'valgrind keeps the limit of descriptors to itself'),
     ('valgrind', 'attach', COUNTS),
     ('valgrind', 'attach_program', COUNTS),
     ('valgrind', 'stats', COUNTS),
