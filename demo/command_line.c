@@ -52,8 +52,9 @@ static void check_environment(void)
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
         if (!sel_backend_available(backends[i].backend))
             continue;
-        strcat(names, names[0] != '\0' ? ", " : "");
-        strcat(names, backends[i].name);
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof names - length, "%s%s", length > 0 ? ", " : "",
+                 backends[i].name);
     }
     fail(EXIT_FAILURE, "SELKIE_BACKEND=%s is no backend of %s", getenv("SELKIE_BACKEND"),
          names);

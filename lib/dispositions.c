@@ -171,7 +171,7 @@ static void note_disposition(int signum, const struct sigaction *before)
 
 static int start(sel__listener *listener, uv_signal_cb callback, int signum)
 {
-    struct sigaction before;
+    struct sigaction before = {.sa_handler = SIG_DFL};
     int error = watch_forks();
 
     if (error == 0 && sigaction(signum, NULL, &before) < 0)

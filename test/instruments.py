@@ -72,6 +72,7 @@ UNFIT = [
     ('valgrind', 'alarms * select', PSELECT),
     ('valgrind', 'interrupts * select', PSELECT),
     ('*grind', 'signals_many * select', PSELECT),
+    ('*grind', 'signals a_signal_during_a_wait_ends_it_if_it_is_handled select', PSELECT),
     ('*grind', 'signals every_signal_that_can_be_caught_has_a_handler *',
      'valgrind keeps the last signal for itself'),
     ('tsan', 'fork_exit', 'threads that are made after a fork are beyond TSan'),
