@@ -64,6 +64,7 @@ THREADED = {'dispositions', 'executor', 'signals', 'signals_fork', 'signals_many
 COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
 CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its disposition back '
           'where there are threads')
+EMULATED = 'qemu makes clone() of fork() alone, and takes no notice of madvise()'
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
     ('coverage', 'plain_errors test_too_few_descriptors *',
@@ -96,6 +97,10 @@ UNFIT = [
     ('valgrind', 'attach', COUNTS),
     ('valgrind', 'attach_program', COUNTS),
     ('valgrind', 'stats', COUNTS),
+    ('aarch64', 'fork_unnoticed', EMULATED),
+    ('s390x', 'fork_unnoticed', EMULATED),
+    ('s390x', 'preempted *_stopped_past_its_deadline_is_over *',
+     'qemu makes its poll() of ppoll(), which keeps no deadline'),
     ('nofile-256', 'fuzz_operations * *', 'its numbers begin where these end'),
     ('nofile-256', 'lockstep* * *', 'its numbers begin where these end'),
     ('dev', 'readiness * *', 'a terminal among its descriptors needs /dev/ptmx'),
