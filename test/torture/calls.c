@@ -67,11 +67,6 @@ const fault_row fault_rows[CALLS] = {
         .symbol = "fcntl", .use = "F_DUPFD_CLOEXEC",
         .errnos = {EBADF, EINVAL, EMFILE},
     },
-    [FCNTL_GETFD] = {
-        .symbol = "fcntl", .use = "F_GETFD",
-        .errnos = {EBADF},
-        .lies = {EBADF},
-    },
     [FCNTL_GETFL] = {.symbol = "fcntl", .use = "F_GETFL", .errnos = {EBADF}},
     [FCNTL_SETFL] = {
         .symbol = "fcntl", .use = "F_SETFL",

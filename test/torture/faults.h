@@ -32,7 +32,6 @@ typedef enum {
     EVENTFD_READ,
     EVENTFD_WRITE,
     FCNTL_DUPFD,
-    FCNTL_GETFD,
     FCNTL_GETFL,
     FCNTL_SETFL,
     FLOCK,

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -295,19 +296,26 @@ static void debug_mode(world *w)
     close_watched(&watched, kept);
 }
 
-/* A trace that can't be written is none; the rest goes on. Its buffer is filled. */
+/*
+ * A trace that can't be written is none; the rest goes on. Its buffer is filled. What
+ * another writes into it ends it for the process, so all this is the first run's.
+ */
 static void traced(world *w)
 {
     static world watched;
     char path[] = "/tmp/torture-XXXXXX";
-    int kept;
+    int file, kept;
 
     watched = (world){.backend = w->backend};
-    keep(w, mkstemp(path));
+    file = keep(w, mkstemp(path));
     kept = open_watched(w, &watched, "SELKIE_TRACE", path);
     enroll(&watched, w->beacon[0], READ, NULL);
     for (int i = 0; i < 600; i++)
         EXPECT(&watched, 0, sel_select(watched.sel, 0, NULL));
+    close_watched(&watched, kept);
+    CHECK(dprintf(file, "another's") > 0);
+    watched = (world){.backend = w->backend};
+    kept = open_watched(w, &watched, "SELKIE_TRACE", path);
     close_watched(&watched, kept);
     unlink(path);
 }

@@ -108,8 +108,6 @@ int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
 static fault_call fcntl_use(int operation)
 {
     switch (operation) {
-    case F_GETFD:
-        return FCNTL_GETFD;
     case F_GETFL:
         return FCNTL_GETFL;
     case F_SETFL:
@@ -129,8 +127,10 @@ int __wrap_fcntl64(int fd, int operation, ...)
     va_list arguments;
     int argument;
 
+    if (operation == F_GETFD) /* asked of 0 to 2 alone, and no is an answer */
+        return __real_fcntl64(fd, operation);
     va_start(arguments, operation);
-    argument = operation == F_GETFD || operation == F_GETFL ? 0 : va_arg(arguments, int);
+    argument = operation == F_GETFL ? 0 : va_arg(arguments, int);
     va_end(arguments);
     return faults_strike_about(fcntl_use(operation), fd) ?
                -1 : __real_fcntl64(fd, operation, argument);
