@@ -35,10 +35,8 @@ typedef struct sel__backend {
     void (*close)(void *state, bool forked);
 
     /*
-     * Begin to watch an open descriptor that is not watched.  Returns the
-     * events that are armed now: all of them, or 0 from a backend that arms
-     * with change(), just before the next wait; or a negative errno and nothing
-     * done.
+     * Begin to watch an open descriptor that is not watched.  0, or a negative
+     * errno and nothing done.
      */
     int (*add)(void *state, int fd, int events);
 

@@ -77,7 +77,7 @@ static int add(void *data, int fd, int events)
     if (error < 0)
         return error;
     sel__entry_at(state->sel, fd)->mark = generation;
-    return events;
+    return 0;
 }
 
 /* Unless a ghost has this number and the new file: then only a look tells. */

@@ -64,7 +64,7 @@ static int add(void *data, int fd, int events)
         return -ENOMEM;
     sel__entry_at(state->sel, fd)->mark = state->length;
     state->fds[state->length++] = (struct pollfd){.fd = fd, .events = sel__to_poll(events)};
-    return events;
+    return 0;
 }
 
 /* The kernel passes over a negative descriptor, hang-up included. */

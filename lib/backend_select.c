@@ -90,12 +90,12 @@ static int add(void *data, int fd, int events)
         return -ENOMEM;
     if (fd >= FD_SETSIZE) {
         state->beyond[state->beyond_length++] = fd;
-        return events;
+        return 0;
     }
     if (fd >= state->limit)
         state->limit = fd + 1;
     change(state, fd, events);
-    return events;
+    return 0;
 }
 
 static void remove_select(void *data, int fd)

@@ -116,11 +116,12 @@ static int add(void *data, int fd, int events)
     sel__uv_state *state = data;
     int error = 0;
 
+    (void)events; /* the key has them */
     if (fd >= state->length || state->watchers[fd] == NULL)
         error = open_watcher(state, fd);
     if (error == 0)
         error = sel__uv_watch(state->watchers[fd]);
-    return error == 0 ? events : error;
+    return error;
 }
 
 /* A ghost may have this number and the file that it means now: only a look tells. */

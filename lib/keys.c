@@ -39,16 +39,13 @@ static int make_room(sel_selector *sel, int fd)
 /* Registers for everyone: `entry` is unused, and unused again on failure. */
 static int add_to_backend(sel_selector *sel, sel__entry *entry, int fd)
 {
-    int armed = sel->backend->add(sel->state, fd, entry->events);
+    int error = sel->backend->add(sel->state, fd, entry->events);
 
-    if (armed < 0) {
+    if (error < 0)
         entry->flags = 0;
-        return armed;
-    }
-    entry->armed = (uint8_t)armed;
-    if (entry->armed != entry->events)
-        sel__list_changed(sel, entry, fd);
-    return 0;
+    else
+        entry->armed = entry->events;
+    return error;
 }
 
 /*

@@ -264,6 +264,25 @@ START_TEST(nor_are_those_that_a_job_opens)
 }
 END_TEST
 
+START_TEST(the_wakeup_is_nobodys_to_register)
+{
+    bool before[64];
+    sel_selector *sel;
+    int refused = 0;
+
+    for (int fd = 0; fd < 64; fd++)
+        before[fd] = is_open(fd);
+    sel = open_selector(_i);
+    for (int fd = 0; fd < 64; fd++)
+        if (!before[fd] && is_open(fd))
+            refused += sel_register(sel, fd, READ, NULL, NULL) == -EEXIST;
+    ck_assert_int_ge(refused, 1);
+    assert_ok(sel_wakeup(sel));
+    ck_assert_int_ge(sel_select(sel, SEL_FOREVER, NULL), 0);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 /* The library's number, given out by sel_fileno(), is as good a key as any. */
 START_TEST(a_selectors_own_descriptor_may_be_a_key)
 {
@@ -300,6 +319,7 @@ int main(void)
     add_backend_test(tcase, a_number_that_is_another_selectors_now_is_not_the_programs);
     if (sel_backend_available(SEL_BACKEND_UV))
         add_backend_test(tcase, nor_are_those_that_a_job_opens);
+    add_backend_test(tcase, the_wakeup_is_nobodys_to_register);
     add_backend_test(tcase, a_selectors_own_descriptor_may_be_a_key);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
