@@ -137,8 +137,7 @@ static inline int wait_until_over(sel_selector *sel, int64_t timeout)
     sel->woken = false;
     sel__batch_begin(&sel->batch);
     error = look(sel, timeout);
-    if (sel->batch.length == 0)
-        error = look_again(sel, error);
+    error = sel->batch.length > 0 ? 0 : look_again(sel, error);
     return sel__is_foreign(sel) ? -ECHILD : error;
 }
 
