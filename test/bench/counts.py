@@ -5,7 +5,7 @@ from tools import Goal, Result
 
 # Contender, timeout and ready descriptors to instructions a pair.
 INSTRUCTION_LIMITS = {
-    ('selkie/uv', 'inf', 100): 122,
+    ('selkie/uv', 'inf', 100): 120,
     ('selkie/epoll', 'inf', 100): 70,
     ('selkie/uv', 'inf', 1): 780,
     ('selkie/epoll', 'inf', 1): 250,
