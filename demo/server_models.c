@@ -225,10 +225,12 @@ void serve_model(server_model model, int listener, int life)
     check(sel_register(sel, listener, SEL_EVENT_READ, accept_cb, &served), "wait");
     check(sel_add_signal_handler(sel, SIGINT, stop, NULL), "watch SIGINT");
     check(sel_add_signal_handler(sel, SIGTERM, stop, NULL), "watch SIGTERM");
-    if (life >= 0)
-        check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
     if (model == MODEL_FORK)
         check(sel_add_signal_handler(sel, SIGCHLD, reap, &served), "watch SIGCHLD");
+    if (life >= 0)
+        check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
+    else
+        print_listening(listener);
 
     check(sel_run(sel), "wait");
 
@@ -262,7 +264,6 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     int listener = open_listener(&where);
-    print_listening(listener);
     serve_model(chosen, listener, -1);
     return EXIT_SUCCESS;
 }
