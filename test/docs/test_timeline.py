@@ -31,11 +31,15 @@ import os, socket, time
 a, b = socket.socketpair()
 child = os.fork()
 if child == 0:
+    a.close()
     time.sleep({SLEEP})
     b.send(b"answer")
+    b.recv(64)  # the end: SIGCHLD in the parent's recv() would make it EINTR
     os._exit(3)
+b.close()
 os.write(1, b"the child works\\n")
 a.recv(64)
+a.close()
 os.waitpid(child, 0)
 """
 SVG = "{http://www.w3.org/2000/svg}"

@@ -126,9 +126,11 @@ class Server:
         return self.wait()
 
     def errors(self):
-        """What it has said on stderr."""
-        self.log.seek(0)
-        return self.log.read().decode()
+        """What it has said on stderr.  Read where it stands: the offset is the server's,
+        too, and its next line would overwrite what a seek() goes back to.
+        """
+        size = os.fstat(self.log.fileno()).st_size
+        return os.pread(self.log.fileno(), size, 0).decode()
 
     def echoed(self):
         """How many bytes it took from clients; it runs with --verbose."""
