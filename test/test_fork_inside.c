@@ -391,16 +391,15 @@ START_TEST(a_loop_that_runs_the_selector_runs_nothing_of_it_in_the_child)
         uv_run(&loop, UV_RUN_NOWAIT);
         assert_noted("");
         assert_ok(sel_after_fork(sel));
-        assert_ok(uv_run(&loop, UV_RUN_DEFAULT));
-        assert_noted("bkt");
-        end_child(sel);
     }
     assert_ok(uv_run(&loop, UV_RUN_DEFAULT));
-    assert_noted("abkt");
+    assert_noted(child == 0 ? "bkt" : "abkt");
     assert_ok(sel_close(sel));
     assert_ok(uv_run(&loop, UV_RUN_DEFAULT));
     assert_ok(uv_loop_close(&loop));
     close(fd);
+    if (child == 0)
+        _exit(0);
 }
 END_TEST
 
