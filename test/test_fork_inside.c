@@ -125,6 +125,38 @@ START_TEST(what_had_not_run_at_the_fork_the_child_has_once_it_follows)
 }
 END_TEST
 
+/* One task more is queued by the one that forks. */
+static void note_queue_and_fork(sel_selector *sel, void *data)
+{
+    assert_ok(sel_call_soon(sel, note, "d"));
+    note_and_fork(sel, data);
+}
+
+START_TEST(tasks_that_had_not_run_at_the_fork_stay_before_what_came_since)
+{
+    sel_selector *sel = open_selector(_i);
+    int error;
+
+    child = -1;
+    assert_ok(sel_call_soon(sel, note_queue_and_fork, "a"));
+    assert_ok(sel_call_soon(sel, note, "b"));
+    assert_ok(sel_call_soon(sel, note, "c"));
+    error = sel_run(sel);
+    if (child == 0) {
+        assert_error(error, ECHILD);
+        assert_noted("a");
+        assert_ok(sel_after_fork(sel));
+        assert_ok(sel_call_soon(sel, note, "e"));
+        assert_ok(sel_run(sel));
+        assert_noted("bcde");
+        end_child(sel);
+    }
+    assert_ok(error);
+    assert_noted("abcd");
+    assert_parent_is_whole(sel);
+}
+END_TEST
+
 START_TEST(a_dispatch_says_in_the_child_that_it_is_one)
 {
     int fds[2] = {make_eventfd(1), make_eventfd(1)};
@@ -509,6 +541,7 @@ int main(void)
 
     add_backend_test(tcase, of_the_pass_in_which_a_child_is_forked_it_runs_nothing_more);
     add_backend_test(tcase, what_had_not_run_at_the_fork_the_child_has_once_it_follows);
+    add_backend_test(tcase, tasks_that_had_not_run_at_the_fork_stay_before_what_came_since);
     add_backend_test(tcase, a_dispatch_says_in_the_child_that_it_is_one);
     add_backend_test(tcase, timers_that_were_due_at_the_fork_are_still_there);
     add_backend_test(tcase, signals_that_had_come_at_the_fork_are_the_parents);
