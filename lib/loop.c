@@ -202,7 +202,7 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
 int sel__fork_loop(uv_loop_t *loop)
 {
     holding held = nothing_held;
-    int error = sel__loop_is_own(loop) ? hold(&held) : -EBADF;
+    int error = hold(&held);
 
     if (error < 0)
         return error;
@@ -211,19 +211,5 @@ int sel__fork_loop(uv_loop_t *loop)
     release(&held);
     if (error == 0)
         own_loop(loop);
-    return error;
-}
-
-int sel__init_signal(sel_selector *sel, uv_loop_t *loop, uv_signal_t *signal)
-{
-    holding held = nothing_held;
-    int error;
-
-    sel__check_all(sel);
-    error = hold(&held);
-    if (error == 0)
-        error = uv_signal_init(loop, signal);
-    release(&held);
-    own_loop(loop);
     return error;
 }

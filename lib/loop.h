@@ -24,13 +24,13 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop);
 /* Before uv_loop_close(): its descriptors are the library's no more. */
 void sel__disown_loop(const uv_loop_t *loop);
 
-/* Are the descriptors of a loop still its own? A forked child may have closed them. */
+/*
+ * Are the descriptors of a loop still its own? A forked child may have closed them: then
+ * it must never run.
+ */
 bool sel__loop_is_own(const uv_loop_t *loop);
 
-/* uv_loop_fork(), after sel__check_all().  -EBADF if they are not: it must never run. */
+/* uv_loop_fork(), after sel__check_all() and sel__loop_is_own(). */
 int sel__fork_loop(uv_loop_t *loop);
-
-/* uv_signal_init(), which opens a pipe for a loop's first. */
-int sel__init_signal(sel_selector *sel, uv_loop_t *loop, uv_signal_t *signal);
 
 #endif

@@ -11,7 +11,6 @@
 
 #include "call.h"
 #include "dispositions.h"
-#include "loop.h"
 
 #include <stdlib.h>
 
@@ -58,7 +57,8 @@ static int get_handler(sel__services *services, int signum, sel__handler **ret_h
         handler = calloc(1, sizeof *handler);
         if (handler == NULL)
             return -ENOMEM;
-        error = sel__init_signal(services->sel, &services->main->uv, &handler->listener.uv);
+        /* It opens nothing: the loop has had its pipe from the beginning. */
+        error = uv_signal_init(&services->main->uv, &handler->listener.uv);
         if (error < 0) {
             free(handler);
             return error;

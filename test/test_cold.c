@@ -22,7 +22,8 @@ enum { MOST_ROOM = 12, DONE = 0, REFUSED = 1, NUMBERS = 64, OUTSIDER = 61000 };
 
 /* --- without descriptors --- */
 
-enum { OPEN, TIMER, SIGNAL, JOB, LOOP, ATTACH, KINDS };
+/* A later signal's loop is there before. */
+enum { OPEN, TIMER, SIGNAL, LATER_SIGNAL, JOB, LOOP, ATTACH, KINDS };
 
 /* What the process starts with. */
 enum { AS_IT_IS, HARD_LIMIT, WITHOUT_STANDARD, WORLDS };
@@ -34,7 +35,8 @@ static int use(sel_selector **sel, int backend, int kind)
     switch (kind) {
     case OPEN: return sel_open(backend_at(backend), sel);
     case TIMER: return sel_call_later(*sel, 0, note, "x", NULL);
-    case SIGNAL: return sel_add_signal_handler(*sel, SIGUSR1, note, "x");
+    case SIGNAL:
+    case LATER_SIGNAL: return sel_add_signal_handler(*sel, SIGUSR1, note, "x");
     case JOB: return sel_run_in_executor(*sel, no_work, note_done, "x");
     case LOOP: return sel_loop(*sel) != NULL ? 0 : -EMFILE;
     default: return sel_attach_loop(*sel, &program_loop);
@@ -75,6 +77,8 @@ static int use_with_room(int backend, int kind, int world, int room)
 
     if (kind == ATTACH)
         assert_ok(uv_loop_init(&program_loop));
+    if (kind == LATER_SIGNAL)
+        ck_assert_ptr_nonnull(sel_loop(sel));
     if (world == WITHOUT_STANDARD)
         close_standard();
     before = count_numbers();
@@ -86,7 +90,7 @@ static int use_with_room(int backend, int kind, int world, int room)
     ck_assert(error == 0 || error == -EMFILE);
     if (error < 0)
         ck_assert_int_eq(count_numbers(), before);
-    if (error == 0 && kind == SIGNAL)
+    if (error == 0 && (kind == SIGNAL || kind == LATER_SIGNAL))
         raise(SIGUSR1);
     if (error == 0 && kind != OPEN && kind != LOOP && kind != ATTACH) {
         wait_and_pass(sel);
