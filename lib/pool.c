@@ -29,15 +29,15 @@ typedef struct {
  */
 static atomic_uint tried_in, trying_in;
 
-/* How many libuv will start, by the words that it reads, in its way. */
+/* How many libuv will start, by the words that it reads, in its way: -1 is very many. */
 static int count_threads(void)
 {
     const char *given = getenv("UV_THREADPOOL_SIZE");
-    int count = given != NULL ? atoi(given) : USUAL;
+    unsigned int count = given != NULL ? (unsigned int)atoi(given) : USUAL;
 
     if (count == 0)
         return 1;
-    return count < 0 || count > MOST ? MOST : count;
+    return count > MOST ? MOST : (int)count;
 }
 
 static void pass_gate(void *data)

@@ -82,13 +82,15 @@ static void take_out(sel__uv_watcher *watcher)
         watcher->home->stale = watcher->home->state->stale = true;
 }
 
-/* On an error libuv says UV_EBADF whatever it was, and has stopped the handle. */
+/*
+ * On an error libuv says UV_EBADF whatever it was, and has stopped the handle. At one
+ * that rests it is a ghost's.
+ */
 static void on_error(sel__uv_watcher *watcher)
 {
     sel_selector *sel = watcher->poll.data;
 
-    if (watcher->phase != SEL__UV_RESTING)
-        take_out(watcher); /* before libuv does, which would not tell us */
+    take_out(watcher); /* before libuv does, which would not tell us */
     enter(watcher, SEL__UV_STOPPED);
     sel__disarmed(sel, watcher->fd);
     sel__report(sel, watcher->fd, SEL__EVERY_EVENT);
