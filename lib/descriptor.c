@@ -54,7 +54,8 @@ bool sel__is_open(int fd)
 
 bool sel__is_regular(int fd)
 {
-    struct stat status;
+    struct stat status = {0}; /* of what is closed it stays so, and is no file's */
 
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    fstat(fd, &status);
+    return S_ISREG(status.st_mode);
 }

@@ -110,6 +110,15 @@ static int begin(void)
     return error;
 }
 
+/* Where nothing can be said of it, all is 0, as of no file. */
+static struct stat look(void)
+{
+    struct stat file = {0};
+
+    fstat(trace.fd, &file);
+    return file;
+}
+
 static bool is_as_left(const struct stat *file)
 {
     return file->st_dev == trace.left.st_dev && file->st_ino == trace.left.st_ino &&
@@ -120,10 +129,8 @@ static bool is_as_left(const struct stat *file)
 /* The first selector begins the array, one that comes after the last goes on with it. */
 static int begin_or_go_on(void)
 {
-    struct stat file;
+    struct stat file = look();
 
-    if (fstat(trace.fd, &file) < 0)
-        return -errno;
     if (!S_ISREG(file.st_mode))
         return -ESPIPE;
     if (flock(trace.fd, LOCK_EX | LOCK_NB) < 0)
@@ -158,8 +165,7 @@ static void close_file(void)
         end_here(error);
         return;
     }
-    if (fstat(trace.fd, &trace.left) < 0)
-        trace.ended = true;
+    trace.left = look();
     flock(trace.fd, LOCK_UN);
     close(trace.fd);
 }

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void nothing(sel_selector *sel, void *unused)
@@ -147,6 +149,172 @@ START_TEST(a_trace_that_another_has_written_to_since_is_left_to_it)
 }
 END_TEST
 
+/* What may have become of the file; the name that it has then. */
+typedef const char *change(void);
+
+static const char *append(void)
+{
+    FILE *file = fopen(path, "ae");
+
+    ck_assert(file != NULL && fputs(" ", file) >= 0 && fclose(file) == 0);
+    return path;
+}
+
+static const char *touch(void)
+{
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, (struct timespec[2]){{1, 0}, {1, 0}}, 0), 0);
+    return path;
+}
+
+/* By its copy, of the same length and time. */
+static const char *replace(void)
+{
+    static char bytes[1 << 16];
+    int from = open(path, O_RDONLY | O_CLOEXEC), to;
+    ssize_t length = read(from, bytes, sizeof bytes);
+    struct stat file;
+
+    ck_assert_int_eq(fstat(from, &file), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(to, bytes, (size_t)length), length);
+    ck_assert_int_eq(futimens(to, (struct timespec[2]){file.st_atim, file.st_mtim}), 0);
+    close(from); /* only now, so that the copy is another file */
+    close(to);
+    return path;
+}
+
+static const char *name_another_device(void)
+{
+    static char name[40];
+    int fd = memfd_create("trace", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    setenv("SELKIE_TRACE", name, 1);
+    return name;
+}
+
+static void trace_and_change(int backend, change *change_it)
+{
+    sel_selector *sel = open_selector(backend);
+    struct stat before, after;
+    const char *name;
+
+    run_tasks(sel, 1);
+    assert_ok(sel_close(sel));
+    name = change_it();
+    ck_assert_int_eq(stat(name, &before), 0);
+    listen_to_stderr();
+    sel = open_selector(backend);
+    assert_one_line(said[0], name, "since");
+    run_tasks(sel, 1);
+    assert_ok(sel_close(sel));
+    ck_assert_int_eq(stat(name, &after), 0);
+    ck_assert_int_eq(after.st_size, before.st_size);
+    ck_assert_int_eq(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+}
+
+START_TEST(a_trace_goes_on_in_the_file_that_it_has_left_and_in_no_other)
+{
+    static change *const changes[] = {append, touch, replace, name_another_device};
+
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        pid_t pid = fork(); /* a process's trace ends for good */
+
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+            trace_and_change(_i, changes[i]);
+            _exit(0);
+        }
+        assert_child_succeeds(pid);
+    }
+}
+END_TEST
+
+/* --- children --- */
+
+/* No pthread_atfork() handler is told of it: it has its parent's descriptor, and lock. */
+START_TEST(a_child_that_nobody_is_told_of_has_no_trace_either)
+{
+    sel_selector *sel = open_selector(_i), *own;
+    pid_t pid;
+
+    run_tasks(sel, 3);
+    pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        own = open_selector(_i);
+        run_tasks(own, 3000); /* more than a buffer */
+        assert_ok(sel_close(own));
+        assert_ok(sel_close(sel));
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+    run_tasks(sel, 1);
+    assert_ok(sel_close(sel));
+    check_trace("processes=1", "task=4");
+}
+END_TEST
+
+/* The trace goes into a file without a name, to which nothing is added any more. */
+static sel_selector *open_and_seal(int backend, int *ret_fd)
+{
+    sel_selector *sel;
+
+    *ret_fd = memfd_create("trace", MFD_ALLOW_SEALING);
+    ck_assert_int_ge(*ret_fd, 0);
+    unlink(path);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", *ret_fd);
+    setenv("SELKIE_TRACE", path, 1);
+    sel = open_selector(backend);
+    ck_assert_int_eq(
+        fcntl(*ret_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+    return sel;
+}
+
+/* Files that get the numbers of the trace and of all else that was closed. */
+static void assert_child_keeps_its_files(void)
+{
+    int fds[20];
+    pid_t pid;
+
+    for (int i = 0; i < 20; i++)
+        fds[i] = make_eventfd(0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        for (int i = 0; i < 20; i++)
+            ck_assert(is_open(fds[i]));
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+    for (int i = 0; i < 20; i++)
+        close(fds[i]);
+}
+
+START_TEST(a_child_closes_no_file_for_a_trace_that_is_closed)
+{
+    assert_ok(sel_close(open_selector(_i)));
+    assert_child_keeps_its_files();
+}
+END_TEST
+
+START_TEST(a_child_closes_no_file_for_a_trace_that_ended_early)
+{
+    int trace;
+    sel_selector *sel = open_and_seal(_i, &trace);
+
+    listen_to_stderr();
+    run_tasks(sel, 3000); /* more than a buffer */
+    assert_one_line(said[0], "ends early", "not permitted");
+    stop_listening();
+    assert_child_keeps_its_files();
+    assert_ok(sel_close(sel));
+    close(trace);
+}
+END_TEST
+
 /* --- what is no file --- */
 
 static void assert_refused(int backend, const char *name)
@@ -220,6 +388,26 @@ START_TEST(a_trace_that_has_no_room_for_its_end_is_valid_too)
 }
 END_TEST
 
+/* Not even what is in the way of the end can be cut off. */
+START_TEST(a_trace_that_can_be_changed_no_more_ends_with_one_line)
+{
+    int trace;
+    sel_selector *sel = open_and_seal(_i, &trace);
+
+    listen_to_stderr();
+    run_tasks(sel, 1);
+    assert_ok(sel_close(sel));
+    assert_one_line(said[0], "ends early", "not permitted");
+    sel = open_selector(_i);
+    run_tasks(sel, 1);
+    assert_ok(sel_close(sel));
+    assert_nothing_said();
+    stop_listening();
+    check_trace("processes=0");
+    close(trace);
+}
+END_TEST
+
 /* Where stderr is a file even the line has no room. */
 START_TEST(no_room_at_all_is_no_trace_and_no_harm)
 {
@@ -240,13 +428,14 @@ END_TEST
 
 /* --- names --- */
 
-/* RFC 3629's limits: too long, beyond Unicode, half of a pair, cut short, alone. */
+/* RFC 3629's limits: too long, beyond Unicode, half of a pair, cut short, alone; inside. */
 START_TEST(a_program_whose_name_is_not_utf_8_makes_a_valid_trace)
 {
     static const char *const names[] = {
         "/\xff\xfe", "/\xc0\x80", "/\xe0\x9f\x80", "/\xed\xa0\x80", "/\xf0\x8f\x80\x80",
         "/\xf4\x90\x80\x80", "/\xf5", "/\xe2\x82", "/\x80", "/caf\xc3\xa9",
-        "/\xe2\x82\xac", "/\xf0\x9f\xa6\xad", "/\xee\x80\x80 \xf3\xbf\xbf\xbf"};
+        "/\xe2\x82\xac", "/\xf0\x9f\xa6\xad", "/\xee\x80\x80 \xf3\xbf\xbf\xbf",
+        "/\xe0\xa0\x80\xed\x9f\xbf\xf4\x8f\xbf\xbf"};
     enum { NAMES = sizeof names / sizeof names[0] };
     char *own = arguments[0], many[300], name[16];
     sel_selector *sel = open_selector(_i);
@@ -264,7 +453,7 @@ START_TEST(a_program_whose_name_is_not_utf_8_makes_a_valid_trace)
     run_tasks(sel, 1);
     arguments[0] = own;
     assert_ok(sel_close(sel));
-    check_trace("task=14");
+    check_trace("task=15");
 }
 END_TEST
 
@@ -336,9 +525,14 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     add_backend_test(tcase, a_program_that_a_traced_one_starts_has_no_trace_and_says_so);
     add_backend_test(tcase, a_trace_that_another_has_written_to_since_is_left_to_it);
+    add_backend_test(tcase, a_trace_goes_on_in_the_file_that_it_has_left_and_in_no_other);
+    add_backend_test(tcase, a_child_that_nobody_is_told_of_has_no_trace_either);
+    add_backend_test(tcase, a_child_closes_no_file_for_a_trace_that_is_closed);
+    add_backend_test(tcase, a_child_closes_no_file_for_a_trace_that_ended_early);
     add_backend_test(tcase, what_is_not_a_regular_file_is_refused_with_one_line);
     add_backend_test(tcase, a_trace_without_room_ends_valid_and_with_one_line);
     add_backend_test(tcase, a_trace_that_has_no_room_for_its_end_is_valid_too);
+    add_backend_test(tcase, a_trace_that_can_be_changed_no_more_ends_with_one_line);
     add_backend_test(tcase, no_room_at_all_is_no_trace_and_no_harm);
     add_backend_test(tcase, a_program_whose_name_is_not_utf_8_makes_a_valid_trace);
     add_backend_test(tcase, selectors_open_and_close_on_threads_at_once);
