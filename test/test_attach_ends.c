@@ -101,6 +101,39 @@ START_TEST(a_child_that_only_closes_leaves_the_parents_attached)
 }
 END_TEST
 
+static void stop_loop(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* The selector's change of before the fork is one that nobody tells the kernel of there. */
+START_TEST(a_childs_loop_sleeps_until_the_selector_follows)
+{
+    uv_loop_t loop;
+    int ends[2];
+    sel_selector *sel = open_attached(_i, &loop, ends);
+    pid_t pid;
+
+    assert_ok(sel_modify(sel, ends[0], 0, NULL, NULL));
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        effort begun;
+        uv_timer_t timer;
+
+        assert_ok(uv_loop_fork(&loop));
+        assert_ok(uv_timer_init(&loop, &timer));
+        assert_ok(uv_timer_start(&timer, stop_loop, 50, 0));
+        begun = measure_effort();
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_no_spin(begun, 1);
+        _exit(0);
+    }
+    assert_ok(sel_modify(sel, ends[0], READ, take_and_unregister, "k"));
+    assert_parent_goes_on(pid, &loop, sel, ends);
+}
+END_TEST
+
 static void close_walked(uv_handle_t *handle, void *unused)
 {
     (void)unused;
@@ -183,6 +216,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_child_follows_with_the_loop_in_either_order, 0,
                         FIRST_WITHOUT_FILENO);
     tcase_add_loop_test(tcase, a_child_that_only_closes_leaves_the_parents_attached, 0,
+                        FIRST_WITHOUT_FILENO);
+    tcase_add_loop_test(tcase, a_childs_loop_sleeps_until_the_selector_follows, 0,
                         FIRST_WITHOUT_FILENO);
     tcase_add_loop_test(tcase, a_selector_outlives_the_handles_that_attached_it, 0,
                         FIRST_WITHOUT_FILENO);

@@ -149,6 +149,38 @@ START_TEST(no_wait_is_early_and_zero_or_less_only_looks)
 }
 END_TEST
 
+START_TEST(what_is_ready_ends_a_long_wait_at_once)
+{
+    answer a = untouched();
+    int fd = make_eventfd(1);
+    int64_t before = now_ns();
+
+    ck_assert_int_eq(sel_compat_select(&fd, 1, a.r, &a.nr, NULL, 0, NULL, NULL, NULL, 0, NULL,
+                                       NULL, 60), 1);
+    ck_assert_uint_eq(a.nr, 1);
+    ck_assert_int_eq(a.r[0], fd);
+    ck_assert_int_lt(now_ns() - before, 30000 * millisecond);
+    close(fd);
+}
+END_TEST
+
+/* poll(2) tells of it and select(2) does not, which is what is promised. */
+START_TEST(a_hang_up_that_select_does_not_know_is_slept_through)
+{
+    int64_t before = now_ns();
+    effort begun = measure_effort();
+    int ends[2];
+
+    make_pipe(ends);
+    close(ends[1]);
+    ck_assert_int_eq(sel_compat_select(NULL, 0, NULL, NULL, NULL, 0, NULL, NULL, ends, 1, NULL,
+                                       NULL, 0.03), 0);
+    ck_assert_int_ge(now_ns() - before, 30 * millisecond);
+    assert_no_spin(begun, 3);
+    close(ends[0]);
+}
+END_TEST
+
 static volatile sig_atomic_t signals;
 static int told_by_handler;
 
@@ -272,6 +304,8 @@ int main(void)
     tcase_add_test(tcase, a_descriptor_listed_twice_is_reported_twice);
     tcase_add_test(tcase, the_answer_may_be_the_list_and_what_is_not_wanted_left_out);
     tcase_add_test(tcase, no_wait_is_early_and_zero_or_less_only_looks);
+    tcase_add_test(tcase, what_is_ready_ends_a_long_wait_at_once);
+    tcase_add_test(tcase, a_hang_up_that_select_does_not_know_is_slept_through);
     tcase_add_test(tcase, a_signal_does_not_end_the_wait);
     tcase_add_test(tcase, what_is_refused_leaves_every_output_alone);
     tcase_add_test(tcase, threads_select_at_the_same_time_and_no_state_is_shared);

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <selkie/uv.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Check writes into what it takes for its pipe, 3, until that is full. */
@@ -155,6 +157,149 @@ START_TEST(a_daemon_that_follows_keeps_its_files)
 }
 END_TEST
 
+enum { LOW = 16 };
+
+/* Only so many of the low numbers are there: in the middle of it libuv lacks some. */
+static int follow_with(sel_selector *sel, const int low[LOW], int room)
+{
+    struct rlimit before, less;
+    int error;
+
+    assert_ok(getrlimit(RLIMIT_NOFILE, &before));
+    less = (struct rlimit){.rlim_cur = (rlim_t)low[LOW - 1] + 1, .rlim_max = before.rlim_max};
+    for (int i = 0; i < room; i++)
+        close(low[i]);
+    assert_ok(setrlimit(RLIMIT_NOFILE, &less));
+    error = sel_after_fork(sel);
+    assert_ok(setrlimit(RLIMIT_NOFILE, &before));
+    return error;
+}
+
+static void fail_to_follow(sel_selector *sel, const int low[LOW], int room)
+{
+    int error;
+
+    alarm(30);
+    error = follow_with(sel, low, room);
+    if (error == 0) {
+        assert_ok(sel_close(sel));
+        return;
+    }
+    ck_assert(error == -EMFILE || error == -ENOMEM);
+    become_daemon();
+    error = sel_after_fork(sel);
+    ck_assert(error == -EBADF || error == -ENOMEM);
+    assert_error(sel_wakeup(sel), ECHILD);
+    assert_ok(sel_close(sel));
+    assert_own_files_are_there();
+}
+
+START_TEST(a_daemon_that_could_not_follow_before_keeps_its_files)
+{
+    int low[LOW];
+
+    for (int i = 0; i < LOW; i++)
+        low[i] = make_eventfd(0);
+    for (int room = 0; room <= LOW; room++) {
+        sel_selector *sel = open_selector(_i);
+        int fd = make_eventfd(1);
+        pid_t pid;
+
+        use_loop(sel);
+        assert_ok(sel_register(sel, fd, SEL_EVENT_READ, record_call, &(call_record){0}));
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+            fail_to_follow(sel, low, room);
+            _exit(0);
+        }
+        assert_child_succeeds(pid);
+        assert_parent_is_whole(sel, fd);
+    }
+    for (int i = 0; i < LOW; i++)
+        close(low[i]);
+}
+END_TEST
+
+/* --- what else the child has of its parent's --- */
+
+static volatile sig_atomic_t caught;
+
+static void count_signal(int signum)
+{
+    (void)signum;
+    caught++;
+}
+
+/* The last of two handlers gives the disposition back, though libuv can't be asked. */
+static void assert_disposition_is_back(sel_selector *both[2])
+{
+    alarm(30);
+    become_daemon();
+    for (int i = 0; i < 2; i++) {
+        assert_ok(sel_close(both[i]));
+        raise(SIGUSR1);
+        ck_assert_int_eq(caught, i + 1);
+    }
+    assert_own_files_are_there();
+}
+
+START_TEST(a_daemon_that_nobody_is_told_of_has_its_signals_as_before)
+{
+    struct sigaction action = {.sa_handler = count_signal};
+    sel_selector *both[2];
+    pid_t pid;
+
+    assert_ok(sigaction(SIGUSR1, &action, NULL));
+    for (int i = 0; i < 2; i++) {
+        both[i] = open_selector(_i);
+        assert_ok(sel_add_signal_handler(both[i], SIGUSR1, note, "p"));
+    }
+    pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        assert_disposition_is_back(both);
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+    raise(SIGUSR1);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(wait_and_pass(both[i]), 1);
+        assert_ok(sel_close(both[i]));
+    }
+    assert_noted("pp");
+    ck_assert_int_eq(caught, 0);
+}
+END_TEST
+
+/* The loop of the program's, which the child has closed too, is not run there. */
+START_TEST(a_daemon_whose_selector_is_attached_can_only_close_it)
+{
+    sel_selector *sel = open_selector(_i);
+    uv_loop_t loop;
+    pid_t pid;
+
+    assert_ok(uv_loop_init(&loop));
+    assert_ok(sel_attach_loop(sel, &loop));
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        alarm(30);
+        become_daemon();
+        follow(sel, false);
+        assert_own_files_are_there();
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+    assert_ok(sel_call_soon(sel, note, "a"));
+    assert_ok(uv_run(&loop, UV_RUN_DEFAULT));
+    assert_noted("a");
+    assert_ok(sel_close(sel));
+    assert_ok(uv_run(&loop, UV_RUN_DEFAULT));
+    assert_ok(uv_loop_close(&loop));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fork_daemon");
@@ -162,6 +307,10 @@ int main(void)
 
     add_backend_test(tcase, a_daemon_that_closes_its_selector_keeps_its_files);
     add_backend_test(tcase, a_daemon_that_follows_keeps_its_files);
+    add_backend_test(tcase, a_daemon_that_could_not_follow_before_keeps_its_files);
+    add_backend_test(tcase, a_daemon_that_nobody_is_told_of_has_its_signals_as_before);
+    tcase_add_loop_test(tcase, a_daemon_whose_selector_is_attached_can_only_close_it,
+                        first_backend(), 2);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 fault_record *fault_run;
 long fault_live;
 bool faults_known[MOST_DESCRIPTORS];
+void (*faults_handler)(void);
 
 static _Thread_local bool is_armed;
 
@@ -34,6 +35,18 @@ bool faults_arm(bool armed)
 
     is_armed = armed;
     return before;
+}
+
+void faults_interrupt(void)
+{
+    void (*handler)(void) = faults_handler;
+
+    if (!is_armed || handler == NULL)
+        return;
+    faults_handler = NULL;
+    is_armed = false;
+    handler();
+    is_armed = true;
 }
 
 /* A run that makes many more calls than the one without faults goes round in a circle. */

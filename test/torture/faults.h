@@ -127,6 +127,10 @@ void faults_pass(void);
 /* From here on calls are the library's; returns what to restore. */
 bool faults_arm(bool armed);
 
+/* A signal's handler that runs once: where the library's next wake-up is read. */
+extern void (*faults_handler)(void);
+void faults_interrupt(void);
+
 /* Does this call fail? Then errno is set. For the wrappers. */
 bool faults_strike(fault_call call);
 /* The same for a call about a descriptor. */

@@ -14,11 +14,21 @@
 
 typedef void child_body(world *w);
 
+static void wait_for_child(pid_t pid)
+{
+    int status;
+
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && fault_run->message[0] != '\0')
+        _exit(1);
+    if (status != 0)
+        fail_run("the child ended with %#x", (unsigned int)status);
+}
+
 /* Run it in a child, to its end; then the parent's own keys still tell. */
 static void in_child(world *w, child_body *body)
 {
     pid_t pid = fork();
-    int status;
 
     CHECK(pid >= 0);
     if (pid == 0) {
@@ -27,11 +37,7 @@ static void in_child(world *w, child_body *body)
         body(w);
         _exit(0);
     }
-    CHECK(waitpid(pid, &status, 0) == pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && fault_run->message[0] != '\0')
-        _exit(1);
-    if (status != 0)
-        fail_run("the child ended with %#x", (unsigned int)status);
+    wait_for_child(pid);
 }
 
 /*
@@ -160,6 +166,43 @@ static void only_closed_in_child(world *w)
     run_until(w, &signal_calls, 1);
 }
 
+static bool is_child;
+
+static void fork_in_handler(void)
+{
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    is_child = pid == 0;
+    if (!is_child)
+        wait_for_child(pid);
+}
+
+/* In the child it ends as it must, and sends nothing: that would go to the parent. */
+static int select_in_both(world *w)
+{
+    long written = fault_run->made[EVENTFD_WRITE];
+    int error = sel_select(w->sel, 0.02, NULL);
+
+    if (!is_child)
+        return error;
+    faults_arm(false);
+    CHECK(error == -ECHILD && fault_run->made[EVENTFD_WRITE] == written);
+    _exit(0);
+}
+
+/* The wake-up that the wait has in hand is the parent's. */
+static void forked_inside_a_wait(world *w)
+{
+    EXPECT(w, 0, sel_wakeup(w->sel));
+    faults_handler = fork_in_handler;
+    w->pending = true;
+    EXPECT(w, 0, select_in_both(w));
+    w->pending = false;
+    faults_handler = NULL;
+    await_nothing(w, 0.001);
+}
+
 static uv_loop_t loop; /* that the selector is attached to */
 
 static void look_around_attached(world *w)
@@ -218,6 +261,7 @@ const scenario fork_scenarios[] = {
     {"forked", forked},
     {"forked_with_services", forked_with_services},
     {"only_closed_in_child", only_closed_in_child},
+    {"forked_inside_a_wait", forked_inside_a_wait},
     {"forked_while_attached", forked_while_attached},
     {"forked_with_many", forked_with_many},
     {NULL, NULL},

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,6 +190,23 @@ static void replaced(world *w)
     await(w, fd, READ);
 }
 
+/* Fewer are allowed than there are: poll(2) refuses, and select(2) is asked. */
+static void no_descriptors_allowed(world *w)
+{
+    struct rlimit before, none;
+    int pair[2];
+
+    make_pair(w, pair);
+    enroll(w, pair[0], READ, NULL);
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = (struct rlimit){.rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    await_nothing(w, 0.003);
+    put_byte(pair[1]);
+    await(w, pair[0], READ);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
 static bool is_readable(int fd, int ms)
 {
     struct pollfd polled = {.fd = fd, .events = POLLIN};
@@ -346,6 +364,7 @@ const scenario wait_scenarios[] = {
     {"ghost_among_many", ghost_among_many},
     {"closed_while_registered", closed_while_registered},
     {"replaced", replaced},
+    {"no_descriptors_allowed", no_descriptors_allowed},
     {"inside_another_loop", inside_another_loop},
     {"debug_mode", debug_mode},
     {"traced", traced},

@@ -171,6 +171,8 @@ long __wrap_syscall(long number, ...)
     va_end(arguments);
     if (number != SYS_read && number != SYS_write && number != SYS_tgkill)
         fail_run("system call %ld, which no row knows", number);
+    if (number == SYS_read)
+        faults_interrupt();
     if (number != SYS_tgkill &&
         faults_strike(number == SYS_read ? EVENTFD_READ : EVENTFD_WRITE))
         return -1;
