@@ -298,9 +298,7 @@ static void check(sel__nested *nested)
     if (nested == NULL || nested->gone || sel__loop_is_own(&nested->uv))
         return;
     nested->gone = true;
-    if (nested->fd != SEL__NO_FD)
-        sel__remove_internal(nested->services->sel, nested->fd);
-    nested->fd = SEL__NO_FD;
+    unwatch(nested);
 }
 
 void sel__services_check(sel__services *services)

@@ -379,6 +379,28 @@ START_TEST(a_selector_watches_another_selector)
 }
 END_TEST
 
+/* Where the kernel waits through a descriptor. That is none of the program's to close. */
+START_TEST(a_wait_without_its_set_says_so_and_does_not_spin)
+{
+    enum { SOME = 64 };
+    bool were_open[SOME];
+    sel_selector *sel;
+    effort begun;
+
+    for (int fd = 0; fd < SOME; fd++)
+        were_open[fd] = is_open(fd);
+    sel = open_selector(_i);
+    for (int fd = 0; fd < SOME; fd++)
+        if (!were_open[fd])
+            close(fd);
+    begun = measure_effort();
+    for (int i = 0; i < 3; i++)
+        assert_error(sel_select(sel, 0.01, NULL), EBADF);
+    assert_no_spin(begun, 3);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("descriptors");
@@ -395,6 +417,7 @@ int main(void)
     add_backend_test(tcase, the_number_of_a_paused_key_may_become_the_librarys_own);
     add_backend_test(tcase, a_descriptor_that_only_names_a_file_is_ebadf);
     add_backend_test(tcase, a_selector_watches_another_selector);
+    tcase_add_loop_test(tcase, a_wait_without_its_set_says_so_and_does_not_spin, 1, 2);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
