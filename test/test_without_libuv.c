@@ -68,6 +68,7 @@ START_TEST(there_is_nothing_to_wait_for)
     ck_assert(sel__services_sleep(NULL) == INT64_MAX);
     ck_assert_int_eq(sel__services_dispatch(NULL), 0);
     ck_assert(!sel__services_are_alive(NULL));
+    sel__services_check(NULL);
     assert_ok(sel__services_after_fork(NULL));
     sel__services_end_jobs(NULL);
     sel__services_close(NULL, false);
