@@ -39,9 +39,6 @@ SIZES = {
     'torture_memory': Sizes('TEST_FAULTS', 100, 1, 100_000, 100_000),
 }
 
-# Suites that don't run all of lib/ that they can at their quick size.
-COVERED_AT = {'torture_memory': 'thorough'}
-
 # Tests that judge CPU time or memory would judge the instrument's: this tells them.
 INSTRUMENTED = {'TEST_INSTRUMENTED': '1'}
 SANITIZERS = {

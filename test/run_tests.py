@@ -28,7 +28,7 @@ import build
 import coverage
 import fresh.fresh as fresh
 import fuzz.run_fuzz as run_fuzz
-from instruments import COVERED_AT, JUDGES, MANNERS, SANITIZERS, SIZES, THREADED
+from instruments import JUDGES, MANNERS, SANITIZERS, SIZES, THREADED
 from instruments import fixed_addresses, sized, unfit
 from running import Manner
 from session import LOGS, Session, close
@@ -187,8 +187,7 @@ def covered(session):
         if directory is None:
             return []
         coverage.forget(directory)
-        tests = [sized(t, COVERED_AT.get(t['name'])) for t in session.choose(directory)]
-        session.run(f'the suites of {name}', tests, manner)
+        session.run(f'the suites of {name}', session.choose(directory), manner)
         directories.append(directory)
     programs(session, directories[0], 'the programs of coverage', manner)
     note, run = coverage.judge(directories, LOGS / 'coverage.log')

@@ -19,6 +19,7 @@ void faults_begin(const fault_plan *plan)
     fault_run->plan = *plan;
     memset(fault_run->made, 0, sizeof fault_run->made);
     fault_run->struck = fault_run->total = 0;
+    fault_run->sites.count = 0;
     fault_run->journal_length = 0;
     fault_run->journal[0] = fault_run->message[0] = '\0';
     is_armed = false;
@@ -78,7 +79,19 @@ static bool opens_the_way(fault_call call)
     return call != NO_CALL && fault_rows[fault_run->plan.call].behind == call;
 }
 
-bool faults_strike_about(fault_call call, int fd)
+static void learn_site(fault_call call, const void *address, long count)
+{
+    fault_sites *sites = &fault_run->sites;
+
+    for (int i = 0; i < sites->count; i++)
+        if (sites->each[i].call == call && sites->each[i].address == address)
+            return;
+    if (sites->count == MOST_SITES)
+        fail_run("there are more sites than %d", MOST_SITES);
+    sites->each[sites->count++] = (fault_site){call, address, count};
+}
+
+bool faults_strike_at(fault_call call, int fd, const void *address)
 {
     const fault_plan *plan;
     long count;
@@ -94,16 +107,13 @@ bool faults_strike_about(fault_call call, int fd)
     if (call == plan->call && is_lie(plan) && !is_of_program(fd))
         return false;
     count = ++fault_run->made[call];
+    if (plan->call == NO_CALL)
+        learn_site(call, address, count);
     if (call != plan->call || count < plan->from || count - plan->from >= plan->times)
         return false;
     fault_run->struck++;
     errno = plan->error;
     return true;
-}
-
-bool faults_strike(fault_call call)
-{
-    return faults_strike_about(call, -1);
 }
 
 bool faults_lie(void)

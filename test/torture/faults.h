@@ -95,13 +95,26 @@ typedef struct {
 
 #define FOR_EVER LONG_MAX
 
-enum { JOURNAL_SIZE = 1 << 16, MESSAGE_SIZE = 600 };
+enum { JOURNAL_SIZE = 1 << 16, MESSAGE_SIZE = 600, MOST_SITES = 300 };
+
+/* Where in the library's code a call is made, and when it is made there first. */
+typedef struct {
+    fault_call call;
+    const void *address;
+    long first; /* of all that are made of the call */
+} fault_site;
+
+typedef struct {
+    fault_site each[MOST_SITES];
+    int count;
+} fault_sites;
 
 /* Shared by a process and its children. */
 typedef struct {
     fault_plan plan;
     long made[CALLS]; /* while armed, in this run */
     long made_first[CALLS]; /* in a process's first run, without a fault */
+    fault_sites sites, sites_first; /* of the same two, where no fault is planned */
     long struck;      /* how many were made to fail */
     long total;       /* of all calls, in this run */
     long most;        /* more than that is a spin; 0: not known yet */
@@ -131,10 +144,16 @@ bool faults_arm(bool armed);
 extern void (*faults_handler)(void);
 void faults_interrupt(void);
 
-/* Does this call fail? Then errno is set. For the wrappers. */
-bool faults_strike(fault_call call);
-/* The same for a call about a descriptor. */
-bool faults_strike_about(fault_call call, int fd);
+/*
+ * Does this call fail? Then errno is set. About which descriptor it is, or -1, and to
+ * where it returns.
+ */
+bool faults_strike_at(fault_call call, int fd, const void *address);
+
+/* For the wrappers, whose callers are the library's code. */
+#define faults_strike_about(call, fd)                                          \
+    faults_strike_at((call), (fd), __builtin_return_address(0))
+#define faults_strike(call) faults_strike_about((call), -1)
 
 enum { MOST_DESCRIPTORS = 4096 };
 

@@ -9,7 +9,8 @@
  * each call is how many runs with a fault there are, and what it notes is what
  * each of them must note too. TEST_FAULTS bounds how many of one call's places in
  * a scenario are tried, evenly spread over all; a long scenario has a tenth, and
- * when that is one, one errno of each call.
+ * when that is one, one errno of each call. Beside these each place in the library's
+ * code from which the call is made is tried, the first time that it comes there.
  */
 #include "world.h"
 
@@ -101,20 +102,46 @@ static bool is_long(void)
     return fault_run->total > LONG;
 }
 
-/* Each place at which the scenario makes the call, or as many as are allowed. */
-static void plan_call(fault_call call, int error, long made, bool is_first)
+/* Once, and until it is heard. */
+static void plan_place(fault_plan plan, long place)
+{
+    plan.from = place;
+    plan.times = 1;
+    add_plan(plan);
+    plan.times = is_memory ? FOR_EVER : 3;
+    add_plan(plan);
+}
+
+/* Each time that the scenario makes the call. */
+static void plan_all(fault_plan plan, long made)
+{
+    for (long place = 1; place <= made; place++)
+        plan_place(plan, place);
+}
+
+static bool is_usual(const fault_plan *plan)
+{
+    return plan->error == fault_rows[plan->call].errnos[0];
+}
+
+/* As many times as are allowed; with the usual error each place in the code, too. */
+static void plan_some(fault_plan plan, long made, long most, const fault_sites *sites)
+{
+    for (long i = 0; i < most; i++)
+        plan_place(plan, most < 2 ? (made + 1) / 2 : 1 + i * (made - 1) / (most - 1));
+    for (int i = 0; i < sites->count; i++)
+        if (sites->each[i].call == plan.call && is_usual(&plan))
+            plan_place(plan, sites->each[i].first);
+}
+
+static void plan_call(fault_plan plan, long made, const fault_sites *sites)
 {
     long most = is_long() ? (limit + 9) / 10 : limit;
-    long places = made < most ? made : most;
 
-    for (long i = 0; i < places; i++) {
-        fault_plan plan = {.call = call, .error = error, .times = 1, .is_first = is_first};
-
-        plan.from = places < 2 ? (made + 1) / 2 : 1 + i * (made - 1) / (places - 1);
-        add_plan(plan);
-        plan.times = is_memory ? FOR_EVER : 3;
-        add_plan(plan);
-    }
+    if (made <= most)
+        plan_all(plan, made);
+    else
+        plan_some(plan, made, most, sites);
 }
 
 static void make_plans(void)
@@ -127,9 +154,11 @@ static void make_plans(void)
         for (const int *error = row->errnos; *error != 0; error++) {
             if (is_long() && limit < 10 && error != row->errnos)
                 break;
-            plan_call(call, *error, row->behind != NO_CALL ? 2 : fault_run->made[call], false);
+            plan_call((fault_plan){.call = call, .error = *error},
+                      row->behind != NO_CALL ? 2 : fault_run->made[call], &fault_run->sites);
             if (fault_run->made_first[call] > fault_run->made[call])
-                plan_call(call, *error, fault_run->made_first[call], true);
+                plan_call((fault_plan){.call = call, .error = *error, .is_first = true},
+                          fault_run->made_first[call], &fault_run->sites_first);
         }
     }
 }
@@ -211,6 +240,7 @@ static _Noreturn void be_child(const scenario *test, sel_backend backend)
     fault_run->most = 0;
     run(test, backend, &no_fault, true);
     memcpy(fault_run->made_first, fault_run->made, sizeof fault_run->made);
+    fault_run->sites_first = fault_run->sites;
     run(test, backend, &no_fault, false);
     fault_run->most = 10 * fault_run->total + 5000;
     memcpy(reference, fault_run->journal, sizeof reference);
