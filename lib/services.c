@@ -24,7 +24,7 @@ static void close_handle(uv_handle_t *handle, void *unused)
 /* The loop's descriptor, if a key had its number, was watched as a duplicate. */
 static void close_duplicate(sel__nested *nested)
 {
-    if (nested->fd != SEL__NO_FD && nested->fd != uv_backend_fd(&nested->uv))
+    if (nested->fd >= 0 && nested->fd != uv_backend_fd(&nested->uv))
         sel__close_own(nested->fd);
     nested->fd = SEL__NO_FD;
 }
@@ -61,14 +61,12 @@ static void close_nested(sel__nested *nested)
 static int watch(sel__nested *nested)
 {
     sel_selector *sel = nested->services->sel;
-    int own = uv_backend_fd(&nested->uv);
-    int fd = sel__free_number(sel, own);
-    int error = fd >= 0 ? sel__add_internal(sel, fd) : fd;
+    int error;
 
-    if (error == 0)
-        nested->fd = fd;
-    else if (fd >= 0 && fd != own)
-        sel__close_own(fd);
+    nested->fd = sel__free_number(sel, uv_backend_fd(&nested->uv));
+    error = nested->fd >= 0 ? sel__add_internal(sel, nested->fd) : nested->fd;
+    if (error < 0)
+        close_duplicate(nested);
     return error;
 }
 
