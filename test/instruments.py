@@ -22,7 +22,7 @@ SIZES = {
     'interrupts': Sizes('TEST_ROUNDS', 300, 100, 20_000, 100_000),
     'lockstep': Sizes('', 20_000, 2_000, 1_000_000, 100_000_000),
     'signals_many': Sizes('TEST_ROUNDS', 5_000, 1_000, 100_000, 1_000_000),
-    'streams': Sizes('TEST_ROUNDS', 100, 10, 10_000, 100_000),
+    'streams': Sizes('TEST_ROUNDS', 100, 10, 2_000, 100_000),
     'strangers_chaos': Sizes('TEST_ROUNDS', 10, 2, 300, 20_000),
     'strangers_forks': Sizes('TEST_ROUNDS', 3, 1, 200, 5_000),
     'strangers_guests': Sizes('TEST_ROUNDS', 3, 1, 100, 5_000),
@@ -35,7 +35,7 @@ SIZES = {
     'threadsafe': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
     'time': Sizes('TEST_WAITS', 1_000, 200, 100_000, 400_000),
     'timers_random': Sizes('TEST_TIMER_OPERATIONS', 20_000, 5_000, 1_000_000, 10_000_000),
-    'torture_calls': Sizes('TEST_FAULTS', 1, 1, 100, 100_000),
+    'torture_calls': Sizes('TEST_FAULTS', 1, 1, 3, 100_000),
     'torture_memory': Sizes('TEST_FAULTS', 100, 1, 100_000, 100_000),
 }
 

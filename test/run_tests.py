@@ -16,6 +16,7 @@ The last line is `N passed, N failed`; the exit status is 0 only if none failed.
 """
 
 import argparse
+import pathlib
 import re
 import resource
 import signal
@@ -56,9 +57,16 @@ def python_tests(session, group, *arguments):
     return [t for t in tests if session.wants(group, t['name'])]
 
 
+def has_more_to_do(session, test):
+    """At this level than the quick whole did, or asked for by its name."""
+    source = pathlib.Path(test['cmd'][1]).read_text()
+    return session.level == 'quick' or session.wanted or 'thorough' in source
+
+
 def packaging(session):
     bound = 600 if session.level == 'quick' else 2 * LONG['thorough']
-    tests = [{**t, 'timeout': bound} for t in python_tests(session, 'packaging')]
+    tests = [{**t, 'timeout': bound} for t in python_tests(session, 'packaging')
+             if has_more_to_do(session, t)]
     session.run('the packaging', tests, Manner({'TEST_LEVEL': session.level}))
     session.run('the index of the contract', python_tests(session, 'contract'))
 

@@ -31,11 +31,12 @@ import tree  # noqa: E402 (it is found only now)
 INSIDE = TEST / 'anywhere' / 'inside.py'
 YEAR = 365 * 86400
 LOOPS = 4
-# Longer than a look in passing may be.
-LONG = re.compile(
-    'endurance|fuzz_corpus|lockstep.*|streams|torture_.*|selectors_select|threads|threadsafe|'
-    'trace|readiness|bad_days|passes|preempted|example_.*')
-IN_CLONE = ['selectors', 'trace', 'syscalls', 'debug', 'plain_errors', 'transcripts']
+# What a look in passing takes: the suites that ask the machine for the most.
+IN_PASSING = re.compile(
+    'alarms|attach_program|cold|descriptors|errors|executor|fork|fork_daemon|fork_exit|'
+    'other_systems|preempted|selectors|signals|strangers_scarcity|strangers_threads|time|'
+    'timers|trace_files|uv_survival|waits')
+IN_CLONE = ['selectors', 'trace', 'syscalls', 'debug', 'command_line', 'transcripts']
 
 # A name, what it is, the command that makes it, what else is in the environment, whether
 # Python can live in it, and how much longer a suite may take.
@@ -175,10 +176,10 @@ def cloned(session, level):
 
 
 def run(session, wanted, tests, programs):
-    """The suites in each circumstance that is wanted; what is long, only by the verb."""
+    """The suites in each circumstance that is wanted; all of them only by the verb."""
     in_passing = session.level != 'quick'
     if in_passing:
-        tests = [t for t in tests if 'quick' in t['suite'] and not LONG.fullmatch(t['name'])]
+        tests = [t for t in tests if IN_PASSING.fullmatch(t['name'])]
         programs = []
     for circumstance in circumstances():
         if wanted and circumstance.name not in wanted:
