@@ -67,7 +67,7 @@ static int ask(const sel__uv_watcher *watcher, int events)
     int more;
 
     if ((events & UV_PRIORITIZED) && sel__is_regular(watcher->fd))
-        return SEL__EVERY_EVENT;
+        return sel__check(sel, watcher->fd) ? SEL__EVERY_EVENT : 0;
     if (poll(&polled, 1, 0) < 0)
         return ready;
     more = sel__from_poll(polled.revents) & ~ready;

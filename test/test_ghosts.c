@@ -12,9 +12,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
+enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, EXCEPT = SEL_EVENT_EXCEPT };
 
 /* What keeps the file open. */
 typedef enum { A_DUPLICATE, A_CHILD, HOLDERS } holder;
@@ -439,6 +440,30 @@ START_TEST(what_is_known_of_the_number_is_not_told_of_the_file_before)
 }
 END_TEST
 
+/*
+ * What is urgent in a regular file is every event, of /proc/mounts for one; the file
+ * here is regular, and what is urgent is a byte of the connection that was there before.
+ */
+START_TEST(an_urgent_byte_for_the_file_before_is_no_change_of_a_regular_one)
+{
+    sel_selector *sel = open_selector(_i);
+    int ends[2], copy;
+
+    make_tcp_pair(ends);
+    copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+    assert_ok(sel_register(sel, ends[0], READ | WRITE | EXCEPT, NULL, NULL));
+    ck_assert_int_eq(look(sel, ends[0]), WRITE);
+    ck_assert_int_eq(send(ends[1], "!", 1, MSG_OOB), 1);
+    ck_assert_int_eq(poll(&(struct pollfd){.fd = copy, .events = POLLPRI}, 1, 5000), 1);
+    move_descriptor(open_regular_file(), ends[0]);
+    for (int round = 0; round < 2; round++)
+        ck_assert_int_eq(look(sel, ends[0]) & READ, 0);
+    assert_ok(sel_close(sel));
+    close_pair(ends);
+    close(copy);
+}
+END_TEST
+
 /* uv and epoll: a program that sleeps on the descriptor must not spin either. */
 START_TEST(a_ghost_does_not_make_fileno_readable)
 {
@@ -480,6 +505,7 @@ int main(void)
     add_backend_test(tcase, a_fifo_that_is_opened_anew_under_its_number_leaves_no_ghost);
     add_backend_test(tcase, a_file_that_comes_back_to_its_number_is_watched_again);
     add_backend_test(tcase, what_is_known_of_the_number_is_not_told_of_the_file_before);
+    add_backend_test(tcase, an_urgent_byte_for_the_file_before_is_no_change_of_a_regular_one);
     add_backend_test(tcase, a_ghost_beside_a_closed_key_wakes_no_wait);
     tcase_add_loop_test(tcase, a_ghost_does_not_make_fileno_readable, first_backend(), 2);
     suite_add_tcase(suite, tcase);
