@@ -82,7 +82,7 @@ def build_man(output):
 
 def update_catalogues(output):
     """Every text of the English pages into docs/locale, with what is translated of it."""
-    sphinx(output, 'gettext', DOCS, output / 'gettext', DOCS_LANGUAGE='en')
+    sphinx(output, 'gettext', DOCS, output / 'gettext')
     for template in sorted((output / 'gettext').rglob('*.pot')):
         name = template.relative_to(output / 'gettext').with_suffix('.po')
         catalogue = DOCS / 'locale' / 'zh_CN' / 'LC_MESSAGES' / name
