@@ -21,12 +21,11 @@ import time
 import unittest
 
 import support
-from support import FD_SETSIZE, Kind, Server
+from support import FD_SETSIZE, INSTRUMENTED, Kind, Server
 
 BACKENDS = ["uv", "epoll", "poll", "select"]
 LEVELS = ["quick", "thorough", "full"]
 LEVEL = LEVELS.index(os.environ.get("TEST_LEVEL", "quick"))
-INSTRUMENTED = "TEST_INSTRUMENTED" in os.environ  # memory and time are the instrument's
 DESCRIPTORS = 20000
 MEMORY = 1 << 20  # what an allocator may keep more than it did after the first clients
 PIECE = 16 * 1024

@@ -25,6 +25,7 @@ from pathlib import Path
 TWINS = Path(__file__).resolve().parents[2] / "docs" / "twins"
 PATIENCE = 20  # seconds after which a client or a server is given up
 FD_SETSIZE = 1024
+INSTRUMENTED = "TEST_INSTRUMENTED" in os.environ  # memory and time are the instrument's
 
 programs = None  # the directory of the compiled programs
 
@@ -281,6 +282,15 @@ def forget_signals():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+class Loader(unittest.TestLoader):
+    """Leaves out what is about a twin alone where an instrument watches the C programs."""
+
+    def getTestCaseNames(self, testCaseClass):
+        names = super().getTestCaseNames(testCaseClass)
+        return [name for name in names
+                if not INSTRUMENTED or "twin" not in testCaseClass.__name__ + name]
+
+
 def main():
     """unittest.main(), after taking --programs from the command line."""
     global programs
@@ -292,4 +302,4 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    unittest.main(module="__main__")
+    unittest.main(module="__main__", testLoader=Loader())

@@ -165,7 +165,7 @@ class DeadlineTests(ProgramTests):
             ignored = {*signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP}
             if self.is_twin:  # Python's own
                 ignored -= {signal.SIGPIPE, signal.SIGXFSZ}
-            if "TEST_INSTRUMENTED" in os.environ:  # the sanitizer's own
+            if support.INSTRUMENTED:  # the sanitizer's own
                 ignored -= {signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
             for signum in ignored:
                 signal.signal(signum, signal.SIG_IGN)

@@ -23,7 +23,7 @@ import threading
 import unittest
 
 import support
-from support import TWINS, Kind, Server, closing_all, eventually, read_exactly
+from support import INSTRUMENTED, TWINS, Kind, Server, closing_all, eventually, read_exactly
 
 SIDES = ("c", "twin")
 ROUNDING = 0.006  # times are printed in hundredths of a second
@@ -421,7 +421,7 @@ class Chat(LessonTests):
 
 
 # Where the program is instrumented, its memory is the instrument's too.
-MOST_MEMORY = 64 << 20 if os.environ.get("TEST_INSTRUMENTED") else 4 << 20
+MOST_MEMORY = 64 << 20 if INSTRUMENTED else 4 << 20
 
 
 class HostileChat(unittest.TestCase):
