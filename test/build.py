@@ -29,6 +29,7 @@ STRICT = ['-Dwerror=true', '-Dtests=enabled', '-Ddemos=enabled', '-Dbench=enable
           '-Ddocs=disabled']
 # Fortified calls have other names than those that the torture wraps.
 UNFORTIFIED = '-D_FORTIFY_SOURCE=0'
+SUITES_ALONE = ['-Ddemos=disabled', '-Dbench=disabled']
 NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled', '-Ddocs=disabled']
 PREFIX = BUILD / 'packaged' / 'prefix'  # where the packaging tests install
 EXIT = TOP / 'test' / 'coverage_exit.h'
@@ -51,7 +52,8 @@ def covered(*options):
     The library is static in it: a shared one's counts would be beyond the programs' reach.
     """
     return strict('gcc', '--buildtype=debug', '-Db_coverage=true', '-Ddefault_library=static',
-                  *options, c_args=['-fprofile-update=atomic', f'-include {shlex.quote(str(EXIT))}'])
+                  *SUITES_ALONE, *options,
+                  c_args=['-fprofile-update=atomic', f'-include {shlex.quote(str(EXIT))}'])
 
 
 def elsewhere(environment, *options, c_args=()):
@@ -61,8 +63,8 @@ def elsewhere(environment, *options, c_args=()):
     """
     words = ' '.join([*WARNINGS, *c_args])
     return {'PKG_CONFIG_LIBDIR': str(ELSEWHERE), **environment}, [
-        '-Dwerror=true', '-Dtests=enabled', '-Ddemos=disabled', '-Dbench=disabled',
-        '-Ddocs=disabled', '-Dlibuv=disabled', f'-Dc_args={words}', *options]
+        '-Dwerror=true', '-Dtests=enabled', *SUITES_ALONE, '-Ddocs=disabled',
+        '-Dlibuv=disabled', f'-Dc_args={words}', *options]
 
 
 # name: the environment's changes, the options of `meson setup`
@@ -84,7 +86,7 @@ BUILDS = {
         'clang', '--buildtype=debugoptimized', '-Db_sanitize=address,undefined',
         '-Db_lundef=false', '-Ddefault_library=static',
         c_args=[*UBSAN, '-fsanitize=fuzzer-no-link']),
-    'tsan': strict('gcc', '--buildtype=debugoptimized', '-Db_sanitize=thread'),
+    'tsan': strict('gcc', '--buildtype=debugoptimized', '-Db_sanitize=thread', *SUITES_ALONE),
     'packaged': ({}, [
         '-Ddefault_library=both', f'--prefix={PREFIX}', '-Dlibdir=lib', *NOTHING_MORE]),
     'aarch64': elsewhere({}, f'--cross-file={ELSEWHERE / "aarch64.ini"}'),

@@ -78,6 +78,8 @@ UNFIT = [
     ('*grind', 'signals every_signal_that_can_be_caught_has_a_handler *',
      'valgrind keeps the last signal for itself'),
     ('tsan', 'fork_exit', 'threads that are made after a fork are beyond TSan'),
+    ('tsan', 'reactor_corners the_reactors_own_descriptors_may_be_beyond_* *',
+     'threads that are made after a fork are beyond TSan'),
     ('tsan', 'reactor_fork', 'threads that are made after a fork are beyond TSan'),
     ('tsan', 'strangers_forks', 'threads that are made after a fork are beyond TSan'),
     ('tsan', 'cold a_first_job_of_a_user_who_may_have_no_more_threads_is_eagain *',

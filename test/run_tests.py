@@ -187,7 +187,7 @@ def elsewhere(session):
 
 
 def covered(session):
-    """The suites and the programs in builds that count what runs of lib/, and the count."""
+    """The suites in builds that count what runs of lib/, and the count."""
     directories = []
     manner = MANNERS['coverage']
     for name in coverage.BUILDS:
@@ -197,7 +197,6 @@ def covered(session):
         coverage.forget(directory)
         session.run(f'the suites of {name}', session.choose(directory), manner)
         directories.append(directory)
-    programs(session, directories[0], 'the programs of coverage', manner)
     note, run = coverage.judge(directories, LOGS / 'coverage.log')
     if session.wanted:
         print(f'{note}\n{run.output}')

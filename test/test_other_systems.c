@@ -269,20 +269,14 @@ static void end_child(void)
         _exit(queued == 0 ? STATUS : EXIT_FAILURE);
 }
 
-static int exit_without_threads(int backend)
+static int exit_in_child(sel_selector *sel, bool with_threads)
 {
-    sel_selector *sel = open_selector(backend);
+    pid_t pid = fork();
     int status;
-    pid_t pid;
 
-    parent = getpid();
-    ck_assert_int_eq(atexit(end_child), 0); /* before the library's, so it runs after that */
-    assert_ok(sel_run_in_executor(sel, no_work, NULL, NULL));
-    assert_ok(sel_run(sel));
-    pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
-        threads = REFUSE;
+        threads = with_threads ? MAKE : REFUSE;
         queued = 0;
         alarm(30);
         exit(EXIT_FAILURE);
@@ -293,9 +287,42 @@ static int exit_without_threads(int backend)
     return WEXITSTATUS(status);
 }
 
+static void prepare_end(void)
+{
+    parent = getpid();
+    ck_assert_int_eq(atexit(end_child), 0); /* before the library's, so it runs after that */
+}
+
+static int exit_without_threads(int backend)
+{
+    sel_selector *sel = open_selector(backend);
+
+    prepare_end();
+    assert_ok(sel_run_in_executor(sel, no_work, NULL, NULL));
+    assert_ok(sel_run(sel));
+    return exit_in_child(sel, false);
+}
+
 START_TEST(without_threads_what_the_program_does_at_exit_is_done)
 {
     ck_assert_int_eq(in_a_process(exit_without_threads, _i), STATUS);
+}
+END_TEST
+
+static int exit_after_a_refusal(int backend)
+{
+    sel_selector *sel = open_selector(backend);
+
+    prepare_end();
+    threads = REFUSE;
+    assert_error(sel_run_in_executor(sel, no_work, NULL, NULL), EAGAIN);
+    return exit_in_child(sel, true);
+}
+
+/* Its exit() has no threads to make up for. */
+START_TEST(a_child_of_one_that_was_refused_its_threads_starts_none)
+{
+    ck_assert_int_eq(in_a_process(exit_after_a_refusal, _i), STATUS);
 }
 END_TEST
 
@@ -350,6 +377,7 @@ int main(void)
     add_backend_test(cold, as_many_threads_are_tried_as_libuv_will_start);
     add_backend_test(cold, the_threads_that_are_tried_have_libuvs_stacks);
     add_backend_test(cold, without_threads_what_the_program_does_at_exit_is_done);
+    add_backend_test(cold, a_child_of_one_that_was_refused_its_threads_starts_none);
     tcase_add_loop_test(course, an_error_of_a_closed_keys_file_is_nobodys, 0, 1);
     suite_add_tcase(suite, cold);
     suite_add_tcase(suite, course);
