@@ -64,8 +64,6 @@ CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its dispos
 EMULATED = 'qemu makes clone() of fork() alone, and takes no notice of madvise()'
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
-    ('coverage', 'plain_errors test_too_few_descriptors *',
-     'gcov says on stderr that there is none left for it'),
     ('coverage', 'trace_files a_trace_that_has_no_room_for_its_end_is_valid_too *',
      'gcov writes its own file under the limit'),
     ('coverage', 'trace_files no_room_at_all_is_no_trace_and_no_harm *',
