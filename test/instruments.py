@@ -62,6 +62,7 @@ COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
 CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its disposition back '
           'where there are threads')
 EMULATED = 'qemu makes clone() of fork() alone, and takes no notice of madvise()'
+TWELVE = 'it has more than twelve processes and threads'
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
     ('coverage', 'trace_files a_trace_that_has_no_room_for_its_end_is_valid_too *',
@@ -113,6 +114,10 @@ UNFIT = [
     ('nofile-256', 'strangers_chaos * *', 'it registers hundreds'),
     ('nofile-256', 'fuzz_operations * *', 'its numbers begin where these end'),
     ('nofile-256', 'lockstep* * *', 'its numbers begin where these end'),
+    ('nproc', 'cold a_first_job_without_room_for_the_threads_* *', TWELVE),
+    ('nproc', 'fork_exit a_child_exits_with_its_own_status *', TWELVE),
+    ('nproc', 'strangers_threads * *', TWELVE),
+    ('nproc', 'time of_many_waits_side_by_side_* *', TWELVE),
     ('dev', 'readiness * *', 'a terminal among its descriptors needs /dev/ptmx'),
     ('dev', 'attach_program * *', 'uv_spawn() needs /dev/null'),
     ('dev', '* a_process_on_it_tells_its_exit *', 'uv_spawn() needs /dev/null'),

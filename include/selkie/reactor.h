@@ -171,7 +171,9 @@ SEL_API int sel_remove_signal_handler(sel_selector *sel, int signum);
  * sel_close(), which cancels what has not started (status -ECANCELED) and
  * waits for what has.  The pool is libuv's: 4 threads for the whole process,
  * UV_THREADPOOL_SIZE in the environment for another number.  A forked child has
- * threads of its own from its first job on, and may exit() with or without.
+ * threads of its own from its first job on, and may exit() with or without: but one
+ * whose parent used the pool, and to which the system gives no threads any more, ends
+ * by _exit(), for libuv's end would wait for the parent's.
  *
  * A child that `work` forks ends inside it, by exec or _exit().  One that was
  * made by _Fork() or clone() libuv takes for its parent: if that had used the
