@@ -119,6 +119,7 @@ UNFIT = [
     ('nproc', 'strangers_threads * *', TWELVE),
     ('nproc', 'time of_many_waits_side_by_side_* *', TWELVE),
     ('dev', 'readiness * *', 'a terminal among its descriptors needs /dev/ptmx'),
+    ('dev', 'trace_files what_is_not_a_regular_file_* *', 'devices are among what it is'),
     ('dev', 'attach_program * *', 'uv_spawn() needs /dev/null'),
     ('dev', '* a_process_on_it_tells_its_exit *', 'uv_spawn() needs /dev/null'),
     ('valgrind', 'reactor_fork',
