@@ -134,6 +134,15 @@ static void run_rounds(sel_backend backend, int rounds,
     }
 }
 
+/* A careless parent leaves its own mask, and strangers send themselves signals. */
+static void unblock_signals(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int stranger_main(int argc, char **argv, int rounds, void (*round)(sel_backend backend))
 {
     static const char *const names[] = {"", "uv", "epoll", "poll", "select"};
@@ -141,6 +150,7 @@ int stranger_main(int argc, char **argv, int rounds, void (*round)(sel_backend b
     const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
     struct timespec now;
 
+    unblock_signals();
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t first = (uint64_t)now.tv_sec * 1000000007 + (uint64_t)getpid();
     if (given_seed != NULL)
