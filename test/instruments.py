@@ -96,6 +96,8 @@ UNFIT = [
     ('valgrind', 'waits no_descriptors_allowed_any_more_disturb_no_wait *',
      'valgrind keeps the limit of descriptors to itself'),
     ('valgrind', 'cold', 'valgrind keeps the limit of descriptors to itself'),
+    ('valgrind', 'fork_daemon a_daemon_whose_selector_is_attached_* *',
+     'its part is held by a loop that must never run again, from the middle'),
     ('valgrind', 'attach', COUNTS),
     ('valgrind', 'attach_program', COUNTS),
     ('valgrind', 'stats', COUNTS),

@@ -127,6 +127,10 @@ START_TEST(a_childs_loop_sleeps_until_the_selector_follows)
         begun = measure_effort();
         uv_run(&loop, UV_RUN_DEFAULT);
         assert_no_spin(begun, 1);
+        uv_close((uv_handle_t *)&timer, NULL);
+        assert_ok(sel_close(sel));
+        assert_ok(uv_run(&loop, UV_RUN_DEFAULT));
+        assert_ok(uv_loop_close(&loop));
         _exit(0);
     }
     assert_ok(sel_modify(sel, ends[0], READ, take_and_unregister, "k"));
