@@ -41,6 +41,7 @@ SIZES = {
 
 # Tests that judge CPU time or memory would judge the instrument's: this tells them.
 INSTRUMENTED = {'TEST_INSTRUMENTED': '1'}
+TAKES_TURNS = {'TEST_TAKES_TURNS': '1'}  # each test on one backend
 SANITIZERS = {
     **INSTRUMENTED,
     'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1',

@@ -29,7 +29,7 @@ import build
 import coverage
 import fresh.fresh as fresh
 import fuzz.run_fuzz as run_fuzz
-from instruments import JUDGES, MANNERS, SANITIZERS, SIZES, THREADED
+from instruments import JUDGES, MANNERS, SANITIZERS, SIZES, TAKES_TURNS, THREADED
 from instruments import fixed_addresses, sized, unfit
 from running import Manner
 from session import LOGS, Session, close
@@ -136,6 +136,14 @@ def repeated(session, times):
     session.notes.append(f'{done} of {times} runs of ' + ', '.join(sorted(session.wanted)))
 
 
+def on_backends(session, test, manner):
+    """Where all is slow, every test on one backend and the next test on the next; at full
+    size, and of what is about threads, each on all."""
+    if manner.instrument == 'asan' or session.level == 'full' or test['name'] in THREADED:
+        return test
+    return {**test, 'env': {**test['env'], **TAKES_TURNS}}
+
+
 def instrumented(session, tests, manner, size):
     """The suites under an instrument, at its size."""
     chosen = []
@@ -145,7 +153,7 @@ def instrumented(session, tests, manner, size):
         if reason:
             session.skips.append((f'{test["name"]} under {manner.instrument}', reason))
         else:
-            chosen.append(sized(test, size))
+            chosen.append(sized(on_backends(session, test, manner), size))
     session.run(f'under {manner.instrument}', chosen, manner)
 
 

@@ -24,15 +24,26 @@ sel_backend backend_at(int i);
 /* The first that this build has: 1 in a build without libuv. */
 int first_backend(void);
 
+/* Which loops of a test are run: on all backends, or with TEST_TAKES_TURNS on the next. */
+typedef struct {
+    int first, end;
+} test_loops;
+
+test_loops choose_loops(int end);
+
+#define add_test_on(tcase, test, count)                                        \
+    do {                                                                       \
+        test_loops loops_ = choose_loops(count);                               \
+        tcase_add_loop_test(tcase, test, loops_.first, loops_.end);            \
+    } while (0)
+
 /*
  * Add a test that runs once on every backend that this build has.  Its name in
  * the table of results is the function's.
  */
-#define add_backend_test(tcase, test)                                          \
-    tcase_add_loop_test(tcase, test, first_backend(), BACKENDS)
+#define add_backend_test(tcase, test) add_test_on(tcase, test, BACKENDS)
 /* The same, and once more on the default one. */
-#define add_selector_test(tcase, test)                                         \
-    tcase_add_loop_test(tcase, test, first_backend(), BACKENDS + 1)
+#define add_selector_test(tcase, test) add_test_on(tcase, test, BACKENDS + 1)
 
 /* sel_open() on the i-th backend; the test fails if that fails. */
 sel_selector *open_selector(int i);

@@ -26,7 +26,7 @@ static enum { MAKE, PRETEND, REFUSE } threads;
 static int pretended; /* threads */
 static uv_thread_options_t options; /* of the last */
 static int queued; /* jobs */
-static void (*at_poll)(void);
+static int (*at_poll)(void); /* 0, or what poll() fails with */
 
 int __real_madvise(void *start, size_t length, int advice);
 int __wrap_madvise(void *start, size_t length, int advice);
@@ -91,9 +91,8 @@ int __wrap_uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb work,
 
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-    if (at_poll != NULL)
-        at_poll();
-    return __real_poll(fds, count, timeout);
+    errno = at_poll != NULL ? at_poll() : 0;
+    return errno != 0 ? -1 : __real_poll(fds, count, timeout);
 }
 
 typedef int process_body(int backend);
@@ -328,11 +327,12 @@ END_TEST
 
 static int reader = -1;
 
-static void close_reader(void)
+static int close_reader(void)
 {
     if (reader >= 0)
         close(reader);
     reader = -1;
+    return 0;
 }
 
 /*
@@ -366,6 +366,28 @@ START_TEST(an_error_of_a_closed_keys_file_is_nobodys)
 }
 END_TEST
 
+static int lack_memory(void)
+{
+    return ENOMEM;
+}
+
+/* `select` puts it about what was partly ready. */
+START_TEST(a_question_to_poll_that_fails_is_the_waits_error)
+{
+    sel_selector *sel = open_selector(_i);
+    int ends[2];
+
+    make_socketpair(ends);
+    assert_ok(sel_register(sel, ends[0], SEL_EVENT_READ | SEL_EVENT_WRITE, NULL, NULL));
+    at_poll = lack_memory;
+    assert_error(sel_select(sel, 0, NULL), ENOMEM);
+    at_poll = NULL;
+    ck_assert_int_eq(look(sel, ends[0]), SEL_EVENT_WRITE);
+    assert_ok(sel_close(sel));
+    close_pair(ends);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("other_systems");
@@ -379,6 +401,7 @@ int main(void)
     add_backend_test(cold, without_threads_what_the_program_does_at_exit_is_done);
     add_backend_test(cold, a_child_of_one_that_was_refused_its_threads_starts_none);
     tcase_add_loop_test(course, an_error_of_a_closed_keys_file_is_nobodys, 0, 1);
+    tcase_add_loop_test(course, a_question_to_poll_that_fails_is_the_waits_error, 2, BACKENDS);
     suite_add_tcase(suite, cold);
     suite_add_tcase(suite, course);
     return run_suite(suite);

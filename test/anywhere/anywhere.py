@@ -21,6 +21,7 @@ import time
 import build
 import results
 import running
+from instruments import TAKES_TURNS
 from running import Manner
 
 TEST = build.TOP / 'test'
@@ -143,14 +144,14 @@ def without_scripts(session, circumstance, tests):
     return [t for t in tests if t not in scripts]
 
 
-def run_in(session, circumstance, tests, logs):
+def run_in(session, circumstance, tests, logs, environment):
     open_to_all(logs / circumstance.name)
     wrapper = circumstance.wrapper
     if circumstance.name == 'wrap':  # a moment that goes by
         wrapper = up_for(2**32 / 1000 - 30)
     with busy(LOOPS if circumstance.name == 'load' else 0):
         session.run(circumstance.name, tests, Manner(
-            circumstance.environment, wrapper, circumstance.slower, circumstance.name))
+            {**circumstance.environment, **environment}, wrapper, circumstance.slower, circumstance.name))
 
 
 def cloned(session, level):
@@ -192,7 +193,8 @@ def run(session, wanted, tests, programs):
             continue
         before = len(session.outcomes)
         run_in(session, circumstance,
-               without_scripts(session, circumstance, tests + programs), build.BUILD / 'logs')
+               without_scripts(session, circumstance, tests + programs), build.BUILD / 'logs',
+               TAKES_TURNS if in_passing else {})
         count(session.outcomes[before:])
     if not wanted or CLONE in wanted:
         print(f'\n{CLONE}: {CLONE_IS}', flush=True)

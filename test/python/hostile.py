@@ -21,9 +21,8 @@ import time
 import unittest
 
 import support
-from support import FD_SETSIZE, INSTRUMENTED, Kind, Server
+from support import BACKENDS, FD_SETSIZE, INSTRUMENTED, Kind, Server
 
-BACKENDS = ["uv", "epoll", "poll", "select"]
 LEVELS = ["quick", "thorough", "full"]
 LEVEL = LEVELS.index(os.environ.get("TEST_LEVEL", "quick"))
 DESCRIPTORS = 20000

@@ -7,9 +7,8 @@ import re
 import subprocess
 import unittest
 
-from support import PATIENCE, Kind
+from support import BACKENDS, PATIENCE, Kind
 
-BACKENDS = ["uv", "epoll", "poll", "select"]
 COMMON = [["--nonsense"], ["-x"], ["--help=yes"]]
 NUMBERS = ["0", "x", "", "-1", "1.5", "1 ", "99999999999999999999"]
 SECONDS = ["0", "x", "", "-1", "nan", "inf", "1.2.3", ".", "1e3", "1000001"]
@@ -22,7 +21,7 @@ def for_each_kind(base, program, namespace):
     for kind in kinds:
         name = f"{base.__name__}_{kind.name}"
         namespace[name] = type(name, (base, unittest.TestCase), {
-            "kind": kind, "__module__": base.__module__})
+            "kind": kind, "turn": kind.turn, "__module__": base.__module__})
 
 
 def masked(text):

@@ -25,6 +25,7 @@ from pathlib import Path
 TWINS = Path(__file__).resolve().parents[2] / "docs" / "twins"
 PATIENCE = 20  # seconds after which a client or a server is given up
 FD_SETSIZE = 1024
+BACKENDS = ["uv", "epoll", "poll", "select"]
 INSTRUMENTED = "TEST_INSTRUMENTED" in os.environ  # memory and time are the instrument's
 
 programs = None  # the directory of the compiled programs
@@ -38,6 +39,11 @@ class Kind:
         self.program = program
         self.backend = backend
         self.room = room  # it holds descriptors below this one; None: any
+
+    @property
+    def turn(self):
+        """Which tests are its own where each is run on one backend: every fourth from here."""
+        return BACKENDS.index(self.backend) if self.backend else None
 
     @property
     def is_select_loop(self):
@@ -76,7 +82,7 @@ def for_each_kind(base, namespace):
     for kind in KINDS:
         name = f"{base.__name__}_{kind.name}"
         namespace[name] = type(name, (base, unittest.TestCase), {
-            "kind": kind, "__module__": base.__module__})
+            "kind": kind, "turn": kind.turn, "__module__": base.__module__})
 
 
 class Server:
@@ -283,12 +289,17 @@ def forget_signals():
 
 
 class Loader(unittest.TestLoader):
-    """Leaves out what is about a twin alone where an instrument watches the C programs."""
+    """Where an instrument watches the C programs, nothing that is about a twin alone, and
+    each test on one backend, the next test on the next.
+    """
 
     def getTestCaseNames(self, testCaseClass):
         names = super().getTestCaseNames(testCaseClass)
-        return [name for name in names
-                if not INSTRUMENTED or "twin" not in testCaseClass.__name__ + name]
+        if not INSTRUMENTED:
+            return names
+        if getattr(testCaseClass, "turn", None) is not None:
+            names = names[testCaseClass.turn::len(BACKENDS)]
+        return [name for name in names if "twin" not in testCaseClass.__name__ + name]
 
 
 def main():

@@ -14,9 +14,8 @@ import tempfile
 import unittest
 
 import support
-from support import PATIENCE, Kind, Server, ask, closing_all, pump, reset
+from support import BACKENDS, PATIENCE, Kind, Server, ask, closing_all, pump, reset
 
-BACKENDS = ["uv", "epoll", "poll", "select"]
 CLIENTS, MESSAGES = 50, 20
 CALLED = {"callback", "task", "timer", "signal", "done"}
 
