@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -110,17 +111,27 @@ END_TEST
 
 enum { STORM_ROUNDS = 300 };
 
+/* Where each has a processor, who is sent signals without a pause does nothing else. */
+static void draw_breath(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
+}
+
 static _Noreturn void storm_at(pid_t target)
 {
-    for (;;)
+    for (;;) {
         if (kill(target, SIGUSR1) != 0)
             _exit(0);
+        draw_breath();
+    }
 }
 
 static void *storm(void *over)
 {
-    while (!atomic_load((atomic_bool *)over))
+    while (!atomic_load((atomic_bool *)over)) {
         kill(getpid(), SIGUSR1);
+        draw_breath();
+    }
     return NULL;
 }
 
