@@ -63,6 +63,7 @@ COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
 CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its disposition back '
           'where there are threads')
 EMULATED = 'qemu makes clone() of fork() alone, and takes no notice of madvise()'
+AFTER_FORK = 'threads that are made after a fork are beyond TSan'
 TWELVE = 'it has more than twelve processes and threads'
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
@@ -77,14 +78,13 @@ UNFIT = [
     ('*grind', 'signals a_signal_during_a_wait_ends_it_if_it_is_handled select', PSELECT),
     ('*grind', 'signals every_signal_that_can_be_caught_has_a_handler *',
      'valgrind keeps the last signal for itself'),
-    ('tsan', 'fork_exit', 'threads that are made after a fork are beyond TSan'),
-    ('tsan', 'reactor_corners the_reactors_own_descriptors_may_be_beyond_* *',
-     'threads that are made after a fork are beyond TSan'),
-    ('tsan', 'reactor_fork', 'threads that are made after a fork are beyond TSan'),
-    ('tsan', 'strangers_forks', 'threads that are made after a fork are beyond TSan'),
+    ('tsan', 'fork_exit', AFTER_FORK),
+    ('tsan', 'reactor_corners the_reactors_own_descriptors_may_be_beyond_* *', AFTER_FORK),
+    ('tsan', 'reactor_fork', AFTER_FORK),
+    ('tsan', 'strangers_forks', AFTER_FORK),
     ('tsan', 'cold a_first_job_of_a_user_who_may_have_no_more_threads_is_eagain *',
      'TSan has a thread of its own, which counts'),
-    ('tsan', 'torture_*', 'threads that are made after a fork are beyond TSan'),
+    ('tsan', 'torture_*', AFTER_FORK),
     ('*grind', 'torture_calls', 'valgrind 3.19 has no epoll_pwait2 to fail'),
     ('valgrind', 'loop * select', PSELECT),
     ('valgrind', 'strangers_forks',

@@ -520,14 +520,13 @@ START_TEST(a_wait_in_which_a_signal_forks_leaves_the_wakeup_to_the_parent)
 {
     struct sigaction action = {.sa_handler = fork_in_signal};
     struct itimerval soon = {.it_value.tv_usec = 200000};
-    int64_t begun = now_ns();
     int error;
 
     waiting = open_selector(_i);
     child = -1;
     assert_ok(sigaction(SIGALRM, &action, NULL));
     assert_ok(setitimer(ITIMER_REAL, &soon, NULL));
-    error = sel_select(waiting, 20, NULL);
+    error = sel_select(waiting, SEL_FOREVER, NULL);
     if (child == 0) {
         assert_error(error, ECHILD);
         assert_error(sel_run(waiting), ECHILD);
@@ -535,7 +534,6 @@ START_TEST(a_wait_in_which_a_signal_forks_leaves_the_wakeup_to_the_parent)
     }
     assert_ok(error);
     ck_assert_int_eq(child_status, 0);
-    ck_assert_int_lt(now_ns() - begun, 10000000000);
     assert_quiet(waiting, 0.01);
     assert_parent_is_whole(waiting);
 }
