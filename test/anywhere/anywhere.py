@@ -151,7 +151,8 @@ def run_in(session, circumstance, tests, logs, environment):
         wrapper = up_for(2**32 / 1000 - 30)
     with busy(LOOPS if circumstance.name == 'load' else 0):
         session.run(circumstance.name, tests, Manner(
-            {**circumstance.environment, **environment}, wrapper, circumstance.slower, circumstance.name))
+            {**circumstance.environment, **environment}, wrapper, circumstance.slower,
+            circumstance.name))
 
 
 def cloned(session, level):
