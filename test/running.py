@@ -135,16 +135,27 @@ def read_seconds(record):
         return {}
 
 
+def longest(records):
+    """What each test took, where it took longest: of use until a record of its own is there."""
+    took = {}
+    for record in records:
+        for name, seconds in read_seconds(record).items():
+            took[name] = max(seconds, took.get(name, 0))
+    return took
+
+
 def run_tests(tests, logs, manner, columns):
     """Yield a Run for each test as it ends.
 
-    Those that can't share the machine come last, those that took long last time first.
+    Those that can't share the machine come last, those that took long last time first: a
+    long one that begins last has the machine to itself and leaves the most of it idle.
     Many of them mostly wait, so there is one more at a time than there are processors.
     """
     logs.mkdir(parents=True, exist_ok=True)
     record = logs / 'seconds.json'
     seconds = read_seconds(record)
-    tests = sorted(tests, key=lambda test: -seconds.get(test['name'], 0))
+    took = {**longest(logs.parent.glob('*/seconds.json')), **seconds}
+    tests = sorted(tests, key=lambda test: -took.get(test['name'], 0))
     for jobs, alone in (((os.cpu_count() or 1) + 1, False), (1, True)):
         chosen = [t for t in tests if t['is_parallel'] is not alone]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
