@@ -36,7 +36,7 @@ from session import LOGS, Session, close
 
 LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
 SOAK_SECONDS = {'thorough': 60, 'full': 3600}
-FUZZ_SECONDS = {'thorough': 60, 'full': 3600}  # for each target
+FUZZ_SECONDS = {'thorough': 40, 'full': 3600}  # for each target
 TEST = build.TOP / 'test'
 COUNTED = re.compile(r'^(?:.* failures injected .*|lockstep: \d+ steps .*)$', re.MULTILINE)
 
@@ -65,17 +65,15 @@ def has_more_to_do(session, test):
 
 def packaging(session):
     bound = 600 if session.level == 'quick' else 2 * LONG['thorough']
-    tests = [{**t, 'timeout': bound} for t in python_tests(session, 'packaging')
-             if has_more_to_do(session, t)]
-    session.run('the packaging', tests, Manner({'TEST_LEVEL': session.level}))
-    session.run('the index of the contract', python_tests(session, 'contract'))
+    tests = [t for t in python_tests(session, 'packaging') if has_more_to_do(session, t)]
+    return [{**t, 'timeout': bound, 'env': {'TEST_LEVEL': session.level}} for t in tests] + [
+        t for t in python_tests(session, 'contract') if has_more_to_do(session, t)]
 
 
 def documentation(session, directory):
     """The site; what is quick looks at its sources alone."""
-    tests = [{**t, 'timeout': 900} for t in python_tests(session, 'docs')]
-    session.run('the documentation', tests, Manner({
-        'TEST_LEVEL': session.level, 'TEST_PROGRAMS': str(directory / 'demo')}))
+    environment = {'TEST_LEVEL': session.level, 'TEST_PROGRAMS': str(directory / 'demo')}
+    return [{**t, 'timeout': 900, 'env': environment} for t in python_tests(session, 'docs')]
 
 
 def programs(session, directory, title='the programs', manner=Manner()):
@@ -113,8 +111,8 @@ def quick(session):
         tests = session.choose(directory)
         session.run('the suites', tests, Manner({'MALLOC_PERTURB_': '165'}))
         programs(session, directory)
-        documentation(session, directory)
-    packaging(session)
+        session.run('the documentation', documentation(session, directory))
+    session.run('the packaging', packaging(session))
     if not session.wanted:
         session.make('clang')
 
@@ -270,9 +268,9 @@ def thorough(session):
     at_length(session, tests)
     hostile(session, directory)
     fuzzed(session)
-    documentation(session, directory)
-    packaging(session)
-    session.run('the model', python_tests(session, 'model'))
+    session.run('the site, the packaging and the model', [
+        *documentation(session, directory), *packaging(session),
+        *python_tests(session, 'model')])
     suites_anywhere(session)
 
 

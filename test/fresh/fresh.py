@@ -50,7 +50,9 @@ exec $2 chroot "$0" sh -euc "$1"
 '''
 # Without the right to install anything: the packages are named in one line, and no more.
 NOBODY = '''
-if said=$(setpriv --reuid=65534 --regid=65534 --clear-groups /srv/selkie/run echo 2>&1)
+cp -r /srv/selkie /tmp/theirs
+chown -R 65534:65534 /tmp/theirs
+if said=$(setpriv --reuid=65534 --regid=65534 --clear-groups /tmp/theirs/run echo 2>&1)
 then exit 1
 fi
 echo "$said"
