@@ -21,7 +21,7 @@ import time
 import build
 import results
 import running
-from instruments import TAKES_TURNS
+from instruments import INSTRUMENTED, TAKES_TURNS
 from running import Manner
 
 TEST = build.TOP / 'test'
@@ -178,11 +178,14 @@ def cloned(session, level):
 
 
 def run(session, wanted, tests, programs):
-    """The suites in each circumstance that is wanted; all of them only by the verb."""
+    """The suites in each circumstance that is wanted; all of them only by the verb, and the
+    programs, as under an instrument without their twins and each test on one backend.
+    """
     in_passing = session.level != 'quick'
     if in_passing:
         tests = [t for t in tests if IN_PASSING.fullmatch(t['name'])]
         programs = []
+    programs = [{**t, 'env': {**t['env'], **INSTRUMENTED}} for t in programs]
     for circumstance in circumstances():
         if wanted and circumstance.name not in wanted:
             continue

@@ -44,7 +44,7 @@ class Hardening(unittest.TestCase):
         self.assertNotIn('_FORTIFY_SOURCE', self.commands())
 
     def test_what_the_user_has_chosen_stays(self):
-        """A second definition of the macro would be warned of."""
+        """A second definition of the macro is warned of, from gcc 16 on."""
         for options, environment in [(['-Dc_args=-D_FORTIFY_SOURCE=1'], {}),
                                      ([], {'CPPFLAGS': '-D_FORTIFY_SOURCE=1'})]:
             with self.subTest(options=options):
