@@ -21,7 +21,7 @@ import time
 import build
 import results
 import running
-from instruments import INSTRUMENTED, TAKES_TURNS
+from instruments import INSTRUMENTED, TAKES_TURNS, unfit
 from running import Manner
 
 TEST = build.TOP / 'test'
@@ -40,10 +40,10 @@ IN_PASSING = re.compile(
 IN_CLONE = ['selectors', 'trace', 'syscalls', 'debug', 'command_line', 'transcripts']
 
 # A name, what it is, the command that makes it, what else is in the environment, whether
-# Python can live in it, and how much longer a suite may take.
+# Python can live in it and the programs with their clients, how much longer a suite may take.
 Circumstance = collections.namedtuple(
-    'Circumstance', 'name what wrapper environment programs slower',
-    defaults=[{}, True, 4])
+    'Circumstance', 'name what wrapper environment python programs slower',
+    defaults=[{}, True, True, 4])
 
 
 def inside(*things):
@@ -67,17 +67,18 @@ def circumstances():
         Circumstance('wrap', 'up for 2^32 milliseconds in half a minute',
                      up_for(2**32 / 1000 - 30)),
         Circumstance('years', 'up for two years', up_for(2 * YEAR)),
-        Circumstance('nofile-256', '256 descriptors at most', limit('nofile', 256)),
+        Circumstance('nofile-256', '256 descriptors at most', limit('nofile', 256),
+                     programs=False),
         Circumstance('nofile-1024', '1,024 descriptors at most', limit('nofile', 1024)),
         Circumstance('nofile-4096', '4,096 descriptors at most', limit('nofile', 4096)),
         Circumstance('nproc', 'a user without rights, with 12 processes and threads at most',
-                     [*limit('nproc', 12), *inside('without_rights')], programs=False),
+                     [*limit('nproc', 12), *inside('without_rights')], python=False),
         Circumstance('rights', 'a user without rights and without a home',
                      inside('without_rights')),
         Circumstance('load', f'beside {LOOPS} busy loops', []),
         Circumstance('ipv6', 'without IPv6', ['unshare', '--net', *inside('no_ipv6')]),
         Circumstance('dev', 'with nothing in /dev',
-                     ['unshare', '--mount', *inside('empty_dev')], programs=False),
+                     ['unshare', '--mount', *inside('empty_dev')], python=False),
         Circumstance('pwait2', 'a kernel without epoll_pwait2()', inside('no_epoll_pwait2')),
         Circumstance('odd', 'signals ignored and blocked, no stdin, descriptors left open',
                      inside('odd_start')),
@@ -131,7 +132,7 @@ def open_to_all(directory):
 
 def without_scripts(session, circumstance, tests):
     """Those that need no Python, where it can't live or isn't to be reached."""
-    reason = None if circumstance.programs else 'Python needs more than there is'
+    reason = None if circumstance.python else 'Python needs more than there is'
     reached = subprocess.run([*circumstance.wrapper, 'test', '-x', sys.executable],
                              stdin=subprocess.DEVNULL).returncode == 0
     if not reached:
@@ -142,6 +143,18 @@ def without_scripts(session, circumstance, tests):
     if scripts:
         session.skips.append((f'Python in {circumstance.name}', reason))
     return [t for t in tests if t not in scripts]
+
+
+def without_unfit(session, circumstance, tests):
+    """Those that the circumstance leaves something of."""
+    fit = []
+    for test in tests:
+        reason = unfit(circumstance.name, test['name'])
+        if reason:
+            session.skips.append((f'{test["name"]} in {circumstance.name}', reason))
+        else:
+            fit.append(test)
+    return fit
 
 
 def run_in(session, circumstance, tests, logs, environment):
@@ -196,8 +209,9 @@ def run(session, wanted, tests, programs):
             print(f'  left out: {reason}')
             continue
         before = len(session.outcomes)
-        run_in(session, circumstance,
-               without_scripts(session, circumstance, tests + programs), build.BUILD / 'logs',
+        chosen = without_unfit(session, circumstance, without_scripts(
+            session, circumstance, tests + (programs if circumstance.programs else [])))
+        run_in(session, circumstance, chosen, build.BUILD / 'logs',
                TAKES_TURNS if in_passing else {})
         count(session.outcomes[before:])
     if not wanted or CLONE in wanted:
