@@ -64,7 +64,6 @@ CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its dispos
           'where there are threads')
 EMULATED = 'qemu makes clone() of fork() alone, and takes no notice of madvise()'
 AFTER_FORK = 'threads that are made after a fork are beyond TSan'
-THOUSAND = 'some of the programs show more than a thousand descriptors'
 TWELVE = 'it has more than twelve processes and threads'
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
@@ -108,18 +107,6 @@ UNFIT = [
     ('s390x', 'preempted *_stopped_past_its_deadline_is_over *',
      'qemu makes its poll() of ppoll(), which keeps no deadline'),
     ('nofile-1024', 'torture_*', 'some of its scenarios hold a thousand and more'),
-    ('nofile-1024', 'hostile_echo test_ten_thousand_*', THOUSAND),
-    ('nofile-1024', 'lessons_? test_a_full_disk*', THOUSAND),
-    ('nofile-1024', 'lessons_? test_claims_*', THOUSAND),
-    ('nofile-1024', 'lessons_? test_09_*', THOUSAND),
-    ('nofile-1024', 'lessons_? test_10_*', THOUSAND),
-    ('nofile-1024', 'lessons_? test_20_*', THOUSAND),
-    ('nofile-1024', 'lesson_pages test_0[89]_*', THOUSAND),
-    ('nofile-1024', 'lesson_pages test_20_*', THOUSAND),
-    ('nofile-1024', 'plain_errors test_*interrupted*', THOUSAND),
-    ('nofile-1024', 'plain_errors test_output_that_cannot_be_written*', THOUSAND),
-    ('nofile-1024', 'servers test_more_clients_than_select_holds*', THOUSAND),
-    ('nofile-1024', 'starts test_without_*', THOUSAND),
     ('nofile-1024', 'nesting', 'it nests a thousand and more'),
     ('nofile-256', 'torture_*', 'some of its scenarios hold a thousand and more'),
     ('nofile-256', 'nesting', 'it nests a thousand and more'),

@@ -82,8 +82,10 @@ class HostileTests:
         return self.enterContext(support.closing_all())
 
     def room_for(self, count):
-        """As many clients as are wanted, or as select holds."""
-        return min(count, FD_SETSIZE - 24) if self.kind.room else count
+        """As many clients as are wanted, or as select holds and this process may have."""
+        if self.kind.room:
+            count = min(count, FD_SETSIZE - 24)
+        return min(count, support.allowed_descriptors() * 9 // 10)
 
     def assert_as_before(self, server, descriptors):
         """Nothing of those who have gone is left, but for what a selector keeps."""

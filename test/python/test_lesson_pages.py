@@ -5,7 +5,6 @@ say: each scene is played again, in C and in Python.
 Run as support.py says.  What differs from run to run, such as times, is left out of the
 comparison; docs/scene_list.py says what that is for each lesson.
 """
-import resource
 import sys
 import unittest
 
@@ -17,6 +16,10 @@ sys.path.insert(0, str(DOCS))
 from scene_list import SCENES  # noqa: E402
 from scenes import DESCRIPTORS, SIDES  # noqa: E402
 from transcript import TRANSCRIPTS, path_of, play  # noqa: E402
+
+
+# Descriptors.
+SHOWN = {8: 1600, 9: 1100, 10: DESCRIPTORS, 20: DESCRIPTORS}
 
 
 class LessonPages(unittest.TestCase):
@@ -46,9 +49,7 @@ class LessonPages(unittest.TestCase):
 
 def add_test(number):
     def test(self):
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        if number == 10 and hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:
-            self.skipTest(f"{hard} descriptors are too few")
+        support.need_descriptors(self, SHOWN.get(number, 0))
         self.assert_same(number)
     name = SCENES[number].name.replace("-", "_")
     setattr(LessonPages, f"test_{number:02}_{name}", test)

@@ -449,6 +449,7 @@ class ProgramLesson(LessonTests):
     expected = ()  # lines that it prints
 
     def lines(self, kind):
+        support.need_descriptors(self, kind.program)
         return self.run_program(kind, given=self.given).decode().splitlines()
 
     def assert_runs(self, kind):
@@ -731,6 +732,7 @@ class CommandLines(LessonTests):
             commands += [(kind, []) for pair in PROGRAMS.values() for kind in pair]
             for kind, arguments in commands:
                 with self.subTest(kind=kind.name):
+                    support.need_descriptors(self, kind.program)
                     ended = subprocess.run(
                         kind.command(*arguments), stdout=full, env=kind.environment(),
                         input=EVENTS, stderr=subprocess.PIPE, timeout=support.PATIENCE)

@@ -80,8 +80,10 @@ class LessonTests:
     """A lesson of one program that prints and ends."""
 
     program, arguments = None, ()
+    descriptors = 0  # that it shows
 
     def run_side(self, side):
+        support.need_descriptors(self, self.descriptors)
         ended = Ended(self.program, side, *self.arguments)
         self.assertEqual((ended.status, ended.err), (0, ""))
         self.assertTrue(ended.nothing_left)
@@ -217,6 +219,7 @@ class Pool(LessonTests):
 @lesson(20)
 class HowMany(LessonTests):
     program, arguments = "how_many", ("--most", "2000", "--waits", "20")
+    descriptors = 2200
 
     def table(self, out):
         lines = out.splitlines()
@@ -268,15 +271,14 @@ class Load(LessonTests):
     program = "load"
 
     def load(self, server_side, side, *arguments):
-        with Server(kind("echo_server", server_side), descriptors=12000) as server:
+        descriptors = min(12000, support.allowed_descriptors())
+        with Server(kind("echo_server", server_side), descriptors=descriptors) as server:
             ended = Ended("load", side, "--port", str(server.address[1]), *arguments)
             self.assertEqual((ended.status, ended.err), (0, ""))
             return ended.out
 
     def run_side(self, side, connections=1000):
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        if hard != resource.RLIM_INFINITY and hard < 12000:
-            self.skipTest(f"{hard} descriptors are too few")
+        support.need_descriptors(self, 12000)
         out = self.load(side, side, "-c", str(connections), "-s", "100")
         messages = 3 * connections
         self.assertTrue(out.startswith(

@@ -151,6 +151,7 @@ class PlainErrors(unittest.TestCase):
                 continue
             name, command = name_of(command), with_arguments(command, SHORT)
             with self.subTest(command=command), open("/dev/full", "w") as full:
+                support.need_descriptors(self, name)
                 self.assert_one_line(run(command, stdout=full), 1, name,
                                      "stdout: No space left on device")
                 closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
@@ -161,11 +162,13 @@ class PlainErrors(unittest.TestCase):
         for command in every_program():
             if command in clients():
                 continue
-            with self.subTest(command=command), subprocess.Popen(
+            with self.subTest(command=command):
+                support.need_descriptors(self, name_of(command))
+                process = self.enterContext(subprocess.Popen(
                     with_arguments(command, LONG), text=True, stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     start_new_session=True,
-                    env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as process:
+                    env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}))
                 try:
                     process.stdout.readline()
                     os.killpg(process.pid, signal.SIGINT)
@@ -182,6 +185,7 @@ class PlainErrors(unittest.TestCase):
         for command in clients():
             with self.subTest(command=command), \
                     socket.create_server(("127.0.0.1", 0)) as listener:
+                support.need_descriptors(self, name_of(command))
                 listener.settimeout(support.PATIENCE)
                 port = str(listener.getsockname()[1])
                 with subprocess.Popen(

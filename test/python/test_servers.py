@@ -139,6 +139,7 @@ class EchoTests:
     def test_more_clients_than_select_holds(self):
         if not self.kind.room:
             self.skipTest("this server has no such limit")
+        support.need_descriptors(self, FD_SETSIZE + 100)
         with closing_all() as socks:
             for _ in range(FD_SETSIZE + 50):
                 socks.append(self.server.connect())

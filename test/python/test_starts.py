@@ -29,6 +29,7 @@ class Starts(unittest.TestCase):
             if command in servers() or name_of(command) == "monitor":
                 words = [*command, "--port=x"]  # it does not end: as far as its first error
             with self.subTest(command=words, before=before):
+                support.need_descriptors(self, name_of(command))
                 yield name_of(command), subprocess.run(
                     ["sh", "-c", f'{before}; exec "$@"', "sh", *words], text=True,
                     errors="replace", stdout=stdout, stderr=subprocess.PIPE,
