@@ -64,6 +64,7 @@ CLONES = ('valgrind 3.19 hangs in the clone(2) by which a signal gets its dispos
           'where there are threads')
 EMULATED = 'qemu makes clone() of fork() alone, and takes no notice of madvise()'
 AFTER_FORK = 'threads that are made after a fork are beyond TSan'
+TERMINAL = 'a terminal among its descriptors needs /dev/ptmx'
 TWELVE = 'it has more than twelve processes and threads'
 PSELECT = 'valgrind 3.19 answers EFAULT where a signal interrupts pselect6'
 UNFIT = [
@@ -120,9 +121,12 @@ UNFIT = [
     ('nproc', 'strangers_forks', TWELVE),
     ('nproc', 'strangers_threads', TWELVE),
     ('nproc', 'time of_many_waits_side_by_side_* *', TWELVE),
-    ('dev', 'readiness', 'a terminal among its descriptors needs /dev/ptmx'),
+    ('dev', 'readiness', TERMINAL),
     ('dev', 'trace_files what_is_not_a_regular_file_* *', 'devices are among what it is'),
     ('dev', 'attach_program', 'uv_spawn() needs /dev/null'),
+    ('dev', 'corners without_descriptors_what_can_be_watched_is *', TERMINAL),
+    ('dev', 'strangers_guests', 'uv_spawn() needs /dev/null'),
+    ('dev', 'torture_*', 'what its scenarios have refused is in /dev'),
     ('dev', '* a_process_on_it_tells_its_exit *', 'uv_spawn() needs /dev/null'),
     ('valgrind', 'reactor_fork',
      'a forked child has lost what libuv allocated for the threads of its parent'),
