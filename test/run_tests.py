@@ -36,7 +36,7 @@ from session import LOGS, Session, close
 
 LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
 SOAK_SECONDS = {'thorough': 60, 'full': 3600}
-FUZZ_SECONDS = {'thorough': 40, 'full': 3600}  # for each target
+FUZZ_SECONDS = {'thorough': 30, 'full': 3600}  # for each target
 TEST = build.TOP / 'test'
 COUNTED = re.compile(r'^(?:.* failures injected .*|lockstep: \d+ steps .*)$', re.MULTILINE)
 

@@ -40,16 +40,19 @@ int first_backend(void)
     return sel_backend_available(SEL_BACKEND_UV) ? 0 : 1;
 }
 
+test_loops take_turn(int turn, int end)
+{
+    test_loops all = {first_backend(), end};
+    int one = all.first + turn % (all.end - all.first);
+
+    return getenv("TEST_TAKES_TURNS") == NULL ? all : (test_loops){one, one + 1};
+}
+
 test_loops choose_loops(int end)
 {
     static int turn;
-    test_loops all = {first_backend(), end};
-    int one;
 
-    if (getenv("TEST_TAKES_TURNS") == NULL)
-        return all;
-    one = all.first + turn++ % (all.end - all.first);
-    return (test_loops){one, one + 1};
+    return take_turn(turn++, end);
 }
 
 sel_selector *open_selector(int i)

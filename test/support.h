@@ -31,6 +31,9 @@ typedef struct {
 
 test_loops choose_loops(int end);
 
+/* The same for a test that goes over the backends itself; `turn` is which it is. */
+test_loops take_turn(int turn, int end);
+
 #define add_test_on(tcase, test, count)                                        \
     do {                                                                       \
         test_loops loops_ = choose_loops(count);                               \

@@ -24,14 +24,16 @@ enum {
 /* Seconds.  Only a wait that missed something lasts LONG. */
 static const double LONG = 5, SILENCE = 0.02, SHORT_SILENCE = 0.01;
 
-/* A loop test is one situation; every backend that there is gets it in turn. */
+/* A loop test is one situation; every backend that there is gets it. */
 static void on_every_backend(void (*test)(sel_selector *sel, const situation *given),
-                             const situation *given)
+                             int which)
 {
-    for (int i = first_backend(); i < BACKENDS; i++) {
+    test_loops loops = take_turn(which, BACKENDS);
+
+    for (int i = loops.first; i < loops.end; i++) {
         sel_selector *sel = open_selector(i);
 
-        test(sel, given);
+        test(sel, situation_at(which));
         assert_ok(sel_close(sel));
     }
 }
@@ -111,7 +113,7 @@ static void change_and_register(sel_selector *sel, const situation *given)
 
 START_TEST(what_happened_before_it_was_registered_is_reported_on_every_wait)
 {
-    on_every_backend(change_and_register, situation_at(_i));
+    on_every_backend(change_and_register, _i);
 }
 END_TEST
 
@@ -132,7 +134,7 @@ static void register_and_change(sel_selector *sel, const situation *given)
 
 START_TEST(what_happens_after_it_was_registered_is_reported_on_every_wait)
 {
-    on_every_backend(register_and_change, situation_at(_i));
+    on_every_backend(register_and_change, _i);
 }
 END_TEST
 
@@ -168,7 +170,7 @@ static void modify_in_every_way(sel_selector *sel, const situation *given)
 
 START_TEST(a_key_that_is_modified_is_reported_by_what_it_is_watched_for_now)
 {
-    on_every_backend(modify_in_every_way, situation_at(_i));
+    on_every_backend(modify_in_every_way, _i);
 }
 END_TEST
 
@@ -229,7 +231,7 @@ static void change_during_waits(sel_selector *sel, const situation *given)
 
 START_TEST(what_happens_during_a_wait_ends_it)
 {
-    on_every_backend(change_during_waits, situation_at(_i));
+    on_every_backend(change_during_waits, _i);
 }
 END_TEST
 
