@@ -46,8 +46,9 @@ class Hardening(unittest.TestCase):
     def test_what_the_user_has_chosen_stays(self):
         """A second definition of the macro is warned of, from gcc 16 on."""
         for options, environment in [(['-Dc_args=-D_FORTIFY_SOURCE=1'], {}),
-                                     ([], {'CPPFLAGS': '-D_FORTIFY_SOURCE=1'})]:
-            with self.subTest(options=options):
+                                     ([], {'CPPFLAGS': '-D_FORTIFY_SOURCE=1'}),
+                                     ([], {'CC': 'cc -D_FORTIFY_SOURCE=1'})]:
+            with self.subTest(options=options, environment=environment):
                 shutil.rmtree(self.build, ignore_errors=True)
                 self.make('--buildtype=release', *options, **environment)
                 self.assertNotIn('-D_FORTIFY_SOURCE=2', self.commands())

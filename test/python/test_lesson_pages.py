@@ -18,10 +18,6 @@ from scenes import DESCRIPTORS, SIDES  # noqa: E402
 from transcript import TRANSCRIPTS, path_of, play  # noqa: E402
 
 
-# Descriptors.
-SHOWN = {8: 1600, 9: 1100, 10: DESCRIPTORS, 20: DESCRIPTORS}
-
-
 class LessonPages(unittest.TestCase):
     maxDiff = None
 
@@ -49,7 +45,7 @@ class LessonPages(unittest.TestCase):
 
 def add_test(number):
     def test(self):
-        support.need_descriptors(self, SHOWN.get(number, 0))
+        support.need_descriptors(self, DESCRIPTORS if number == 10 else name)
         self.assert_same(number)
     name = SCENES[number].name.replace("-", "_")
     setattr(LessonPages, f"test_{number:02}_{name}", test)
