@@ -30,7 +30,7 @@ import coverage
 import fresh.fresh as fresh
 import fuzz.run_fuzz as run_fuzz
 from instruments import JUDGES, MANNERS, SANITIZERS, SIZES, TAKES_TURNS, THREADED
-from instruments import fixed_addresses, sized, unfit
+from instruments import fixed_addresses, sized
 from running import Manner
 from session import LOGS, Session, close
 
@@ -144,14 +144,10 @@ def on_backends(session, test, manner):
 
 def instrumented(session, tests, manner, size):
     """The suites under an instrument, at its size."""
-    chosen = []
-    for test in tests:
-        is_script = test['cmd'][0].rpartition('/')[2].startswith('python')
-        reason = JUDGES if is_script else unfit(manner.instrument, test['name'])
-        if reason:
-            session.skips.append((f'{test["name"]} under {manner.instrument}', reason))
-        else:
-            chosen.append(sized(on_backends(session, test, manner), size))
+    scripts = [t for t in tests if t['cmd'][0].rpartition('/')[2].startswith('python')]
+    session.skips += [(f'{t["name"]} under {manner.instrument}', JUDGES) for t in scripts]
+    fit = session.fit([t for t in tests if t not in scripts], manner.instrument)
+    chosen = [sized(on_backends(session, test, manner), size) for test in fit]
     session.run(f'under {manner.instrument}', chosen, manner)
 
 

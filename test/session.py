@@ -12,7 +12,7 @@ import time
 import build
 import results
 import running
-from instruments import leave_out
+from instruments import leave_out, unfit
 from running import Manner
 
 MANY = 50  # failures are listed no longer than this
@@ -91,6 +91,17 @@ class Session:
         self.known.update(name for t in tests for name in [t['name'], *t['suite']])
         return [t for t in tests if beyond[self.level].isdisjoint(t['suite'])
                 and self.wants(t['name'], *t['suite'])]
+
+    def fit(self, tests, instrument):
+        """Those of which an instrument, or a circumstance, leaves something to be tested."""
+        kept = []
+        for test in tests:
+            reason = unfit(instrument, test['name'])
+            if reason:
+                self.skips.append((f'{test["name"]} under {instrument}', reason))
+            else:
+                kept.append(test)
+        return kept
 
     def run(self, title, tests, manner=Manner()):
         """Run tests and print what comes of them."""

@@ -21,7 +21,7 @@ import time
 import build
 import results
 import running
-from instruments import INSTRUMENTED, TAKES_TURNS, unfit
+from instruments import INSTRUMENTED, TAKES_TURNS
 from running import Manner
 
 TEST = build.TOP / 'test'
@@ -145,18 +145,6 @@ def without_scripts(session, circumstance, tests):
     return [t for t in tests if t not in scripts]
 
 
-def without_unfit(session, circumstance, tests):
-    """Those that the circumstance leaves something of."""
-    fit = []
-    for test in tests:
-        reason = unfit(circumstance.name, test['name'])
-        if reason:
-            session.skips.append((f'{test["name"]} in {circumstance.name}', reason))
-        else:
-            fit.append(test)
-    return fit
-
-
 def run_in(session, circumstance, tests, logs, environment):
     open_to_all(logs / circumstance.name)
     wrapper = circumstance.wrapper
@@ -209,8 +197,9 @@ def run(session, wanted, tests, programs):
             print(f'  left out: {reason}')
             continue
         before = len(session.outcomes)
-        chosen = without_unfit(session, circumstance, without_scripts(
-            session, circumstance, tests + (programs if circumstance.programs else [])))
+        chosen = session.fit(without_scripts(
+            session, circumstance, tests + (programs if circumstance.programs else [])),
+            circumstance.name)
         run_in(session, circumstance, chosen, build.BUILD / 'logs',
                TAKES_TURNS if in_passing else {})
         count(session.outcomes[before:])
