@@ -2,7 +2,7 @@
 /*
  * The wake-up and the inbox of other threads, for Spin: sel_wakeup() and
  * sel_call_soon_threadsafe() beside a thread that waits, dispatches and closes.
- * Each atomic operation of lib/wakeup.c and lib/tasks.c, each system call and each
+ * Each atomic operation of lib/selector/wakeup.c and lib/selector/tasks.c, each system call and each
  * access to what another thread may free is one step, in the order of the C code.
  *
  * What is proved, for these numbers of threads and calls:

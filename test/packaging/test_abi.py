@@ -80,7 +80,7 @@ class Changes(unittest.TestCase):
         return differences(prefix)
 
     def test_nothing_is_seen_where_only_code_differs(self):
-        self.assertEqual(self.built_with('lib/version.c', '{', '{\n;')[0], 0)
+        self.assertEqual(self.built_with('lib/base/version.c', '{', '{\n;')[0], 0)
 
     def test_a_struct_that_grew(self):
         status, said = self.built_with(

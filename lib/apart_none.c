@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* ThreadSanitizer takes every clone() for a fork. */
-#include "apart.h"
-
-void sel__call_apart(int (*call)(void *data), void *data)
-{
-    (void)call;
-    (void)data;
-}

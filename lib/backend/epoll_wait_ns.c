@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* For C libraries with epoll_pwait2(); the kernel has it since Linux 5.11. */
+#include "backend/epoll_wait.h"
+
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/*
+ * Old kernels and valgrind say ENOSYS, some filters EPERM, others any error that
+ * they were told to.  So whatever it says, epoll_wait() is asked, which has the same
+ * to say of what is really wrong; where that works, only the call was refused.
+ */
+static atomic_bool no_pwait2;
+
+int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout)
+{
+    struct timespec left = sel__to_timespec(timeout);
+    int count;
+
+    if (atomic_load_explicit(&no_pwait2, memory_order_relaxed))
+        return sel__epoll_wait_ms(set, events, capacity, sel__to_ms(timeout));
+    count = epoll_pwait2(set, events, capacity, &left, NULL);
+    if (count >= 0 || errno == EINTR)
+        return count >= 0 ? count : -EINTR;
+    count = sel__epoll_wait_ms(set, events, capacity, sel__to_ms(timeout));
+    if (count >= 0)
+        atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
+    return count;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll(2).
+ *
+ * One array holds what the kernel is to look at, without gaps; the mark of an
+ * entry is its place in it. The kernel is told everything in every call, so
+ * there is nothing to keep in step, and it knows numbers only: whether one
+ * still stands for the registered file is asked before it is reported.
+ */
+#include "backend/polling.h"
+#include "selector/selector.h"
+
+#include <stdlib.h>
+
+struct state {
+    sel_selector *sel;
+    struct pollfd *fds;
+    unsigned length;
+    unsigned capacity;
+    sel__poll_room room;
+};
+
+static int open_poll(sel_selector *sel, void **ret_state)
+{
+    struct state *state = calloc(1, sizeof *state);
+
+    if (state == NULL)
+        return -ENOMEM;
+    state->sel = sel;
+    *ret_state = state;
+    return 0;
+}
+
+static void close_poll(void *data, bool forked)
+{
+    struct state *state = data;
+
+    (void)forked;
+    free(state->room.words);
+    free(state->fds);
+    free(state);
+}
+
+static int reserve(struct state *state, unsigned length)
+{
+    unsigned capacity = length + length / 8 + 8;
+    struct pollfd *fds;
+
+    if (length <= state->capacity)
+        return 0;
+    fds = realloc(state->fds, capacity * sizeof *fds);
+    if (fds == NULL)
+        return -ENOMEM;
+    state->fds = fds;
+    state->capacity = capacity;
+    return 0;
+}
+
+static int add(void *data, int fd, int events)
+{
+    struct state *state = data;
+
+    if (reserve(state, state->length + 1) < 0 || sel__reserve_poll(&state->room, fd) < 0)
+        return -ENOMEM;
+    sel__entry_at(state->sel, fd)->mark = state->length;
+    state->fds[state->length++] = (struct pollfd){.fd = fd, .events = sel__to_poll(events)};
+    return 0;
+}
+
+/* The kernel passes over a negative descriptor, hang-up included. */
+static int change(void *data, int fd, int events)
+{
+    struct state *state = data;
+    struct pollfd *polled = &state->fds[sel__entry_at(state->sel, fd)->mark];
+
+    polled->fd = events != 0 ? fd : ~fd;
+    polled->events = sel__to_poll(events);
+    return 0;
+}
+
+static void remove_poll(void *data, int fd)
+{
+    struct state *state = data;
+    uint32_t mark = sel__entry_at(state->sel, fd)->mark;
+    struct pollfd last = state->fds[--state->length];
+
+    state->fds[mark] = last;
+    sel__entry_at(state->sel, last.fd >= 0 ? last.fd : ~last.fd)->mark = mark;
+}
+
+static int wait_poll(void *data, int64_t timeout)
+{
+    struct state *state = data;
+    int count = sel__poll(state->fds, state->length, timeout, &state->room);
+
+    if (count < 0)
+        return count;
+    sel__report_polled(state->sel, state->fds, state->length, count);
+    return 0;
+}
+
+const sel__backend sel__poll_backend = {
+    .name = "poll",
+    .open = open_poll,
+    .close = close_poll,
+    .add = add,
+    .change = change,
+    .remove = remove_poll,
+    .wait = wait_poll,
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/polling.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+
+/*
+ * A stopped process goes on with poll() to the deadline that it had, but with
+ * ppoll() and pselect() for as long as was left when it was stopped: of these the
+ * kernel keeps no deadline. So they wait for less than a millisecond only. (Where
+ * poll() is made of ppoll(), because the kernel has no other, nothing helps.)
+ */
+static int wait_or_look(struct pollfd *fds, unsigned length, int64_t timeout)
+{
+    struct timespec rest = sel__to_timespec(timeout);
+
+    if (timeout == INT64_MAX)
+        return poll(fds, length, -1);
+    if (timeout > 0 && timeout < SEL__NS_PER_MS)
+        return ppoll(fds, length, &rest, NULL);
+    return poll(fds, length, sel__to_ms(timeout - timeout % SEL__NS_PER_MS));
+}
+
+enum { WORD_BITS = CHAR_BIT * sizeof(unsigned long) };
+
+/* The words of one set of bits. */
+static size_t count_words(int limit)
+{
+    return (size_t)limit / WORD_BITS + 1;
+}
+
+int sel__reserve_poll(sel__poll_room *room, int fd)
+{
+    int limit = fd + 1 + fd / 8;
+    unsigned long *words;
+
+    if (fd < room->limit)
+        return 0;
+    words = realloc(room->words, 3 * count_words(limit) * sizeof *words);
+    if (words == NULL)
+        return -ENOMEM;
+    room->words = words;
+    room->limit = limit;
+    return 0;
+}
+
+/* Three bit sets as select(2) has them, each of `words` words. */
+typedef struct {
+    unsigned long *words[3];
+    int limit; /* above the highest descriptor that is in one */
+} sets;
+
+static const short bits_of_set[3] = {POLLIN, POLLOUT, POLLPRI};
+
+static sets fill(const struct pollfd *fds, unsigned length, unsigned long *words)
+{
+    sets asked = {.limit = 0};
+    size_t each;
+
+    for (unsigned i = 0; i < length; i++)
+        if (fds[i].fd >= asked.limit)
+            asked.limit = fds[i].fd + 1;
+    each = count_words(asked.limit);
+    memset(words, 0, 3 * each * sizeof *words);
+    for (size_t set = 0; set < 3; set++) {
+        asked.words[set] = words + set * each;
+        for (unsigned i = 0; i < length; i++)
+            if (fds[i].fd >= 0 && (fds[i].events & bits_of_set[set]))
+                asked.words[set][fds[i].fd / WORD_BITS] |=
+                    1UL << fds[i].fd % WORD_BITS;
+    }
+    return asked;
+}
+
+static short get_bits(const sets *answered, int fd)
+{
+    short bits = 0;
+
+    for (int set = 0; set < 3; set++)
+        if (answered->words[set][fd / WORD_BITS] >> fd % WORD_BITS & 1)
+            bits |= bits_of_set[set];
+    return bits;
+}
+
+static int find_closed(struct pollfd *fds, unsigned length)
+{
+    struct stat status;
+    int count = 0;
+
+    for (unsigned i = 0; i < length; i++) {
+        fds[i].revents = fds[i].fd >= 0 && fstat(fds[i].fd, &status) < 0 ? POLLNVAL : 0;
+        count += fds[i].revents != 0;
+    }
+    return count;
+}
+
+/*
+ * select(2) takes every number there is. Where not all has come that was asked for,
+ * it may be a hang-up, and poll() is asked for that one; refused even that, by a
+ * limit of 0, it is what select() calls it.
+ */
+static int select_instead(struct pollfd *fds, unsigned length, int64_t timeout,
+                          sel__poll_room *room)
+{
+    sets asked = fill(fds, length, room->words);
+    struct timespec left = sel__to_timespec(timeout);
+    int count = pselect(asked.limit, (fd_set *)asked.words[0], (fd_set *)asked.words[1],
+                        (fd_set *)asked.words[2], timeout != INT64_MAX ? &left : NULL, NULL);
+
+    if (count < 0)
+        return errno == EBADF ? find_closed(fds, length) : -errno;
+    count = 0;
+    for (unsigned i = 0; i < length; i++) {
+        fds[i].revents = fds[i].fd >= 0 ? get_bits(&asked, fds[i].fd) : 0;
+        if (fds[i].revents != 0 && fds[i].revents != fds[i].events)
+            poll(&fds[i], 1, 0);
+        count += fds[i].revents != 0;
+    }
+    return count;
+}
+
+/* Nothing else is EINVAL: more descriptors than RLIMIT_NOFILE, which was lowered. */
+int sel__poll(struct pollfd *fds, unsigned length, int64_t timeout, sel__poll_room *room)
+{
+    int count = wait_or_look(fds, length, timeout);
+
+    if (count < 0 && errno == EINVAL)
+        return select_instead(fds, length, timeout, room);
+    return count >= 0 ? count : -errno;
+}

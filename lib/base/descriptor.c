@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * A Linux device number fits 32 bits and so do the inodes of sockets, pipes and
+ * anonymous files: for those the number is exact. A larger inode folds over the
+ * device, which still tells any two files of one device apart.
+ */
+static uint64_t fold(const struct stat *status)
+{
+    uint64_t device = (uint64_t)status->st_dev;
+
+    return (uint64_t)status->st_ino ^ (device << 32 | device >> 32);
+}
+
+int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    *ret_identity = fold(&status);
+    *ret_kind = S_ISSOCK(status.st_mode) ? SEL__SOCKET :
+                S_ISFIFO(status.st_mode) ? SEL__PIPE : SEL__OTHER;
+    return 0;
+}
+
+/*
+ * Only the kernel knows which files have something to wait for: some regular
+ * ones do (/proc/self/mounts), some devices do not (/dev/null). What the set has
+ * already an earlier look could not take out.
+ */
+int sel__probe(int set, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
+        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
+        return -errno;
+    epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
+    return 0;
+}
+
+bool sel__is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+bool sel__is_regular(int fd)
+{
+    struct stat status = {0}; /* of what is closed it stays so, and is no file's */
+
+    fstat(fd, &status);
+    return S_ISREG(status.st_mode);
+}

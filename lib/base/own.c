@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/own.h"
+
+#include "base/descriptor.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct own {
+    int fd;
+    uint32_t serial;
+    uint64_t file;
+};
+
+/* In the order of their numbers. Freed with the last, and not before. */
+static struct {
+    pthread_mutex_t lock;
+    struct own *all;
+    size_t length;
+    size_t capacity;
+    uint32_t serial; /* the newest */
+} list = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void sel__lock_own(void)
+{
+    pthread_mutex_lock(&list.lock);
+}
+
+void sel__unlock_own(void)
+{
+    pthread_mutex_unlock(&list.lock);
+}
+
+/* --- with the lock held --- */
+
+/* Where the number stands, or would. */
+static size_t find_place(int fd)
+{
+    size_t low = 0, high = list.length;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (list.all[middle].fd < fd)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct own *find(int fd)
+{
+    size_t place = find_place(fd);
+
+    return place < list.length && list.all[place].fd == fd ? &list.all[place] : NULL;
+}
+
+static int reserve(size_t length)
+{
+    size_t capacity = 2 * length + 8;
+    struct own *all;
+
+    if (length <= list.capacity)
+        return 0;
+    all = realloc(list.all, capacity * sizeof *all);
+    if (all == NULL)
+        return -ENOMEM;
+    list.all = all;
+    list.capacity = capacity;
+    return 0;
+}
+
+/* Room for a number that is not in the list. */
+static struct own *insert(int fd)
+{
+    size_t place = find_place(fd);
+
+    if (reserve(list.length + 1) < 0)
+        return NULL;
+    memmove(&list.all[place + 1], &list.all[place],
+            (list.length++ - place) * sizeof *list.all);
+    return &list.all[place];
+}
+
+static void drop(struct own *own)
+{
+    size_t after = (size_t)(list.all + list.length - (own + 1));
+
+    memmove(own, own + 1, after * sizeof *own);
+    if (--list.length > 0)
+        return;
+    free(list.all);
+    list.all = NULL;
+    list.capacity = 0;
+}
+
+/* An open descriptor of which no more can be told is held for the library's. */
+static bool is_same(const struct own *own)
+{
+    uint64_t file;
+    sel__kind kind;
+    int error = sel__identify(own->fd, &file, &kind);
+
+    return error == 0 ? file == own->file : error != -EBADF;
+}
+
+/* A number that is in the list already is the same file, or a forked child's. */
+static int enter(int fd, uint64_t file)
+{
+    struct own *own = find(fd);
+
+    if (own != NULL && own->file == file)
+        return 0;
+    if (own == NULL)
+        own = insert(fd);
+    if (own == NULL)
+        return -ENOMEM;
+    *own = (struct own){.fd = fd, .serial = ++list.serial, .file = file};
+    return 0;
+}
+
+/* --- calls --- */
+
+int sel__note_own(int fd)
+{
+    uint64_t file;
+    sel__kind kind;
+    int error = sel__identify(fd, &file, &kind);
+
+    if (error < 0)
+        return error;
+    sel__lock_own();
+    error = enter(fd, file);
+    sel__unlock_own();
+    return error;
+}
+
+int sel__own(int fd)
+{
+    int error = fd >= 0 ? sel__note_own(fd) : -errno;
+
+    if (error < 0 && fd >= 0)
+        close(fd);
+    return error < 0 ? error : fd;
+}
+
+void sel__disown(int fd)
+{
+    struct own *own;
+
+    sel__lock_own();
+    own = find(fd);
+    if (own != NULL)
+        drop(own);
+    sel__unlock_own();
+}
+
+void sel__close_own(int fd)
+{
+    bool still_own = sel__is_own(fd);
+
+    sel__disown(fd);
+    if (still_own)
+        close(fd);
+}
+
+bool sel__is_own(int fd)
+{
+    const struct own *own;
+    bool result;
+
+    sel__lock_own();
+    own = find(fd);
+    result = own == NULL || is_same(own);
+    sel__unlock_own();
+    return result;
+}
+
+uint32_t sel__get_serial(int fd)
+{
+    const struct own *own;
+    uint32_t serial;
+
+    sel__lock_own();
+    own = find(fd);
+    serial = own != NULL ? own->serial : 0;
+    sel__unlock_own();
+    return serial;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A selector inside a program's libuv loop: a poll handle on sel_fileno(), and
+ * a prepare handle that, before the loop sleeps, dispatches what no descriptor
+ * tells and says how long the loop may sleep.
+ *
+ * No descriptor of the selector's goes on that loop: its other handles may close
+ * one after our look, and libuv would abort.
+ */
+#include <selkie/uv.h>
+
+#include "selector/selector.h"
+#include "reactor/services.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+typedef struct sel__attachment {
+    uv_poll_t poll;       /* referenced while the selector has anything to do */
+    uv_prepare_t prepare;
+    uv_timer_t timer;     /* the selector's next */
+    sel_selector *sel;    /* NULL: detached */
+    int closing;          /* handles that are not closed yet */
+    struct sel__attachment *next; /* among those that are left behind */
+} sel__attachment;
+
+/* A loop with nothing else need not go on. */
+static void let_end(sel__attachment *attachment)
+{
+    if (sel__usable(attachment->sel) == 0 && !sel__is_alive(attachment->sel))
+        uv_unref((uv_handle_t *)&attachment->poll);
+}
+
+static void pass(sel__attachment *attachment)
+{
+    sel_selector *sel = attachment->sel;
+
+    if ((sel->busy & SEL__DISPATCHING) || sel__usable(sel) < 0)
+        return;
+    if (sel__wait(sel, 0) >= 0)
+        sel__dispatch(sel);
+    let_end(attachment);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    pass(poll->data);
+}
+
+/*
+ * It has only ended the sleep: a pass from here could start this timer anew for
+ * ever, and libuv would not leave its timers.
+ */
+static void on_timer(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+static void set_timer(sel__attachment *attachment, double timeout)
+{
+    uint64_t ms;
+
+    if (timeout == SEL_FOREVER) {
+        uv_timer_stop(&attachment->timer);
+        return;
+    }
+    ms = (uint64_t)(timeout * 1e3);
+    uv_update_time(attachment->timer.loop);
+    uv_timer_start(&attachment->timer, on_timer, timeout > 0 ? ms + 1 : 0, 0);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    sel__attachment *attachment = prepare->data;
+    sel_selector *sel = attachment->sel;
+    bool is_told = sel->first_changed == SEL__NO_FD;
+
+    if (!is_told || sel_get_timeout(sel) == 0)
+        pass(attachment);
+    is_told = sel->first_changed == SEL__NO_FD || sel__is_foreign(sel);
+    set_timer(attachment, is_told ? sel_get_timeout(sel) : 0);
+    let_end(attachment);
+}
+
+/*
+ * A prepare handle that was started before ours runs after it: what it changes
+ * would only be heard after the sleep that is about to begin.
+ */
+void sel__attachment_revive(sel__attachment *attachment)
+{
+    uv_timer_start(&attachment->timer, on_timer, 0, 0);
+    uv_ref((uv_handle_t *)&attachment->poll);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    sel__attachment *attachment = handle->data;
+
+    if (--attachment->closing == 0)
+        free(attachment);
+}
+
+/* The program has closed all handles of its loop: when that is done nobody tells. */
+static void leave_behind(sel__attachment *attachment)
+{
+    static sel__attachment *left_behind;
+
+    attachment->next = left_behind;
+    left_behind = attachment;
+}
+
+static void close_handles(sel__attachment *attachment)
+{
+    if (uv_is_closing((uv_handle_t *)&attachment->poll)) {
+        leave_behind(attachment);
+        return;
+    }
+    attachment->sel = NULL;
+    attachment->closing = 3;
+    uv_close((uv_handle_t *)&attachment->poll, on_closed);
+    uv_close((uv_handle_t *)&attachment->prepare, on_closed);
+    uv_close((uv_handle_t *)&attachment->timer, on_closed);
+}
+
+/*
+ * libuv would only do so when the loop runs, and abort if the kernel refuses: for
+ * want of memory, or because by then the selector watches that loop in its turn. Now
+ * it is the circle's last link that is refused.
+ */
+static int tell_kernel(uv_loop_t *loop, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    return epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
+{
+    int fd = loop != NULL ? sel_fileno(sel) : -EINVAL;
+    sel__attachment *attachment;
+    int error;
+
+    if (fd < 0)
+        return fd;
+    if (sel__is_busy(sel))
+        return -EBUSY;
+    if (sel->services != NULL && sel__services_own(sel->services, loop))
+        return -ELOOP;
+    attachment = calloc(1, sizeof *attachment);
+    if (attachment == NULL)
+        return -ENOMEM;
+    error = uv_poll_init(loop, &attachment->poll, fd);
+    if (error < 0) {
+        free(attachment);
+        return error;
+    }
+    uv_prepare_init(loop, &attachment->prepare);
+    uv_timer_init(loop, &attachment->timer);
+    attachment->poll.data = attachment->prepare.data = attachment->timer.data = attachment;
+    attachment->sel = sel;
+    uv_poll_start(&attachment->poll, UV_READABLE, on_poll);
+    error = tell_kernel(loop, fd);
+    if (error < 0) {
+        close_handles(attachment);
+        return error;
+    }
+    uv_prepare_start(&attachment->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&attachment->prepare);
+    uv_unref((uv_handle_t *)&attachment->timer);
+    let_end(attachment);
+    sel->attachment = attachment;
+    sel->busy |= SEL__ATTACHED;
+    return 0;
+}
+
+void sel__detach(sel_selector *sel)
+{
+    if (sel->attachment != NULL)
+        close_handles(sel->attachment);
+    sel->attachment = NULL;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A build without libuv: no timers, signal handlers, executor, and no loop to
+ * be attached to. Nothing ever makes sel->services.
+ */
+#include "selector/selector.h"
+#include "reactor/services.h"
+
+void sel__services_ready(sel__services *services, int fd)
+{
+    (void)services;
+    (void)fd;
+}
+
+void sel__services_collect(sel__services *services)
+{
+    (void)services;
+}
+
+int64_t sel__services_sleep(const sel__services *services)
+{
+    (void)services;
+    return SEL__FOREVER;
+}
+
+int sel__services_dispatch(sel__services *services)
+{
+    (void)services;
+    return 0;
+}
+
+bool sel__services_are_alive(sel__services *services)
+{
+    (void)services;
+    return false;
+}
+
+void sel__services_check(sel__services *services)
+{
+    (void)services;
+}
+
+int sel__services_after_fork(sel__services *services)
+{
+    (void)services;
+    return 0;
+}
+
+void sel__services_end_jobs(sel__services *services)
+{
+    (void)services;
+}
+
+void sel__services_close(sel__services *services, bool forked)
+{
+    (void)services;
+    (void)forked;
+}
+
+void sel__attachment_revive(struct sel__attachment *attachment)
+{
+    (void)attachment;
+}
+
+void sel__detach(sel_selector *sel)
+{
+    (void)sel;
+}
+
+static int refuse(const sel_selector *sel)
+{
+    int error = sel__usable(sel);
+
+    return error < 0 ? error : -ENOTSUP;
+}
+
+int sel_call_later(sel_selector *sel, double delay, sel_task *task, void *data, sel_timer *ret_timer)
+{
+    (void)ret_timer;
+    (void)data;
+    return task == NULL || isnan(delay) ? -EINVAL : refuse(sel);
+}
+
+int sel_call_at(sel_selector *sel, double when, sel_task *task, void *data, sel_timer *ret_timer)
+{
+    (void)ret_timer;
+    (void)data;
+    return task == NULL || isnan(when) ? -EINVAL : refuse(sel);
+}
+
+int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *data,
+                   sel_timer *ret_timer)
+{
+    (void)ret_timer;
+    (void)data;
+    return task == NULL || !(interval > 0) ? -EINVAL : refuse(sel);
+}
+
+int sel_cancel(sel_selector *sel, sel_timer timer)
+{
+    int error = sel__usable(sel);
+
+    (void)timer;
+    return error < 0 ? error : -ENOENT;
+}
+
+int sel_add_signal_handler(sel_selector *sel, int signum, sel_task *task, void *data)
+{
+    (void)data;
+    return task == NULL || signum < 1 ? -EINVAL : refuse(sel);
+}
+
+int sel_remove_signal_handler(sel_selector *sel, int signum)
+{
+    int error = sel__usable(sel);
+
+    (void)signum;
+    return error < 0 ? error : -ENOENT;
+}
+
+int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *done, void *data)
+{
+    (void)done;
+    (void)data;
+    return work == NULL ? -EINVAL : refuse(sel);
+}

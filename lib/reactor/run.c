@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reactor's loop and its tasks.
+ */
+#include <selkie/reactor.h>
+
+#include "base/clock.h"
+#include "selector/selector.h"
+#include "reactor/services.h"
+
+bool sel__is_alive(sel_selector *sel)
+{
+    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) ||
+           (sel->services != NULL && sel__services_are_alive(sel->services));
+}
+
+/* A stop that came before the run lets one pass look, not wait. */
+int sel_run(sel_selector *sel)
+{
+    int error = sel__usable(sel);
+
+    if (error < 0)
+        return error;
+    if (sel__is_busy(sel))
+        return -EBUSY;
+    while (sel->stopping || sel__is_alive(sel)) {
+        error = sel__wait(sel, sel->stopping ? 0 : SEL__FOREVER);
+        if (error >= 0)
+            error = sel__dispatch(sel);
+        if (error < 0 || sel->stopping)
+            break;
+    }
+    sel->stopping = false;
+    return error < 0 ? error : 0;
+}
+
+void sel_stop(sel_selector *sel)
+{
+    if (sel != NULL)
+        sel->stopping = true;
+}
+
+double sel_time(sel_selector *sel)
+{
+    (void)sel;
+    return sel__to_seconds(sel__now());
+}
+
+int sel_call_soon(sel_selector *sel, sel_task *task, void *data)
+{
+    int error = sel__enter(sel, __func__);
+
+    if (error == 0 && task == NULL)
+        error = -EINVAL;
+    if (error == 0)
+        error = sel__tasks_push(&sel->tasks, task, data);
+    if (error == 0)
+        sel__revive(sel);
+    return error;
+}
+
+int sel_call_soon_threadsafe(sel_selector *sel, sel_task *task, void *data)
+{
+    int error = sel__usable(sel);
+
+    if (error == 0 && task == NULL)
+        error = -EINVAL;
+    if (error < 0)
+        return error;
+    sel__wakeup_begin(&sel->wakeup);
+    error = sel__tasks_post(&sel->tasks, task, data);
+    if (error == 0)
+        sel__wakeup_send(&sel->wakeup);
+    sel__wakeup_end(&sel->wakeup);
+    return error;
+}

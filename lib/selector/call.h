@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calling the program: the one place where it can be watched.
+ */
+#ifndef SEL_CALL_H
+#define SEL_CALL_H
+
+#include "debug/observer.h"
+#include "selector/selector.h"
+
+static inline void sel__call_task(sel_selector *sel, sel_task *task, void *data, const char *kind)
+{
+    if (sel->observer == NULL) {
+        task(sel, data);
+        return;
+    }
+    sel__observe_begin(sel->observer);
+    task(sel, data);
+    sel__observe_end(sel->observer, kind, SEL__NO_FD, (sel__function *)task);
+}
+
+static inline void sel__call_observed(sel_selector *sel, const sel_ready *pair)
+{
+    sel_callback *callback = pair->key.callback;
+    int fd = pair->key.fd;
+    int unread = sel__observe_unread(sel->observer, fd);
+
+    sel__observe_begin(sel->observer);
+    callback(sel, &pair->key, pair->mask);
+    sel__observe_end(sel->observer, "callback", fd, (sel__function *)callback);
+    sel__observe_read(sel->observer, fd, unread);
+}
+
+static inline void sel__call_done(sel_selector *sel, sel_done *done, void *data, int status)
+{
+    if (sel->observer == NULL) {
+        done(sel, data, status);
+        return;
+    }
+    sel__observe_begin(sel->observer);
+    done(sel, data, status);
+    sel__observe_end(sel->observer, "done", SEL__NO_FD, (sel__function *)done);
+}
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of a selector: every rule about registering, changing and removing
+ * them. A key is in the table, has room for its pair in the next batch, and is
+ * known to the backend; on failure of any of the three it is in none.
+ */
+#include "selector/selector.h"
+
+#include "base/descriptor.h"
+#include "debug/observer.h"
+#include "base/own.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd)
+{
+    if (entry->next_changed != SEL__UNLISTED)
+        return;
+    entry->next_changed = sel->first_changed;
+    sel->first_changed = fd;
+}
+
+/* Does sel_run() go on for this key? */
+static int is_callable(const sel__entry *entry)
+{
+    return entry->events != 0 && entry->callback != NULL;
+}
+
+static int make_room(sel_selector *sel, int fd)
+{
+    int error = sel__table_reserve(&sel->table, fd);
+
+    if (error < 0)
+        return error;
+    return sel__batch_reserve(&sel->batch, (uint32_t)sel->count + 1 + SEL__MOST_INTERNAL);
+}
+
+/* Registers for everyone: `entry` is unused, and unused again on failure. */
+static int add_to_backend(sel_selector *sel, sel__entry *entry, int fd)
+{
+    int error = sel->backend->add(sel->state, fd, entry->events);
+
+    if (error < 0)
+        entry->flags = 0;
+    else
+        entry->armed = entry->events;
+    return error;
+}
+
+/*
+ * What epoll says of the descriptor, where add() does not ask it. Sockets and
+ * pipes it takes, unless O_PATH opened no more than their names.
+ */
+static int check_waitable(const sel_selector *sel, int fd, sel__kind kind)
+{
+    int flags;
+
+    if (sel->backend->refuses_files)
+        return 0;
+    if (kind == SEL__OTHER)
+        return sel__probe(sel->probe, fd);
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    return (flags & O_PATH) ? -EBADF : 0;
+}
+
+/*
+ * Which file it is. Of those that share an inode, eventfds and the like, the
+ * library's own are told from the program's, and one of its own from the next.
+ */
+static int identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
+{
+    int error = sel__identify(fd, ret_identity, ret_kind);
+
+    if (error == 0 && *ret_kind == SEL__OTHER)
+        *ret_identity ^= (uint64_t)sel__get_serial(fd) << 32;
+    return error;
+}
+
+static int add_key(sel_selector *sel, const sel_key *key, int flags)
+{
+    sel__entry *entry;
+    uint64_t identity;
+    sel__kind kind;
+    int error = identify(key->fd, &identity, &kind);
+
+    if (error == 0)
+        error = make_room(sel, key->fd);
+    if (error == 0 && !(flags & SEL__INTERNAL))
+        error = check_waitable(sel, key->fd, kind);
+    if (error < 0)
+        return error;
+
+    entry = sel__entry_at(sel, key->fd);
+    entry->flags = (uint8_t)flags;
+    entry->callback = key->callback;
+    entry->data = key->data;
+    entry->identity = identity;
+    entry->kind = (uint8_t)kind;
+    entry->slot = SEL__NO_SLOT;
+    entry->events = (uint8_t)key->events;
+    return add_to_backend(sel, entry, key->fd);
+}
+
+static void remove_key(sel_selector *sel, sel__entry *entry, int fd)
+{
+    if (sel->observer != NULL)
+        sel__observe_removed(sel->observer, fd);
+    if (!(entry->flags & SEL__GONE))
+        sel->backend->remove(sel->state, fd);
+    sel__batch_forget(&sel->batch, entry, fd);
+    entry->flags = 0;
+}
+
+/* A key of the program's. */
+static void forget_key(sel_selector *sel, sel__entry *entry, int fd)
+{
+    sel->count--;
+    sel->callable -= is_callable(entry);
+    remove_key(sel, entry, fd);
+}
+
+int sel__add_internal(sel_selector *sel, int fd)
+{
+    sel_key key = {.fd = fd, .events = SEL_EVENT_READ};
+
+    return add_key(sel, &key, SEL__REGISTERED | SEL__INTERNAL);
+}
+
+void sel__remove_internal(sel_selector *sel, int fd)
+{
+    remove_key(sel, sel__entry_at(sel, fd), fd);
+}
+
+/* An internal key's number is the library's for as long as the key stands. */
+static bool is_current(sel_selector *sel, const sel__entry *entry, int fd)
+{
+    return (entry->flags & SEL__INTERNAL) ||
+           (!(entry->flags & SEL__GONE) && sel__check(sel, fd));
+}
+
+bool sel__is_same(const sel_selector *sel, int fd)
+{
+    uint64_t identity;
+    sel__kind kind;
+    int error = identify(fd, &identity, &kind);
+
+    if (error < 0)
+        return error != -EBADF; /* open, and more can't be told */
+    return identity == sel__entry_at(sel, fd)->identity;
+}
+
+void sel__gone(sel_selector *sel, int fd)
+{
+    if (sel->observer != NULL)
+        sel__observe_gone(sel->observer, fd);
+    sel__entry_at(sel, fd)->flags |= SEL__GONE;
+    sel->backend->remove(sel->state, fd);
+}
+
+bool sel__check(sel_selector *sel, int fd)
+{
+    if (sel__is_same(sel, fd))
+        return true;
+    sel__gone(sel, fd);
+    return false;
+}
+
+void sel__disarmed(sel_selector *sel, int fd)
+{
+    sel__entry *entry = sel__entry_at(sel, fd);
+
+    entry->armed = 0;
+    sel__list_changed(sel, entry, fd);
+}
+
+void sel__check_all(sel_selector *sel)
+{
+    for (int fd = sel__next_watched(sel, SEL__NO_FD); fd != SEL__NO_FD;
+         fd = sel__next_watched(sel, fd))
+        sel__check(sel, fd);
+}
+
+int sel__free_number(const sel_selector *sel, int fd)
+{
+    int number = fd;
+
+    while (number >= 0 && sel__table_find(&sel->table, number) != NULL) {
+        int next = sel__own(fcntl(fd, F_DUPFD_CLOEXEC, number + 1));
+
+        if (number != fd)
+            sel__close_own(number);
+        number = next;
+    }
+    return number;
+}
+
+int sel__next_watched(const sel_selector *sel, int fd)
+{
+    do
+        fd = sel__table_next(&sel->table, fd);
+    while (fd != SEL__NO_FD && (sel__entry_at(sel, fd)->flags & SEL__GONE));
+    return fd;
+}
+
+/* The entry of a key of the program's, or the error that every call gives. */
+static int find_key(sel_selector *sel, const char *call, int fd, sel__entry **ret_entry)
+{
+    int error = sel__enter(sel, call);
+    sel__entry *entry;
+
+    if (error < 0)
+        return error;
+    if (fd < 0)
+        return -EINVAL;
+    entry = sel__table_find(&sel->table, fd);
+    if (entry == NULL || (entry->flags & SEL__INTERNAL))
+        return -ENOENT;
+    *ret_entry = entry;
+    return 0;
+}
+
+static void copy_key(const sel__entry *entry, int fd, sel_key *ret_key)
+{
+    ret_key->fd = fd;
+    ret_key->events = entry->events;
+    ret_key->callback = entry->callback;
+    ret_key->data = entry->data;
+}
+
+int sel_register(sel_selector *sel, int fd, int events, sel_callback *callback, void *data)
+{
+    sel_key key = {.fd = fd, .events = events, .callback = callback, .data = data};
+    int error = sel__enter(sel, __func__);
+    sel__entry *entry;
+
+    if (error < 0)
+        return error;
+    if (fd < 0 || events == 0 || (events & ~SEL__EVERY_EVENT))
+        return -EINVAL;
+    entry = sel__table_find(&sel->table, fd);
+    if (entry != NULL && is_current(sel, entry, fd))
+        return -EEXIST;
+    if (entry != NULL)
+        forget_key(sel, entry, fd);
+    error = add_key(sel, &key, SEL__REGISTERED);
+    if (error < 0)
+        return error;
+    sel->count++;
+    sel->callable += callback != NULL;
+    sel__revive(sel);
+    return 0;
+}
+
+int sel_modify(sel_selector *sel, int fd, int events, sel_callback *callback, void *data)
+{
+    sel__entry *entry;
+    int error = find_key(sel, __func__, fd, &entry);
+
+    if (error == 0 && (events & ~SEL__EVERY_EVENT))
+        error = -EINVAL;
+    if (error < 0)
+        return error;
+    if ((entry->flags & SEL__GONE) ||
+        ((events & ~entry->events) && !sel__check(sel, fd))) {
+        forget_key(sel, entry, fd);
+        return -EBADF;
+    }
+    sel->callable -= is_callable(entry);
+    entry->events = (uint8_t)events;
+    entry->callback = callback;
+    entry->data = data;
+    sel->callable += is_callable(entry);
+    sel__revive(sel);
+    sel__batch_revise(&sel->batch, entry, fd);
+    if (entry->armed != entry->events)
+        sel__list_changed(sel, entry, fd);
+    return 0;
+}
+
+int sel_unregister(sel_selector *sel, int fd)
+{
+    sel__entry *entry;
+    int error = find_key(sel, __func__, fd, &entry);
+
+    if (error < 0)
+        return error;
+    forget_key(sel, entry, fd);
+    return 0;
+}
+
+int sel_get_key(sel_selector *sel, int fd, sel_key *ret_key)
+{
+    sel__entry *entry;
+    int error = find_key(sel, __func__, fd, &entry);
+
+    if (error == 0 && ret_key == NULL)
+        error = -EINVAL;
+    if (error == 0)
+        copy_key(entry, fd, ret_key);
+    return error;
+}
+
+int sel_get_map(sel_selector *sel, sel_key *ret_keys, size_t capacity)
+{
+    int error = sel__enter(sel, __func__);
+    size_t copied = 0;
+
+    if (error == 0 && ret_keys == NULL && capacity > 0)
+        error = -EINVAL;
+    if (error < 0)
+        return error;
+    for (int fd = SEL__NO_FD; copied < capacity;) {
+        const sel__entry *entry;
+
+        fd = sel__table_next(&sel->table, fd);
+        if (fd == SEL__NO_FD)
+            break;
+        entry = sel__entry_at(sel, fd);
+        if (!(entry->flags & SEL__INTERNAL))
+            copy_key(entry, fd, &ret_keys[copied++]);
+    }
+    return sel->count;
+}

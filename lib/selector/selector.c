@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A selector's life: made, forked, ended.
+ */
+#include "selector/selector.h"
+
+#include "debug/observer.h"
+#include "base/own.h"
+#include "reactor/services.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static void drop_tasks(sel_selector *sel)
+{
+    sel__item *item = sel__tasks_take(&sel->tasks);
+
+    while (item != NULL) {
+        sel__item *next = item->next;
+
+        free(item);
+        item = next;
+    }
+}
+
+static void close_probe(sel_selector *sel)
+{
+    if (sel->probe >= 0)
+        sel__close_own(sel->probe);
+    sel->probe = -1;
+}
+
+/*
+ * What add() does not refuse a set is asked about, now and when there is no
+ * descriptor left to make one with.
+ */
+static int open_probe(sel_selector *sel)
+{
+    int fresh;
+
+    if (sel->backend->refuses_files)
+        return 0;
+    fresh = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    if (fresh < 0)
+        return fresh;
+    close_probe(sel);
+    sel->probe = fresh;
+    return 0;
+}
+
+/*
+ * Free what there is of a selector, whole or not. libuv calls the program back for
+ * what ends with its loops: it finds a selector that refuses everything.
+ */
+static void destroy(sel_selector *sel, bool forked)
+{
+    sel->closing = true;
+    sel->mark = &sel__nobodys_mark;
+    if (sel->state != NULL)
+        sel->backend->close(sel->state, forked);
+    if (sel->services != NULL)
+        sel__services_close(sel->services, forked);
+    if (sel->observer != NULL)
+        sel__observer_close(sel->observer);
+    drop_tasks(sel);
+    sel__close_outer(sel);
+    close_probe(sel);
+    sel__wakeup_close(&sel->wakeup);
+    sel__batch_free(&sel->batch);
+    sel__table_free(&sel->table);
+    free(sel);
+}
+
+int sel_open(sel_backend backend, sel_selector **ret_sel)
+{
+    sel_selector *sel;
+    const sel__backend *found;
+    int error = ret_sel == NULL ? -EINVAL : sel__count_forks();
+
+    if (error < 0)
+        return error;
+    found = sel__find_backend(backend, &error);
+    if (found == NULL)
+        return error;
+    sel = calloc(1, sizeof *sel);
+    if (sel == NULL)
+        return -ENOMEM;
+    sel->backend = found;
+    sel->mark = atomic_load(&sel__forks_mark);
+    sel->first_changed = SEL__NO_FD;
+    sel->outer = sel->probe = -1;
+
+    error = sel__wakeup_open(&sel->wakeup);
+    if (error == 0)
+        error = open_probe(sel);
+    if (error == 0)
+        error = found->open(sel, &sel->state);
+    if (error == 0)
+        error = sel__add_internal(sel, sel->wakeup.fd);
+    if (error == 0)
+        error = sel__observer_from_environment(sel);
+    if (error < 0) {
+        destroy(sel, false);
+        return error;
+    }
+    sel__batch_begin(&sel->batch); /* a dispatch may come before the first wait */
+    *ret_sel = sel;
+    return 0;
+}
+
+/*
+ * In a forked child, before anything is opened: what it has closed of the library's, the
+ * numbers of which it may have given to files of its own, or may we to others.
+ */
+static void forget_closed(sel_selector *sel)
+{
+    if (sel->outer >= 0 && !sel__is_own(sel->outer))
+        sel->outer = -1;
+    if (sel->probe >= 0 && !sel__is_own(sel->probe))
+        sel->probe = -1;
+    if (sel->wakeup.fd >= 0 && !sel__is_own(sel->wakeup.fd)) {
+        sel__remove_internal(sel, sel->wakeup.fd);
+        sel->wakeup.fd = -1;
+    }
+    if (sel->services != NULL)
+        sel__services_check(sel->services);
+}
+
+int sel_close(sel_selector *sel)
+{
+    bool forked;
+
+    if (sel == NULL)
+        return 0;
+    if (sel->busy & SEL__DISPATCHING)
+        return -EBUSY;
+    sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here, and may fork */
+    if (sel->services != NULL && !sel__is_foreign(sel))
+        sel__services_end_jobs(sel->services);
+    forked = sel__is_foreign(sel);
+    if (forked) {
+        forget_closed(sel);
+        sel__close_outer(sel);
+    } else {
+        sel__wakeup_wait_for_senders(&sel->wakeup);
+    }
+    sel__detach(sel);
+    destroy(sel, forked);
+    return 0;
+}
+
+/*
+ * The loop of the program's that the selector is attached to watches the old set's
+ * number. Nothing else may get that in between.
+ */
+static int renew_outer(sel_selector *sel)
+{
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    int error = 0;
+
+    if (fresh < 0)
+        return -errno;
+    if (dup3(fresh, sel->outer, O_CLOEXEC) < 0)
+        error = -errno;
+    close(fresh);
+    return error;
+}
+
+/* The wake-up descriptor is an eventfd, which parent and child share. */
+static int replace_wakeup(sel_selector *sel)
+{
+    sel__wakeup fresh;
+    int error = sel__wakeup_open(&fresh);
+    int number = error == 0 ? sel__free_number(sel, fresh.fd) : error;
+
+    if (number != fresh.fd)
+        sel__wakeup_close(&fresh);
+    error = number >= 0 ? sel__add_internal(sel, number) : number;
+    if (error < 0) {
+        if (number >= 0)
+            sel__close_own(number);
+        return error;
+    }
+    if (sel->wakeup.fd >= 0)
+        sel__remove_internal(sel, sel->wakeup.fd);
+    sel__wakeup_close(&sel->wakeup);
+    sel->wakeup.fd = number;
+    atomic_store(&sel->wakeup.pending, false);
+    atomic_store(&sel->wakeup.requested, false);
+    atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
+    return 0;
+}
+
+int sel_after_fork(sel_selector *sel)
+{
+    int error, outer;
+
+    if (sel == NULL)
+        return -EINVAL;
+    if (!sel__is_foreign(sel))
+        return 0;
+    if (sel->busy & SEL__DISPATCHING)
+        return -EBUSY;
+    error = sel__count_forks();
+    if (error < 0)
+        return error;
+    forget_closed(sel);
+    sel__check_all(sel);
+    if (sel->attachment != NULL)
+        error = sel->outer >= 0 ? renew_outer(sel) : -EBADF;
+    else
+        sel__close_outer(sel);
+    if (error < 0)
+        return error;
+    outer = sel->outer;
+    sel->outer = -1; /* the backend's old set is not in the new one */
+    if (sel->backend->rearm != NULL)
+        error = sel->backend->rearm(sel->state);
+    sel->outer = outer;
+    if (error == 0 && outer >= 0)
+        error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
+    if (error == 0)
+        error = open_probe(sel);
+    if (error == 0)
+        error = replace_wakeup(sel);
+    if (error == 0 && sel->services != NULL)
+        error = sel__services_after_fork(sel->services);
+    if (error == 0)
+        sel->mark = atomic_load(&sel__forks_mark);
+    return error;
+}
+
+int sel_wakeup(sel_selector *sel)
+{
+    int error = sel__usable(sel);
+
+    if (error < 0)
+        return error;
+    sel__wakeup_begin(&sel->wakeup);
+    sel__wakeup_request(&sel->wakeup);
+    sel__wakeup_end(&sel->wakeup);
+    return 0;
+}
+
+const char *sel_backend_name(const sel_selector *sel)
+{
+    return sel != NULL ? sel->backend->name : NULL;
+}

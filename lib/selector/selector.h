@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The selector, as the files of this folder see it.
+ *
+ *     reactor.c    sel_run and tasks          attach.c  inside a libuv program
+ *        |
+ *     dispatch.c   calls what was collected
+ *        |                              \
+ *     wait.c       sel_select            services.h  timers, signals, executor
+ *        |                              /
+ *     keys.c       register, modify, unregister; selector.c  open, fork, close
+ *        |
+ *     backend.h    uv, epoll, poll, select
+ */
+#ifndef SEL_SELECTOR_H
+#define SEL_SELECTOR_H
+
+#include "selector/backend.h"
+#include "selector/batch.h"
+#include "base/fork.h"
+#include "debug/observer.h"
+#include "selector/table.h"
+#include "selector/tasks.h"
+#include "selector/wakeup.h"
+
+#include <errno.h>
+
+/* Not on the path of a wait or a dispatch in which nothing unusual happens. */
+#define SEL__RARE __attribute__((cold, noinline))
+
+enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
+
+/*
+ * Descriptors of the library's own that a backend watches at a time: a wake-up, the
+ * one that replaces it, and the services' two loops.
+ */
+enum { SEL__MOST_INTERNAL = 4 };
+struct sel_selector {
+    const sel__backend *backend;
+    void *state; /* the backend's */
+    const unsigned int *mark; /* of the process that the kernel's side was made in */
+    sel__table table;
+    sel__batch batch;
+    int count;          /* of keys, without the library's own */
+    int callable;       /* of keys that are not paused and have a callback */
+    int first_changed;  /* list of keys whose backend does not know all yet */
+    int recorded;       /* what the services have for the next dispatch */
+    int outer;          /* sel_fileno(): a set around the backend's, or -1 */
+    int probe;          /* an empty set, where the backend refuses no file; or -1 */
+    uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
+    bool stopping; /* sel_stop() */
+    bool woken;    /* this wait ends though no descriptor may be ready */
+    bool closing;  /* sel_close() has begun to free; its mark is nobody's */
+    sel__wakeup wakeup;
+    sel__tasks tasks;
+    struct sel__services *services;     /* NULL until something needs them */
+    struct sel__attachment *attachment; /* to a loop of the program's, or NULL */
+    sel__observer *observer;            /* NULL: nobody looks */
+    uint64_t passes;
+    int64_t deadline; /* of the wait that is on */
+    uint64_t pairs;
+    uint64_t callbacks;
+};
+
+/*
+ * Another process's than this: it was forked since, inside a callback perhaps that
+ * has just returned.
+ */
+static inline bool sel__is_foreign(const sel_selector *sel)
+{
+    return *sel->mark == 0;
+}
+
+/*
+ * -EINVAL, -ECHILD or, from a callback that sel_close() causes, -ECANCELED if nothing
+ * can be done with the selector, else 0.
+ */
+static inline int sel__usable(const sel_selector *sel)
+{
+    if (sel == NULL)
+        return -EINVAL;
+    if (!sel__is_foreign(sel))
+        return 0;
+    return sel->closing ? -ECANCELED : -ECHILD;
+}
+
+/* sel__usable() at the beginning of a call that only one thread may be in. */
+static inline int sel__enter(const sel_selector *sel, const char *call)
+{
+    int error = sel__usable(sel);
+
+    if (error == 0 && sel->observer != NULL)
+        sel__observe_thread(sel->observer, call);
+    return error;
+}
+
+/* Inside a callback, or run by somebody else's loop. */
+static inline bool sel__is_busy(const sel_selector *sel)
+{
+    return sel->busy != 0;
+}
+
+/* What sel_run() goes on for: is there anything left to wait for? */
+bool sel__is_alive(sel_selector *sel);
+
+/* Something has come to wait for: a loop that has gone idle must go on. */
+void sel__attachment_revive(struct sel__attachment *attachment);
+
+static inline void sel__revive(sel_selector *sel)
+{
+    if (sel->attachment != NULL)
+        sel__attachment_revive(sel->attachment);
+}
+
+void sel__detach(sel_selector *sel);
+
+/*
+ * Before the library opens a descriptor: every key that is closed by now is
+ * found gone, so that none whose number the new one gets is taken for its file.
+ */
+void sel__check_all(sel_selector *sel);
+
+/*
+ * A number for this file of the library's that no key has, a gone one say: `fd`
+ * itself, or a duplicate. Or a negative errno.
+ */
+int sel__free_number(const sel_selector *sel, int fd);
+
+/* Watch a descriptor of the library's own for READ. */
+int sel__add_internal(sel_selector *sel, int fd);
+void sel__remove_internal(sel_selector *sel, int fd);
+
+/* Put a key on the list of those that the backend must hear of before a wait. */
+void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);
+
+/*
+ * Wait for at most `timeout` nanoseconds and collect a batch.  Returns the
+ * number of pairs or a negative errno.
+ */
+int sel__wait(sel_selector *sel, int64_t timeout);
+
+/*
+ * Call what was collected; returns how many were called, or -ECHILD in a child that
+ * one of them has forked.
+ */
+int sel__dispatch(sel_selector *sel);
+
+/* --- What backends may call. ------------------------------------------- */
+
+static inline sel__entry *sel__entry_at(const sel_selector *sel, int fd)
+{
+    return sel__table_at(&sel->table, fd);
+}
+
+SEL__RARE void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd);
+
+/* A watched descriptor is ready for these events, and perhaps for others. */
+static inline void sel__report_entry(sel_selector *sel, sel__entry *entry, int fd, int ready)
+{
+    int mask = ready & entry->events;
+
+    if (entry->flags != SEL__REGISTERED)
+        sel__report_internal(sel, entry, fd);
+    else if (mask != 0)
+        sel__batch_add(&sel->batch, entry, fd, mask);
+}
+
+static inline void sel__report(sel_selector *sel, int fd, int ready)
+{
+    sel__report_entry(sel, sel__entry_at(sel, fd), fd, ready);
+}
+
+/* Is there anything to dispatch but pairs? */
+static inline bool sel__has_to_run(const sel_selector *sel)
+{
+    return sel->tasks.queue.first != NULL || sel->recorded > 0;
+}
+
+/* Has this wait something to return for? */
+static inline bool sel__is_over(const sel_selector *sel)
+{
+    return sel->batch.length > 0 || sel->woken || sel__has_to_run(sel);
+}
+
+/* Does the number still stand for the file that was registered? */
+bool sel__is_same(const sel_selector *sel, int fd);
+
+/*
+ * A descriptor was found closed or replaced: the backend drops it now, and the
+ * key stays, silent, until it is unregistered.
+ */
+void sel__gone(sel_selector *sel, int fd);
+
+/* sel__is_same(), and sel__gone() if not. */
+bool sel__check(sel_selector *sel, int fd);
+
+/* The backend no longer watches this key: change() it before the next wait. */
+void sel__disarmed(sel_selector *sel, int fd);
+
+/* The next descriptor after `fd` that the backend has to watch, or SEL__NO_FD. */
+int sel__next_watched(const sel_selector *sel, int fd);
+
+/* The backend's fileno() goes out of use; a new one comes into use. */
+void sel__leave_outer(sel_selector *sel, int fd);
+int sel__enter_outer(sel_selector *sel, int fd);
+void sel__close_outer(sel_selector *sel);
+
+#endif

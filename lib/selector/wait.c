@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting: the one loop that knows deadlines and interruptions. Before each
+ * look at the kernel the backend hears of what has changed since the last, and
+ * nothing that a backend says ends the wait before there is a pair, a wake-up
+ * or the deadline.
+ */
+#include "selector/selector.h"
+
+#include "base/clock.h"
+#include "debug/observer.h"
+#include "base/own.h"
+#include "reactor/services.h"
+
+#include <math.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/*
+ * An entry stays on the list until the backend has taken the change, so that a
+ * wait which fails half-way is tried again as a whole. A key that was removed
+ * meanwhile, or whose change was undone, needs no call.
+ */
+SEL__RARE static int tell_changes(sel_selector *sel)
+{
+    while (sel->first_changed != SEL__NO_FD) {
+        int fd = sel->first_changed;
+        sel__entry *entry = sel__entry_at(sel, fd);
+
+        if (entry->flags != 0 && !(entry->flags & SEL__GONE) &&
+            entry->armed != entry->events) {
+            int error = sel->backend->change(sel->state, fd, entry->events);
+
+            if (error < 0)
+                return error;
+            entry->armed = entry->events;
+        }
+        sel->first_changed = entry->next_changed;
+        entry->next_changed = SEL__UNLISTED;
+    }
+    return 0;
+}
+
+/*
+ * With the wake-up goes all that tells of the tasks it came for: they are taken
+ * too, and keep every wait short until they are dispatched.  Tasks that were run
+ * before it came have it end nothing.  In a child that a signal's handler has forked
+ * during the wait, what has come is the parent's.
+ */
+void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
+{
+    if (!(entry->flags & SEL__INTERNAL) || sel__is_foreign(sel))
+        return;
+    if (fd == sel->wakeup.fd) {
+        sel__wakeup_receive(&sel->wakeup);
+        sel__tasks_collect(&sel->tasks);
+        sel->woken |= sel__wakeup_take_request(&sel->wakeup);
+    } else {
+        sel__services_ready(sel->services, fd);
+    }
+}
+
+void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned length, int count)
+{
+    /* Downwards: a descriptor that is gone may be replaced by the last one. */
+    for (unsigned i = length; i > 0 && count > 0; i--) {
+        struct pollfd polled = fds[i - 1];
+
+        if (polled.revents == 0)
+            continue;
+        count--;
+        if (polled.revents & POLLNVAL)
+            sel__gone(sel, polled.fd);
+        else if (sel__check(sel, polled.fd))
+            sel__report(sel, polled.fd, sel__from_poll(polled.revents));
+    }
+}
+
+/* How long the backend may sleep when the program lets it sleep for `left`. */
+static int64_t get_sleep(const sel_selector *sel, int64_t left)
+{
+    int64_t sleep;
+
+    if (sel__has_to_run(sel))
+        return 0;
+    if (sel->services == NULL)
+        return left;
+    sleep = sel__services_sleep(sel->services);
+    return sleep < left ? sleep : left;
+}
+
+/*
+ * One look at everything, which may sleep. The services' loops are looked at
+ * before, for what only that makes known to the kernel, and after.
+ */
+SEL__RARE static int look_with_services(sel_selector *sel, int64_t left)
+{
+    int error;
+
+    sel__services_collect(sel->services);
+    error = sel->backend->wait(sel->state, get_sleep(sel, left));
+    if (error == 0)
+        sel__services_collect(sel->services);
+    return error;
+}
+
+static inline int look(sel_selector *sel, int64_t left)
+{
+    int error = sel->first_changed != SEL__NO_FD ? tell_changes(sel) : 0;
+
+    if (error < 0)
+        return error;
+    if (sel->services != NULL)
+        return look_with_services(sel, left);
+    return sel->backend->wait(sel->state, sel__has_to_run(sel) ? 0 : left);
+}
+
+/* The first look was in vain, or `error`: go on until the deadline. */
+SEL__RARE static int look_again(sel_selector *sel, int error)
+{
+    while (!sel__is_foreign(sel) &&
+           (error == -EINTR || (error == 0 && !sel__is_over(sel)))) {
+        int64_t left = sel__left(sel->deadline);
+
+        if (left == 0 && error == 0)
+            return 0;
+        error = look(sel, left);
+    }
+    return error;
+}
+
+static inline int wait_until_over(sel_selector *sel, int64_t timeout)
+{
+    int error;
+
+    sel->deadline = sel__deadline(timeout);
+    sel->woken = false;
+    sel__batch_begin(&sel->batch);
+    error = look(sel, timeout);
+    error = sel->batch.length > 0 ? 0 : look_again(sel, error);
+    return sel__is_foreign(sel) ? -ECHILD : error;
+}
+
+SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
+{
+    int error;
+
+    sel__observe_wait(sel->observer);
+    error = wait_until_over(sel, timeout);
+    sel__observe_waited(sel->observer);
+    return error;
+}
+
+/* The wake-up that a failed wait took is for the next one, if it was this process's. */
+SEL__RARE static int fail(sel_selector *sel, int error)
+{
+    if (sel->woken && error != -ECHILD)
+        sel__wakeup_request(&sel->wakeup);
+    return error;
+}
+
+static inline int collect(sel_selector *sel, int64_t timeout)
+{
+    int error = sel->observer == NULL ? wait_until_over(sel, timeout) :
+                                        wait_observed(sel, timeout);
+
+    if (error < 0)
+        return fail(sel, error);
+    sel->passes++;
+    sel->pairs += sel->batch.length;
+    return (int)sel->batch.length;
+}
+
+int sel__wait(sel_selector *sel, int64_t timeout)
+{
+    return collect(sel, timeout);
+}
+
+int sel_select(sel_selector *sel, double timeout, const sel_ready **ret_ready)
+{
+    int count = sel__usable(sel);
+
+    if (count < 0)
+        return count;
+    if (isnan(timeout))
+        return -EINVAL;
+    if (sel__is_busy(sel))
+        return -EBUSY;
+    count = collect(sel, sel__to_ns(timeout));
+    if (count >= 0 && ret_ready != NULL)
+        *ret_ready = sel->batch.pairs;
+    return count;
+}
+
+double sel_get_timeout(sel_selector *sel)
+{
+    int64_t sleep;
+
+    if (sel__usable(sel) < 0)
+        return SEL_FOREVER;
+    if (sel->services != NULL)
+        sel__services_collect(sel->services);
+    sleep = sel__tasks_exist(&sel->tasks) ? 0 : get_sleep(sel, SEL__FOREVER);
+    return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
+}
+
+/*
+ * The descriptor that other loops watch is a set around the backend's, made
+ * when it is first asked for: a backend may have to replace its own.
+ */
+int sel__enter_outer(sel_selector *sel, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (sel->outer < 0 || epoll_ctl(sel->outer, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    return -errno;
+}
+
+void sel__leave_outer(sel_selector *sel, int fd)
+{
+    if (sel->outer >= 0)
+        epoll_ctl(sel->outer, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+}
+
+void sel__close_outer(sel_selector *sel)
+{
+    if (sel->outer >= 0)
+        sel__close_own(sel->outer);
+    sel->outer = -1;
+}
+
+int sel_fileno(sel_selector *sel)
+{
+    int error = sel__usable(sel);
+
+    if (error < 0)
+        return error;
+    if (sel->backend->fileno == NULL)
+        return -ENOTSUP;
+    if (sel->outer >= 0)
+        return sel->outer;
+    sel__check_all(sel);
+    error = sel->outer = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    if (error >= 0)
+        error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
+    if (error < 0)
+        sel__close_outer(sel);
+    return error < 0 ? error : sel->outer;
+}

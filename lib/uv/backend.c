@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libuv: one uv_poll_t for every descriptor.
+ *
+ * libuv tells the kernel of a started handle inside uv_run(), and aborts the
+ * process when the kernel refuses. So the kernel is asked first, by us, and hears
+ * all that comes later from us alone; libuv speaks to it once for each number, just
+ * before a wait, after a look whether the number is still the file that was
+ * registered.
+ *
+ * uv_run() is no timed wait either: it ends at a signal, and a timer counts
+ * from the loop's own idea of now. Here it only sleeps; the caller knows the
+ * deadline.
+ */
+#include "base/clock.h"
+#include "uv/backend.h"
+
+#include <stdlib.h>
+
+/*
+ * libuv before 1.45 runs timers before it polls: an alarm that is due by then
+ * would leave the poll without an end. Stopped, the loop only looks.
+ */
+static void on_alarm(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* A loop that lost its epoll set in a fork would abort the process if it ran. */
+static void leave_behind(sel__uv_state *state)
+{
+    static sel__uv_state *left_behind;
+
+    state->next = left_behind;
+    left_behind = state;
+}
+
+static void close_uv(void *data, bool forked)
+{
+    sel__uv_state *state = data;
+
+    if (forked)
+        sel__uv_follow_fork(state);
+    if (state->lost) {
+        leave_behind(state);
+        return;
+    }
+    sel__uv_close_loops(state);
+    free(state);
+}
+
+static int open_uv(sel_selector *sel, void **ret_state)
+{
+    sel__uv_state *state = calloc(1, sizeof *state);
+    sel__uv_loop *loop;
+    int error;
+
+    if (state == NULL)
+        return -ENOMEM;
+    state->sel = sel;
+    state->first_unsent = SEL__NO_FD;
+    error = sel__uv_find_loop(state, &loop);
+    if (error < 0) {
+        close_uv(state, false);
+        return error;
+    }
+    uv_timer_init(&loop->uv, &state->alarm);
+    *ret_state = state;
+    return 0;
+}
+
+static int make_room(sel__uv_state *state, int fd)
+{
+    int length = fd + 1 + fd / 8;
+    sel__uv_watcher **watchers;
+
+    if (fd < state->length)
+        return 0;
+    watchers = realloc(state->watchers, (size_t)length * sizeof *watchers);
+    if (watchers == NULL)
+        return -ENOMEM;
+    while (state->length < length)
+        watchers[state->length++] = NULL;
+    state->watchers = watchers;
+    return 0;
+}
+
+static int open_watcher(sel__uv_state *state, int fd)
+{
+    sel__uv_watcher *watcher;
+    sel__uv_loop *home;
+    int error = make_room(state, fd);
+
+    if (error == 0)
+        error = sel__uv_find_loop(state, &home);
+    if (error != 0)
+        return error;
+    watcher = calloc(1, sizeof *watcher);
+    if (watcher == NULL)
+        return -ENOMEM;
+    watcher->home = home;
+    watcher->entry = sel__entry_at(state->sel, fd);
+    watcher->fd = fd;
+    error = sel__uv_open_watcher(watcher);
+    if (error < 0) {
+        free(watcher);
+        return error;
+    }
+    state->watchers[fd] = watcher;
+    home->watchers++;
+    return 0;
+}
+
+static int add(void *data, int fd, int events)
+{
+    sel__uv_state *state = data;
+    int error = 0;
+
+    (void)events; /* the key has them */
+    if (fd >= state->length || state->watchers[fd] == NULL)
+        error = open_watcher(state, fd);
+    if (error == 0)
+        error = sel__uv_watch(state->watchers[fd]);
+    return error;
+}
+
+/* A ghost may have this number and the file that it means now: only a look tells. */
+static int change(void *data, int fd, int events)
+{
+    sel__uv_state *state = data;
+    sel__uv_watcher *watcher = state->watchers[fd];
+    bool is_stopped = watcher->phase == SEL__UV_STOPPED;
+    int error;
+
+    (void)events;
+    if ((is_stopped || watcher->home->stale) && !sel__check(state->sel, fd))
+        return 0;
+    if (!is_stopped)
+        return sel__uv_arm(watcher);
+    error = sel__uv_watch(watcher);
+    return sel__means_gone(error) && !sel__check(state->sel, fd) ? 0 : error;
+}
+
+static void remove_uv(void *data, int fd)
+{
+    sel__uv_state *state = data;
+
+    sel__uv_forget(state->watchers[fd]);
+}
+
+/*
+ * An alarm that is still to go off earlier is left alone: it ends one wait too
+ * soon, which costs less than setting it anew before every wait.
+ */
+SEL__RARE static void set_alarm(sel__uv_state *state, int64_t timeout)
+{
+    uv_loop_t *loop = &state->loops[0]->uv;
+    int64_t now = sel__now();
+    int64_t due = (now + timeout) / SEL__NS_PER_MS + 1;
+
+    if (uv_is_active((uv_handle_t *)&state->alarm) && state->alarm_ms <= due)
+        return;
+    uv_update_time(loop);
+    now = (int64_t)uv_now(loop); /* which may be past due, after a preemption */
+    state->alarm_ms = due;
+    uv_timer_start(&state->alarm, on_alarm, due > now ? (uint64_t)(due - now) : 0, 0);
+}
+
+/* Returns the timeout that is left: none when sending has shown something. */
+SEL__RARE static int64_t renew_and_send(sel__uv_state *state, int64_t timeout)
+{
+    int error = state->stale ? sel__uv_renew(state) : 0;
+
+    if (error == 0)
+        error = sel__uv_send(state);
+    if (error < 0)
+        return error;
+    return sel__is_over(state->sel) ? 0 : timeout;
+}
+
+static int wait_uv(void *data, int64_t timeout)
+{
+    sel__uv_state *state = data;
+    uv_loop_t *loop = &state->loops[0]->uv;
+
+    if (state->stale || state->unsent)
+        timeout = renew_and_send(state, timeout);
+    if (timeout <= 0) {
+        if (timeout == 0)
+            uv_run(loop, UV_RUN_NOWAIT);
+        return (int)timeout;
+    }
+    if (timeout != SEL__FOREVER)
+        set_alarm(state, timeout);
+    uv_run(loop, UV_RUN_ONCE);
+    return 0;
+}
+
+static int rearm(void *data)
+{
+    return sel__uv_follow_fork(data);
+}
+
+static int get_fileno(void *data)
+{
+    sel__uv_state *state = data;
+
+    return uv_backend_fd(&state->loops[0]->uv);
+}
+
+const sel__backend sel__uv_backend = {
+    .name = "uv",
+    .refuses_files = true,
+    .open = open_uv,
+    .close = close_uv,
+    .add = add,
+    .change = change,
+    .remove = remove_uv,
+    .wait = wait_uv,
+    .rearm = rearm,
+    .fileno = get_fileno,
+};

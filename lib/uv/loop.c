@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "uv/loop.h"
+
+#include "base/descriptor.h"
+#include "base/own.h"
+#include "selector/selector.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/*
+ * What the first loop of a process takes: its set, the pipe by which libuv guards
+ * signals, which stays, the loop's own pipe for them and its eventfd; and the two
+ * io_uring rings of libuv 1.45 and later. Without the guard's pipe libuv aborts;
+ * what any other loop lacks it says.
+ */
+enum { FIRST_LOOP = 6, FIRST_LOOP_WITH_RINGS = 8 };
+
+/* The standard numbers that are held, each by a descriptor of its own; else -1. */
+typedef struct {
+    int fds[3];
+} holding;
+
+static const holding nothing_held = {{-1, -1, -1}};
+static atomic_bool is_warm; /* there has been a loop in this process */
+
+static int open_any(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    return fd >= 0 ? fd : -errno;
+}
+
+static void release(holding *held)
+{
+    for (int i = 0; i < 3; i++)
+        if (held->fds[i] >= 0)
+            close(held->fds[i]);
+    *held = nothing_held;
+}
+
+/*
+ * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. So those
+ * that are free are held while it opens some: from below, each is the lowest free.
+ */
+static int hold(holding *held)
+{
+    for (int i = 0; i < 3; i++) {
+        if (sel__is_open(i))
+            continue;
+        held->fds[i] = open_any();
+        if (held->fds[i] < 0) {
+            int error = held->fds[i];
+
+            release(held);
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* Can so many be opened? They are closed again: another thread may take them. */
+static int try_to_open(int count)
+{
+    int fds[FIRST_LOOP_WITH_RINGS];
+    int opened = 0;
+    int error = 0;
+
+    while (error == 0 && opened < count) {
+        fds[opened] = open_any();
+        if (fds[opened] < 0)
+            error = fds[opened];
+        else
+            opened++;
+    }
+    while (opened > 0)
+        close(fds[--opened]);
+    return error;
+}
+
+static int prepare(holding *held, int count)
+{
+    int error = hold(held);
+
+    if (error < 0)
+        return error;
+    error = try_to_open(count);
+    if (error < 0)
+        release(held);
+    return error;
+}
+
+/*
+ * In a child libuv opens the guard's pipe anew, with whatever numbers are free by
+ * then. What comes before and after that, for children's handlers are called in the
+ * order in which they were set up. One that could not be is tried with the next loop.
+ */
+static holding held_in_child = {{-1, -1, -1}};
+static atomic_bool holds_in_child, releases_in_child;
+
+static void before_libuv(void)
+{
+    hold(&held_in_child);
+}
+
+static void after_libuv(void)
+{
+    release(&held_in_child);
+}
+
+static void set_up(atomic_bool *is_set_up, void (*in_child)(void))
+{
+    if (!atomic_exchange(is_set_up, true) && pthread_atfork(NULL, NULL, in_child) != 0)
+        atomic_store(is_set_up, false);
+}
+
+enum { NUMBERS = 5 };
+
+/* What libuv keeps open for a loop; -1 for what it has not. */
+static void get_numbers(const uv_loop_t *loop, int numbers[NUMBERS])
+{
+    numbers[0] = uv_backend_fd(loop);
+    numbers[1] = loop->async_io_watcher.fd;
+    numbers[2] = loop->async_wfd;
+    numbers[3] = loop->signal_pipefd[0];
+    numbers[4] = loop->signal_pipefd[1];
+}
+
+/* A number that there is no memory to note is as unknown as any of the program's. */
+static void own_loop(const uv_loop_t *loop)
+{
+    int numbers[NUMBERS];
+
+    get_numbers(loop, numbers);
+    for (int i = 0; i < NUMBERS; i++)
+        if (numbers[i] >= 0)
+            sel__note_own(numbers[i]);
+}
+
+void sel__disown_loop(const uv_loop_t *loop)
+{
+    int numbers[NUMBERS];
+
+    get_numbers(loop, numbers);
+    for (int i = 0; i < NUMBERS; i++)
+        sel__disown(numbers[i]);
+}
+
+bool sel__loop_is_own(const uv_loop_t *loop)
+{
+    int numbers[NUMBERS];
+
+    get_numbers(loop, numbers);
+    for (int i = 0; i < NUMBERS; i++)
+        if (numbers[i] >= 0 && !sel__is_own(numbers[i]))
+            return false;
+    return true;
+}
+
+static int count_for_first(void)
+{
+    return uv_version() < SEL__LIBUV_1_45 ? FIRST_LOOP : FIRST_LOOP_WITH_RINGS;
+}
+
+/*
+ * A loop that could not be made: libuv 1.44 leaves its epoll set open, later ones
+ * close it and say -1; 0 is left when there was no memory to begin with.
+ */
+static int init_loop(uv_loop_t *loop)
+{
+    int error = uv_loop_init(loop);
+
+    if (error == 0)
+        own_loop(loop);
+    else if (uv_backend_fd(loop) > 0)
+        close(uv_backend_fd(loop));
+    return error;
+}
+
+int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
+{
+    holding held = nothing_held;
+    int error;
+
+    if (sel != NULL)
+        sel__check_all(sel);
+    set_up(&holds_in_child, before_libuv);
+    error = prepare(&held, atomic_load(&is_warm) ? 0 : count_for_first());
+    if (error < 0)
+        return error;
+    error = init_loop(loop);
+    release(&held);
+    set_up(&releases_in_child, after_libuv);
+    if (error == 0)
+        atomic_store(&is_warm, true);
+    return error;
+}
+
+int sel__fork_loop(uv_loop_t *loop)
+{
+    holding held = nothing_held;
+    int error = hold(&held);
+
+    if (error < 0)
+        return error;
+    sel__disown_loop(loop);
+    error = uv_loop_fork(loop);
+    release(&held);
+    if (error == 0)
+        own_loop(loop);
+    return error;
+}

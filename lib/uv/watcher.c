@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One descriptor under libuv: its handle, and what has to be known around it so
+ * that libuv neither hides what the kernel said nor aborts at what it refuses.
+ */
+#include "uv/backend.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+enum {
+    EVERYTHING = UV_READABLE | UV_WRITABLE | UV_PRIORITIZED,
+    NEVER = 1 << 7 /* no bit of libuv's */
+};
+
+static int to_uv(int events)
+{
+    return ((events & SEL_EVENT_READ) ? UV_READABLE : 0) |
+           ((events & SEL_EVENT_WRITE) ? UV_WRITABLE : 0) |
+           ((events & SEL_EVENT_EXCEPT) ? UV_PRIORITIZED : 0);
+}
+
+static int from_uv(int events)
+{
+    return ((events & UV_READABLE) ? SEL_EVENT_READ : 0) |
+           ((events & UV_WRITABLE) ? SEL_EVENT_WRITE : 0) |
+           ((events & UV_PRIORITIZED) ? SEL_EVENT_EXCEPT : 0);
+}
+
+int sel__uv_control(int set, int operation, int fd, int events)
+{
+    struct epoll_event event = {
+        .events = events != 0 ? (uint32_t)sel__to_poll(events) : EPOLLONESHOT,
+        .data.fd = fd,
+    };
+
+    return epoll_ctl(set, operation, fd, &event) == 0 ? 0 : -errno;
+}
+
+static int control(const sel__uv_watcher *watcher, int operation)
+{
+    return sel__uv_control(uv_backend_fd(&watcher->home->uv), operation, watcher->fd,
+                           watcher->entry->events);
+}
+
+static void enter(sel__uv_watcher *watcher, sel__uv_phase phase)
+{
+    const sel__entry *entry = watcher->entry;
+    bool is_plain = phase == SEL__UV_WATCHED && entry->flags == SEL__REGISTERED;
+
+    watcher->phase = phase;
+    watcher->expected = is_plain && entry->events != 0 ? to_uv(entry->events) : NEVER;
+}
+
+/*
+ * libuv shows a hang-up only where nothing else was ready, and no error beside an
+ * urgent condition. The change that a regular file in /proc or /sys tells is always
+ * both, but told once: there is nothing left to ask for. poll(2) asks the number,
+ * so what it adds is believed of the file that was registered only.
+ */
+static int ask(const sel__uv_watcher *watcher, int events)
+{
+    sel_selector *sel = watcher->poll.data;
+    struct pollfd polled = {.fd = watcher->fd, .events = sel__to_poll(watcher->entry->events)};
+    int ready = from_uv(events);
+    int more;
+
+    if ((events & UV_PRIORITIZED) && sel__is_regular(watcher->fd))
+        return sel__check(sel, watcher->fd) ? SEL__EVERY_EVENT : 0;
+    if (poll(&polled, 1, 0) < 0)
+        return ready;
+    more = sel__from_poll(polled.revents) & ~ready;
+    if (more == 0 && !(polled.revents & POLLNVAL))
+        return ready;
+    return sel__check(sel, watcher->fd) ? ready | more : 0;
+}
+
+static void take_out(sel__uv_watcher *watcher)
+{
+    if (control(watcher, EPOLL_CTL_DEL) < 0)
+        watcher->home->stale = watcher->home->state->stale = true;
+}
+
+/*
+ * On an error libuv says UV_EBADF whatever it was, and has stopped the handle. At one
+ * that rests it is a ghost's.
+ */
+static void on_error(sel__uv_watcher *watcher)
+{
+    sel_selector *sel = watcher->poll.data;
+
+    take_out(watcher); /* before libuv does, which would not tell us */
+    enter(watcher, SEL__UV_STOPPED);
+    sel__disarmed(sel, watcher->fd);
+    sel__report(sel, watcher->fd, SEL__EVERY_EVENT);
+}
+
+/* What is unsent is told again as soon as the kernel knows what its key wants. */
+SEL__RARE static void report_unsure(sel__uv_watcher *watcher, int status, int events)
+{
+    const sel__entry *entry = watcher->entry;
+    bool is_plain = entry->flags == SEL__REGISTERED;
+
+    if (status != 0)
+        on_error(watcher);
+    else if (watcher->phase == SEL__UV_WATCHED)
+        sel__report(watcher->poll.data, watcher->fd, is_plain ? ask(watcher, events) : 0);
+}
+
+/* With an error there are no events. */
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    sel__uv_watcher *watcher = (sel__uv_watcher *)poll;
+    sel_selector *sel = poll->data;
+    sel__entry *entry = watcher->entry;
+
+    if ((watcher->expected & ~events) == 0)
+        sel__batch_add(&sel->batch, entry, watcher->fd, entry->events);
+    else
+        report_unsure(watcher, status, events);
+}
+
+/*
+ * uv_poll_init() sets O_NONBLOCK on the open file, which other processes may
+ * share. It goes back by FIONBIO, which touches no other flag.
+ */
+int sel__uv_open_watcher(sel__uv_watcher *watcher)
+{
+    int flags = fcntl(watcher->fd, F_GETFL);
+    int error;
+
+    if (flags < 0)
+        return -errno;
+    error = uv_poll_init(&watcher->home->uv, &watcher->poll, watcher->fd);
+    watcher->poll.data = watcher->home->state->sel;
+    watcher->next_unsent = SEL__UNLISTED;
+    enter(watcher, SEL__UV_STOPPED);
+    if (error == 0 && !(flags & O_NONBLOCK) && ioctl(watcher->fd, FIONBIO, &(int){0}) < 0)
+        fcntl(watcher->fd, F_SETFL, flags);
+    return error;
+}
+
+void sel__uv_list_unsent(sel__uv_watcher *watcher)
+{
+    sel__uv_state *state = watcher->home->state;
+
+    enter(watcher, SEL__UV_UNSENT);
+    watcher->home->unsent = state->unsent = true;
+    if (watcher->next_unsent != SEL__UNLISTED)
+        return;
+    watcher->next_unsent = state->first_unsent;
+    state->first_unsent = watcher->fd;
+}
+
+void sel__uv_sent(sel__uv_watcher *watcher)
+{
+    watcher->next_unsent = SEL__UNLISTED;
+    if (watcher->phase == SEL__UV_UNSENT)
+        enter(watcher, SEL__UV_WATCHED);
+}
+
+/* -EEXIST: the ghost of an earlier registration has this number and this file. */
+static int put_in(const sel__uv_watcher *watcher)
+{
+    int error = control(watcher, EPOLL_CTL_ADD);
+
+    return error == -EEXIST ? control(watcher, EPOLL_CTL_MOD) : error;
+}
+
+/*
+ * libuv takes a number out of the set when it starts a handle, and puts it in when
+ * it runs, which only changes what we have put there meanwhile. Its array grows
+ * here, and no more during a wait.
+ */
+int sel__uv_watch(sel__uv_watcher *watcher)
+{
+    bool is_resting = watcher->phase == SEL__UV_RESTING;
+    int error;
+
+    if (!is_resting)
+        uv_poll_start(&watcher->poll, EVERYTHING, on_poll);
+    error = put_in(watcher);
+    if (error == 0 && is_resting)
+        enter(watcher, SEL__UV_WATCHED);
+    else if (error == 0)
+        sel__uv_list_unsent(watcher);
+    else if (!is_resting)
+        uv_poll_stop(&watcher->poll);
+    return error;
+}
+
+int sel__uv_arm(sel__uv_watcher *watcher)
+{
+    int error = control(watcher, EPOLL_CTL_MOD);
+
+    if (error == 0)
+        enter(watcher, watcher->phase);
+    if (!sel__means_gone(error))
+        return error;
+    sel__gone(watcher->poll.data, watcher->fd);
+    return 0;
+}
+
+void sel__uv_stop(sel__uv_watcher *watcher)
+{
+    if (watcher->phase != SEL__UV_RESTING)
+        return;
+    uv_poll_stop(&watcher->poll);
+    enter(watcher, SEL__UV_STOPPED);
+}
+
+void sel__uv_forget(sel__uv_watcher *watcher)
+{
+    if (watcher->phase == SEL__UV_WATCHED) {
+        take_out(watcher);
+        enter(watcher, SEL__UV_RESTING);
+    } else if (watcher->phase == SEL__UV_UNSENT) {
+        take_out(watcher);
+        uv_poll_stop(&watcher->poll);
+        enter(watcher, SEL__UV_STOPPED);
+    }
+}
