@@ -11,10 +11,10 @@
  * but does not read is not read from either once HIGH_WATER bytes are queued, so
  * that a client costs HIGH_WATER + READ_SIZE bytes at most.
  */
-#include "bytearray.h"
-#include "check.h"
-#include "listen.h"
-#include "status.h"
+#include "kit/bytearray.h"
+#include "kit/check.h"
+#include "kit/listen.h"
+#include "kit/status.h"
 
 #include <selkie.h>
 

@@ -12,8 +12,8 @@
  * sel_compat_select() goes on waiting after a signal, so signals (and the time
  * limits) come from a selector, which is a descriptor in `inputs` as any other.
  */
-#include "bytearray.h"
-#include "listen.h"
+#include "kit/bytearray.h"
+#include "kit/listen.h"
 
 #include <selkie.h>
 

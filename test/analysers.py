@@ -35,9 +35,9 @@ Finding = collections.namedtuple('Finding', 'file line message')
 
 # analyser, file, what it says (* stands for any in all three), and why that is no fault.
 EXCUSED = [
-    ('gcc_fanalyzer', 'demo/event_queue.c', 'leak of *e* [[]CWE-401]*',
+    ('gcc_fanalyzer', 'demo/lessons/16_event_queue.c', 'leak of *e* [[]CWE-401]*',
      'the event is in the queue, and run_event() frees it'),
-    ('gcc_fanalyzer', 'demo/server_models.c', 'leak of *client* [[]CWE-401]*',
+    ('gcc_fanalyzer', 'demo/lessons/14_server_models.c', 'leak of *client* [[]CWE-401]*',
      'the client is in the array that it is sought in'),
     ('gcc_fanalyzer', 'lib/reactor/signals.c', 'dereference of NULL *[[]CWE-476]*',
      'without an error there is a handler'),
@@ -53,32 +53,32 @@ EXCUSED = [
      'without an error there is a handler'),
     ('clang_tidy', 'demo/*', 'Use of memory after it is freed*',
      'hang_up() has taken it out of the list'),
-    ('clang_tidy', 'demo/chat_text.c', '*bugprone-not-null-terminated-result]',
+    ('clang_tidy', 'demo/chat/chat_text.c', '*bugprone-not-null-terminated-result]',
      'the text has a length'),
-    ('clang_tidy', 'demo/command_line.c', "Access to field 'name'*core.NullDereference]",
+    ('clang_tidy', 'demo/kit/command_line.c', "Access to field 'name'*core.NullDereference]",
      'the options are an array with an end'),
-    ('clang_tidy', 'demo/poll_loop.c', 'Dereference of null pointer*',
+    ('clang_tidy', 'demo/lessons/04_poll_loop.c', 'Dereference of null pointer*',
      'only the stop and the listener have no connection, and neither comes here'),
     ('clang_tidy', 'demo/*', '*bugprone-implicit-widening-of-multiplication-result]',
      'twice a small constant'),
     ('clang_tidy', 'demo/*', '*cert-err34-c]',
      'it scans what the kernel wrote, or the other end of the same demonstration'),
-    ('clang_tidy', 'demo/io_models.c', "*'answer' can be pointer to const*",
+    ('clang_tidy', 'demo/lessons/13_io_models.c', "*'answer' can be pointer to const*",
      'the kernel writes there'),
-    ('clang_tidy', 'demo/listen.c', '*garbage value*', 'getsockname() has filled it'),
-    ('clang_tidy', 'demo/server_models_measure.c', '*uninitialized value*',
+    ('clang_tidy', 'demo/kit/listen.c', '*garbage value*', 'getsockname() has filled it'),
+    ('clang_tidy', 'demo/lessons/14_measure.c', '*uninitialized value*',
      'getsockname() has filled it'),
-    ('clang_tidy', 'demo/sockets.c', '*uninitialized value*', 'getsockname() has filled it'),
-    ('clang_tidy', 'demo/process.c', "Call to function 'strcat'*",
+    ('clang_tidy', 'demo/lessons/12_sockets.c', '*uninitialized value*', 'getsockname() has filled it'),
+    ('clang_tidy', 'demo/kit/process.c', "Call to function 'strcat'*",
      'vsnprintf() left room for the one character'),
-    ('cppcheck', 'demo/chat_client.c', 'Uninitialized variable: text*',
+    ('cppcheck', 'demo/chat/chat_client.c', 'Uninitialized variable: text*',
      'of an empty line nothing is printed'),
 ]
 
 
 def flags(generated):
     """What the sources need to be read; `generated` is a build's directory."""
-    return ['-std=c11', '-D_GNU_SOURCE', '-Iinclude', '-Ilib', f'-I{generated / "lib"}',
+    return ['-std=c11', '-D_GNU_SOURCE', '-Iinclude', '-Ilib', '-Idemo', f'-I{generated / "lib"}',
             f'-I{generated / "include"}']
 
 
@@ -99,7 +99,7 @@ ANALYSERS = {'gcc_fanalyzer': gcc, 'clang_tidy': clang_tidy, 'cppcheck': cppchec
 
 def sources():
     return sorted(str(path.relative_to(build.TOP)) for directory in ('lib', 'demo')
-                  for path in (build.TOP / directory).glob('*.c'))
+                  for path in (build.TOP / directory).rglob('*.c'))
 
 
 def analyse_one(command):

@@ -105,7 +105,7 @@ def count(report):
             if what:
                 number = line['line_number']
                 missed.append((f'{file["file"]}:{number}', what, source[number - 1].strip()))
-    marked = [left_out(path) for path in sorted(LIB.glob('*.[ch]'))]
+    marked = [left_out(path) for path in sorted(LIB.rglob('*.[ch]'))]
     return Figures(len(lines), sum(map(bool, lines)), len(branches), sum(map(bool, branches)),
                    missed, sum((m[0] for m in marked), []), sum((m[1] for m in marked), []))
 

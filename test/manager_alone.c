@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * demo/manager.c by itself, for test/python/test_manager.py: it prints its name in the
+ * demo/lessons/18_manager.c by itself, for test/python/test_manager.py: it prints its name in the
  * abstract namespace and serves until stdin ends.  An argument is the limit of its
  * descriptors.
  */
-#include "../demo/manager.h"
+#include "lessons/18_manager.h"
 
 #include <stdio.h>
 #include <stdlib.h>

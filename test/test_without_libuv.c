@@ -5,8 +5,8 @@
  */
 #include "support.h"
 
-#include "selector.h"
-#include "services.h"
+#include "selector/selector.h"
+#include "reactor/services.h"
 
 #include <errno.h>
 #include <math.h>

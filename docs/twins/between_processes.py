@@ -4,7 +4,7 @@
 
 Threads have one memory; a forked process has a copy.  What a process is to learn from
 another has to be sent as bytes, lie in memory mapped by both, or be kept by a third.
-Every child here ends before its part does.  demo/between_processes.c is the same
+Every child here ends before its part does.  demo/lessons/18_between_processes.c is the same
 program in C.
 """
 import mmap

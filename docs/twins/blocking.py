@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the blocking clients share.  The C side of this file is demo/blocking.c; most
+"""What the blocking clients share.  The C side of this file is demo/kit/blocking.c; most
 of it is socket.create_connection() and sock.sendall() here.
 """
 import os

@@ -5,7 +5,7 @@
 Keyboard is what standard input is: a terminal or a pipe is watched as the socket is; a
 file can't be (it is always ready, and epoll says EPERM), so it is just read, a piece in
 every pass.  More is read only while less than HIGH_WATER waits to be sent.  What the
-server sends is cleaned before the terminal sees it.  demo/chat_client.c is the same
+server sends is cleaned before the terminal sees it.  demo/chat/chat_client.c is the same
 program in C.
 """
 import contextlib

@@ -8,7 +8,7 @@ is cleaned before anyone sees it.
 
 The rule for slow readers: a line that does not fit into what is queued for one,
 QUEUE_LIMIT at most, is skipped for that one alone, and how many were is told once half
-the queue is read.  demo/chat_server.c is the same program in C.
+the queue is read.  demo/chat/chat_server.c is the same program in C.
 """
 import contextlib
 import errno

@@ -2,7 +2,7 @@
 """What the chat's server and client do with bytes before a person sees them.
 
 A line never holds more than its limit, however long the one is that comes in.  The C
-side of this file is demo/chat_text.c.
+side of this file is demo/chat/chat_text.c.
 """
 
 

@@ -3,7 +3,7 @@
 else happens.
 
 --help and --version are in every table by themselves.  What is wrong is one plain
-line on stderr and exit code 2.  The C side of this file is demo/command_line.c.
+line on stderr and exit code 2.  The C side of this file is demo/kit/command_line.c.
 """
 import fcntl
 import getopt

@@ -4,7 +4,7 @@
 stream it came from, and the exit codes of timeout(1).
 
 One loop waits for all of it: the command's two pipes and our stdout, the command's
-exit, the deadline and signals.  demo/deadline.c is the same program in C.
+exit, the deadline and signals.  demo/reactor/deadline.c is the same program in C.
 
 A command's exit and the end of its output come in any order, and only when both are
 there has all been seen.  It runs in a session of its own, so that whatever it has

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An echo server around epoll itself: create, ctl, wait.  demo/epoll_loop.c is the same
+"""An echo server around epoll itself: create, ctl, wait.  demo/lessons/05_epoll_loop.c is the same
 program in C.
 
 select() and poll() are told everything at every call, and the kernel looks at all of

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """An event queue, as every window system has one: each event carries its handler, and a
-loop takes them out in their order and calls it.  demo/event_queue.c is the same program
+loop takes them out in their order and calls it.  demo/lessons/16_event_queue.c is the same program
 in C.
 
 Lines of the standard input play the mouse and the keyboard.  They are handled twice: by

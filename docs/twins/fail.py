@@ -2,7 +2,7 @@
 """How the programs here say what is wrong: one plain line on stderr.
 
 What goes wrong before a program does its work ends it: exit code 2 for a wrong command
-line, 1 for anything else.  The C side of this file is demo/fail.c.
+line, 1 for anything else.  The C side of this file is demo/kit/fail.c.
 """
 import contextlib
 import os

@@ -4,7 +4,7 @@ equal buckets, so that a value is kept to better than 1 % whatever its size.
 
 Below 256 a bucket holds one value.  From there on a value is shifted right until 8
 bits are left: the shift chooses the power, those bits the bucket in it.  The C side of
-this file is demo/histogram.c.
+this file is demo/load/histogram.c.
 """
 import math
 from collections import Counter

@@ -4,7 +4,7 @@
 
 select and poll hand all descriptors to the kernel and look through all of them, each
 time; epoll is told once, and of the ready ones only.  The median of many waits is shown:
-a machine that does other things makes some of them long.  demo/how_many.c is the same
+a machine that does other things makes some of them long.  demo/lessons/20_how_many.c is the same
 program in C.
 """
 import math

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Five ways to receive the same answer, and who waits for whom meanwhile.
-demo/io_models.c is the same program in C.
+demo/lessons/13_io_models.c is the same program in C.
 
 What comes in is first in the kernel's memory, then in ours, so that receiving has two
 phases: waiting until the data is in the kernel, and copying it out of there.  The five

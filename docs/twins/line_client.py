@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A client that sends what is typed, line by line, and prints a line of answer to each.
 It ends when the input does, when an answer says good bye, or when the server has gone.
-demo/line_client.c is the same program in C.
+demo/lessons/01_line_client.c is the same program in C.
 
 It waits for the keyboard or for the server, never for both: a server that closes while
 it waits for a line is noticed only when the line is sent.  (A client that watches both

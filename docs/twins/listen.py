@@ -3,7 +3,7 @@
 say where, and what is to be known about accept() and close().
 
 Before the loop a failure ends the program, as fail.py says.  The C side of this file is
-demo/listen.c.
+demo/kit/listen.c.
 """
 import array
 import contextlib

@@ -6,7 +6,7 @@ sending a few messages and checking every byte that comes back.
 Every connection stays open until the last one has had its messages, so that all of
 them are there at once.  A connection has one message under way at a time; it is
 dropped at its first wrong byte.  Nothing is waited for longer than --timeout.
-demo/load.c is the same program in C.
+demo/load/load.c is the same program in C.
 """
 import contextlib
 import json

@@ -3,7 +3,7 @@
 serves them to other processes over a socket.
 
 One loop carries out one request at a time, so no request sees another half done.  The C
-side of this file is demo/manager.c.
+side of this file is demo/lessons/18_manager.c.
 """
 import errno
 import os

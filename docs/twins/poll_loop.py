@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An echo server around poll() itself.  demo/poll_loop.c is the same program in C,
+"""An echo server around poll() itself.  demo/lessons/04_poll_loop.c is the same program in C,
 which keeps the array that select.poll() keeps here.
 
 poll() answers with descriptors, so connections is a table from fd to connection.  There

@@ -2,7 +2,7 @@
 """What the programs with several processes share.
 
 Everything here waits: it is for children, which have nothing else to do, and for
-answers that are already on their way.  The C side of this file is demo/process.c.
+answers that are already on their way.  The C side of this file is demo/kit/process.c.
 """
 import os
 import signal

@@ -5,7 +5,7 @@
 A parent is told of a child's end by SIGCHLD and must ask for it with waitpid(), or the
 child stays as a zombie.  Signals coalesce, so it asks until no other has ended.  The
 child of a child that has ended gets a new parent: here this process, which has asked
-for orphans.  demo/processes.c is the same program in C.
+for orphans.  demo/lessons/17_processes.c is the same program in C.
 """
 import contextlib
 import ctypes

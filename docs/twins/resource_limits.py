@@ -2,7 +2,7 @@
 """What the system allows a client with very many connections, looked at beforehand.
 
 Met half-way through, both limits look like a failing server.  The C side of this file
-is demo/resource_limits.c.
+is demo/kit/resource_limits.c.
 """
 import resource
 

@@ -5,7 +5,7 @@ client, one event loop for all.
 
 The listener is watched by one loop in all three; what differs is who serves a client.
 --measure starts each model in a process of its own and talks to it; with a few clients
-threads may well win.  demo/server_models.c is the same program in C.
+threads may well win.  demo/lessons/14_server_models.c is the same program in C.
 """
 import contextlib
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Sockets, call by call: each section does something and prints what it saw.
-demo/sockets.c is the same program in C; what both print is the same.
+demo/lessons/12_sockets.c is the same program in C; what both print is the same.
 
 Everything stays on this machine, and nothing here waits for anybody who is not certain
 to come.  SOCK_RAW needs a right (CAP_NET_RAW) and says so where it is missing.

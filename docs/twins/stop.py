@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How a loop over descriptors hears SIGINT and SIGTERM: as one descriptor more.  The C
-side of this file is demo/stop.c.
+side of this file is demo/kit/stop.c.
 """
 import signal
 import socket

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How the programs that try things tell what they found.  The C side of this file is
-demo/tell.c.
+demo/kit/tell.c.
 """
 import errno
 

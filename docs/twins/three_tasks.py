@@ -7,7 +7,7 @@ a thread for each, and events in one thread.  A picture shows who waits when.
 
 Work here is a loop that computes, and with threads only one at a time does, for they
 share the interpreter's lock; a wait is a time that passes.  Each task writes only its
-own row of the picture.  demo/three_tasks.c is the same program in C.
+own row of the picture.  demo/lessons/15_three_tasks.c is the same program in C.
 """
 import threading
 import time

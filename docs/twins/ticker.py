@@ -5,7 +5,7 @@
 One timer ticks, another is the deadline, and whichever comes to its end first takes
 everything back: the other one, itself, the signal handlers.  asyncio's loop goes on
 with nothing left to wait for and is stopped; sel_run() returns by itself.
-demo/ticker.c is the same program in C.
+demo/reactor/ticker.c is the same program in C.
 """
 import asyncio
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One receive through io_uring, by its system calls.  The C side of this file is
-demo/uring.c.
+demo/kit/uring.c.
 
 io_uring is two rings in memory that the program shares with the kernel, one of requests
 and one of completions.  Each ring has a head, which its reader moves, and a tail, which

@@ -5,7 +5,7 @@
 Pool threads count primes.  They touch nothing of the loop's: what they have to tell
 comes as callbacks, which run on the loop's thread, so that nothing here needs a lock.
 (Python's threads compute in turn, one at a time; the loop is served meanwhile all the
-same.)  demo/workers.c is the same program in C.
+same.)  demo/reactor/workers.c is the same program in C.
 """
 import asyncio
 import os

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chat room (demo/chat_server.c and what it is made of), with clients that do what
+ * The chat room (demo/chat/chat_server.c and what it is made of), with clients that do what
  * the input says: come, send any bytes, read or don't, end or reset.
  *
  * Whatever one sends, the others read nothing but whole lines of clean text, and a queue
  * never grows beyond its limit.
  */
-#include "../../demo/chat_room.h"
+#include "chat/chat_room.h"
 
 #include "fuzz.h"
 

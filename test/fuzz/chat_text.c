@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the chat does with bytes (demo/chat_text.c): lines out of pieces of any size, and
+ * What the chat does with bytes (demo/chat/chat_text.c): lines out of pieces of any size, and
  * text that can't harm a terminal.
  *
  * The bytes after the first two are the stream; those two are the lines' limit and the
  * size of the pieces.
  */
-#include "../../demo/chat_text.h"
+#include "chat/chat_text.h"
 
 #include "fuzz.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command lines of the programs: of the servers (demo/listen.c) and of those with a
- * table of options (demo/command_line.c), here the load client's.
+ * The command lines of the programs: of the servers (demo/kit/listen.c) and of those with a
+ * table of options (demo/kit/command_line.c), here the load client's.
  *
  * The input is the arguments, each ended by a newline.  Where the programs would exit()
  * the linker's --wrap leads back to here.
  */
-#include "../../demo/listen.h"
-#include "../../demo/load_options.h"
+#include "kit/listen.h"
+#include "load/load_options.h"
 
 #include "fuzz.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The histogram of latencies (demo/histogram.c) beside the sorted values themselves: a
+ * The histogram of latencies (demo/load/histogram.c) beside the sorted values themselves: a
  * percentile is never below the exact one and less than 1 % above it.
  *
  * Each value is a byte that says how many bits it has, and eight bytes.
  */
-#include "../../demo/histogram.h"
+#include "load/histogram.h"
 
 #include "fuzz.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The requests to the manager process (demo/manager.c): any bytes from a client, every
+ * The requests to the manager process (demo/lessons/18_manager.c): any bytes from a client, every
  * answer a line; and a client that does not read is queued for within a bound.
  *
  * The source itself is included, for all that reads a request in it is static, and it
  * runs in a process of its own, where a fuzzer would not see it.
  */
-#include "../../demo/manager.c"
+#include "lessons/18_manager.c"
 
 #include "fuzz.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines from two pipes to stdout (demo/relay.c): what comes out is what went in, each
+ * Lines from two pipes to stdout (demo/reactor/relay.c): what comes out is what went in, each
  * pipe's lines whole and in order, behind a time and a name.
  *
  * stdout is a pipe of this process's own.  Every byte of the input that is not part of a
  * line says which pipe the next ones go into, and how many, or that stdout is read.
  */
-#include "../../demo/relay.h"
+#include "reactor/relay.h"
 
 #include "fuzz.h"
 

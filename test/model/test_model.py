@@ -115,7 +115,7 @@ class Model(unittest.TestCase):
 
     def test_the_functions_that_it_names_are_the_librarys(self):
         named = set(re.findall(r'/\* (sel_\w+)', MODEL.read_text()))
-        sources = ''.join(path.read_text() for path in sorted(LIB.glob('*.[ch]')))
+        sources = ''.join(path.read_text() for path in sorted(LIB.rglob('*.[ch]')))
         self.assertGreater(len(named), 8)
         for name in named:
             self.assertRegex(sources, rf'\b{name}\([^;]*\)\n\{{', name)

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An echo server around poll() itself.  docs/twins/poll_loop.py is the same program
+ * in Python, where select.poll() keeps the array that is kept here.
+ *
+ * fds[0 .. count) is what poll() watches and connections[i] is who fds[i] belongs
+ * to; the listener and the stop descriptor are nobody's (NULL).  There is no limit
+ * at 1024 as select() has it, but still every call hands the whole array over and
+ * looks through it.
+ *
+ * What poll() asks and answers are two fields, events and revents, so unlike
+ * select()'s lists the question need not be written anew each time.  POLLHUP and
+ * POLLERR are answered whether asked for or not.  The timeout is in milliseconds.
+ *
+ * Two things echo_server does better, for which there is no room here: a signal ends
+ * this loop at once, with what is queued unsent, and while the kernel has no room
+ * for another client it spins.
+ */
+#include "kit/bytearray.h"
+#include "kit/listen.h"
+#include "kit/stop.h"
+
+#include <selkie.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    READ_ONLY = POLLIN | POLLPRI | POLLHUP | POLLERR,
+    READ_WRITE = READ_ONLY | POLLOUT,
+    WRITE_ONLY = READ_WRITE & ~POLLIN,
+    READ_SIZE = 16 * 1024,
+    HIGH_WATER = 64 * 1024, /* no reading from who has so much queued */
+};
+
+typedef struct {
+    bool ended; /* it has sent its last byte */
+    bytearray message_queue;
+} connection;
+
+typedef struct {
+    struct pollfd *fds;
+    connection **connections;
+    size_t count, capacity;
+    int listener;
+    int reserve;
+    int stop;
+    bool verbose;
+} poll_server;
+
+/* select.poll().register(): false when there is no memory. */
+static bool poll_register(poll_server *server, int fd, short events, connection *conn)
+{
+    if (server->count == server->capacity) {
+        size_t capacity = 2 * server->capacity + 8;
+        struct pollfd *fds = realloc(server->fds, capacity * sizeof *fds);
+        if (fds != NULL)
+            server->fds = fds;
+        connection **connections =
+            realloc(server->connections, capacity * sizeof *connections);
+        if (connections != NULL)
+            server->connections = connections;
+        if (fds == NULL || connections == NULL)
+            return false;
+        server->capacity = capacity;
+    }
+    server->fds[server->count] = (struct pollfd){.fd = fd, .events = events};
+    server->connections[server->count++] = conn;
+    return true;
+}
+
+/* The last entry takes the place, so go through the array from its end. */
+static void poll_unregister(poll_server *server, size_t i)
+{
+    server->count--;
+    server->fds[i] = server->fds[server->count];
+    server->connections[i] = server->connections[server->count];
+}
+
+static bool would_block(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+static void hang_up(poll_server *server, size_t i, const char *why)
+{
+    note(server->verbose, "%d: %s", server->fds[i].fd, why);
+    close(server->fds[i].fd);
+    bytearray_clear(&server->connections[i]->message_queue);
+    free(server->connections[i]);
+    poll_unregister(server, i);
+}
+
+/* Modify what is asked for, or hang up if there is nothing more to do. */
+static void watch(poll_server *server, size_t i)
+{
+    connection *conn = server->connections[i];
+    size_t queued = conn->message_queue.size;
+    if (queued == 0 && conn->ended)
+        hang_up(server, i, "closed");
+    else if (conn->ended || queued >= HIGH_WATER)
+        server->fds[i].events = WRITE_ONLY;
+    else
+        server->fds[i].events = queued > 0 ? READ_WRITE : READ_ONLY;
+}
+
+static void accept_connection(poll_server *server)
+{
+    int fd = accept_client(server->listener, &server->reserve);
+    if (fd < 0)
+        return;
+    connection *conn = calloc(1, sizeof *conn);
+    if (conn == NULL || !poll_register(server, fd, READ_ONLY, conn)) {
+        free(conn);
+        close(fd);
+        return;
+    }
+    note(server->verbose, "%d: accepted", fd);
+}
+
+static void take_urgent(poll_server *server, size_t i)
+{
+    char byte; /* no part of the stream and not echoed */
+    if (recv(server->fds[i].fd, &byte, 1, MSG_OOB) == 1)
+        note(server->verbose, "%d: an urgent byte", server->fds[i].fd);
+}
+
+/* Returns 0 or a negative errno, as write_to() does. */
+static int read_from(poll_server *server, size_t i)
+{
+    connection *conn = server->connections[i];
+    char data[READ_SIZE];
+    ssize_t size = recv(server->fds[i].fd, data, sizeof data, 0);
+    if (size < 0)
+        return would_block() ? 0 : -errno;
+    if (size == 0) {
+        conn->ended = true;
+        return 0;
+    }
+    note(server->verbose, "%d: received %zd bytes", server->fds[i].fd, size);
+    return bytearray_extend(&conn->message_queue, data, (size_t)size);
+}
+
+static int write_to(poll_server *server, size_t i)
+{
+    bytearray *queue = &server->connections[i]->message_queue;
+    ssize_t sent = send(server->fds[i].fd, bytearray_bytes(queue), queue->size,
+                        MSG_NOSIGNAL);
+    if (sent < 0)
+        return would_block() ? 0 : -errno;
+    note(server->verbose, "%d: sent %zd bytes", server->fds[i].fd, sent);
+    bytearray_remove(queue, (size_t)sent);
+    return 0;
+}
+
+/* What the connection failed of; asking clears it. */
+static int pending_error(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return -error;
+}
+
+/* In this order: there may be something left to read behind a hang-up. */
+static void serve(poll_server *server, size_t i, int flags)
+{
+    int error = 0;
+    if (flags & POLLPRI)
+        take_urgent(server, i);
+    if (flags & POLLIN)
+        error = read_from(server, i);
+    else if (flags & POLLERR)
+        error = pending_error(server->fds[i].fd);
+    if (error == 0 && (flags & POLLOUT) && server->connections[i]->message_queue.size > 0)
+        error = write_to(server, i);
+    if (error < 0)
+        hang_up(server, i, strerror(-error));
+    else if ((flags & POLLHUP) && !(flags & POLLIN))
+        hang_up(server, i, "hung up"); /* nobody is left to send to */
+    else
+        watch(server, i);
+}
+
+/* One line of the names of the flags that came. */
+static void note_flags(const poll_server *server, const char *who, int flags)
+{
+    note(server->verbose, "%s%s%s%s%s%s", who, flags & POLLIN ? " POLLIN" : "",
+         flags & POLLPRI ? " POLLPRI" : "", flags & POLLOUT ? " POLLOUT" : "",
+         flags & POLLERR ? " POLLERR" : "", flags & POLLHUP ? " POLLHUP" : "");
+}
+
+/* Returns false when a signal has come. */
+static bool serve_ready(poll_server *server)
+{
+    for (size_t i = server->count; i-- > 0;) {
+        int fd = server->fds[i].fd, flags = server->fds[i].revents;
+        if (flags == 0)
+            continue;
+        if (fd == server->stop)
+            return false;
+        note_flags(server, fd == server->listener ? "listener:" : "client:", flags);
+        if (fd == server->listener)
+            accept_connection(server);
+        else
+            serve(server, i, flags);
+    }
+    return true;
+}
+
+static int milliseconds(double seconds)
+{
+    return seconds == SEL_FOREVER ? -1 : (int)(seconds * 1000 + 0.999);
+}
+
+int main(int argc, char **argv)
+{
+    server_options options = {
+        .purpose = "Send every client back what it sends: one loop around poll().",
+        .takes_timeout = true};
+    parse_options(argc, argv, &options);
+    poll_server server = {.listener = open_listener(&options),
+                          .reserve = open_reserve(),
+                          .stop = open_stop(),
+                          .verbose = options.verbose};
+    if (!poll_register(&server, server.stop, READ_ONLY, NULL) ||
+        !poll_register(&server, server.listener, READ_ONLY, NULL))
+        fail(EXIT_FAILURE, "no memory");
+    print_listening(server.listener);
+
+    int ready;
+    do {
+        ready = poll(server.fds, server.count, milliseconds(options.timeout));
+        if (ready < 0 && errno != EINTR)
+            fail(EXIT_FAILURE, "cannot poll: %s", strerror(errno));
+        if (ready == 0)
+            puts("timed out");
+    } while (ready != 0 && (ready < 0 || serve_ready(&server)));
+    flush_stdout();
+
+    while (server.count > 2)
+        hang_up(&server, server.count - 1, "dropped");
+    free(server.fds);
+    free(server.connections);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sockets, call by call: each section does something and prints what it saw.
+ * docs/twins/sockets.py is the same program in Python's socket module; what both
+ * print is the same.
+ *
+ * Everything stays on this machine, and nothing here waits for anybody who is not
+ * certain to come.  SOCK_RAW needs a right (CAP_NET_RAW) and says so where it is
+ * missing.
+ */
+#include "kit/blocking.h"
+#include "kit/command_line.h"
+#include "kit/fail.h"
+#include "kit/tell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MEBIBYTE = 1 << 20 };
+
+typedef struct {
+    int number;
+    const char *name;
+} constant;
+
+#define CONSTANT(name) {name, #name}
+
+static struct sockaddr_in loopback(int port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+}
+
+/* sock.getsockname()'s port */
+static int port_of(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    checked(getsockname(fd, (struct sockaddr *)&address, &size), "find a name");
+    return ntohs(address.sin_port);
+}
+
+/* A socket with a port of its own that the kernel picks. */
+static int bound(int type)
+{
+    struct sockaddr_in address = loopback(0);
+    int fd = checked(socket(AF_INET, type | SOCK_CLOEXEC, 0), "make a socket");
+    checked(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
+    return fd;
+}
+
+/* sock.connect_ex(): 0 or an errno. */
+static int connect_ex(int fd, int port)
+{
+    struct sockaddr_in address = loopback(port);
+    return connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+}
+
+/* socket.socketpair() */
+static void make_pair(int type, int pair[2])
+{
+    checked(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), "make a pair");
+}
+
+static void close_pair(const int pair[2])
+{
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void families_and_types(void)
+{
+    static const constant families[] = {
+        CONSTANT(AF_UNIX), CONSTANT(AF_INET), CONSTANT(AF_INET6), {0, NULL}};
+    static const constant types[] = {
+        CONSTANT(SOCK_STREAM), CONSTANT(SOCK_DGRAM), CONSTANT(SOCK_SEQPACKET), {0, NULL}};
+    puts("families and types");
+    for (const constant *family = families; family->name != NULL; family++) {
+        for (const constant *type = types; type->name != NULL; type++) {
+            int fd = socket(family->number, type->number, 0);
+            printf("  %s %s: %s\n", family->name, type->name,
+                   fd >= 0 ? "made" : error_name(errno));
+            if (fd >= 0)
+                close(fd);
+        }
+    }
+    int raw = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    printf("  AF_INET SOCK_RAW: %s\n", raw >= 0         ? "made, this process may"
+                                       : errno == EPERM ? "EPERM, it needs CAP_NET_RAW"
+                                                        : error_name(errno));
+    if (raw >= 0)
+        close(raw);
+}
+
+static void boundaries(const char *name, int type)
+{
+    int pair[2];
+    char bytes[16];
+    make_pair(type, pair);
+    send(pair[0], "one", 3, 0);
+    send(pair[0], "two", 3, 0);
+    ssize_t size = recv(pair[1], bytes, sizeof bytes, 0);
+    printf("  %s: sent one, two; the first recv(): %.*s\n", name, (int)size, bytes);
+    close_pair(pair);
+}
+
+static void what_a_type_means(void)
+{
+    puts("what a type means");
+    boundaries("SOCK_STREAM", SOCK_STREAM);
+    boundaries("SOCK_DGRAM", SOCK_DGRAM);
+    boundaries("SOCK_SEQPACKET", SOCK_SEQPACKET);
+}
+
+static void names(void)
+{
+    struct sockaddr_in peer;
+    socklen_t size = sizeof peer;
+    puts("names");
+    int listener = bound(SOCK_STREAM);
+    int client = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    checked(listen(listener, 5), "listen");
+    printf("  port 0 was asked for, it is still 0: %s\n",
+           yes_or_no(port_of(listener) == 0));
+    int failed = getpeername(client, (struct sockaddr *)&peer, &size);
+    printf("  getpeername() before connect(): %s\n", error_name(failed < 0 ? errno : 0));
+    printf("  connect_ex(): %s\n", error_name(connect_ex(client, port_of(listener))));
+    int conn = checked(accept(listener, NULL, NULL), "accept");
+    checked(getpeername(conn, (struct sockaddr *)&peer, &size), "find the peer");
+    printf("  the server's peer is the client's own name: %s\n",
+           yes_or_no(ntohs(peer.sin_port) == port_of(client)));
+    printf("  the connection's port is the listener's: %s\n",
+           yes_or_no(port_of(conn) == port_of(listener)));
+    struct sockaddr_in taken = loopback(port_of(listener));
+    int second = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    failed = bind(second, (struct sockaddr *)&taken, sizeof taken);
+    printf("  bind() to a port that is taken: %s\n", error_name(failed < 0 ? errno : 0));
+    close(second);
+    close(conn);
+    close(client);
+    close(listener);
+}
+
+/*
+ * How many may connect before anybody accepts.  Over AF_UNIX one too many is told so
+ * at once; over TCP its connect() would wait.
+ */
+static void backlog(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr *name = (struct sockaddr *)&address;
+    socklen_t size = sizeof(sa_family_t); /* no more: the kernel picks a name */
+    int type = SOCK_STREAM | SOCK_NONBLOCK, clients[10], count = 0, error = 0;
+    int listener = checked(socket(AF_UNIX, type, 0), "make a socket");
+    checked(bind(listener, name, size), "bind");
+    size = sizeof address;
+    checked(getsockname(listener, name, &size), "find a name");
+    checked(listen(listener, 2), "listen");
+    while (count < 10 && error == 0) {
+        clients[count] = checked(socket(AF_UNIX, type, 0), "make a socket");
+        error = connect(clients[count++], name, size) < 0 ? errno : 0;
+    }
+    puts("backlog");
+    printf("  listen(2), nobody accepts: %d connect, the next: %s\n", count - 1,
+           error_name(error));
+    while (count > 0)
+        close(clients[--count]);
+    close(listener);
+}
+
+/* Start to connect without waiting, wait for WRITE, ask how it went. */
+static void connect_later(const char *what, int port)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    int fd = checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), "make a socket");
+    int started = connect_ex(fd, port);
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
+    int ready = poll(&writable, 1, 20000);
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    printf("  %s: connect_ex() %s, then writable: %s, SO_ERROR %s\n", what,
+           error_name(started), yes_or_no(ready > 0), error_name(error));
+    close(fd);
+}
+
+static void connecting(void)
+{
+    puts("connect without waiting");
+    int listener = bound(SOCK_STREAM), nobody = bound(SOCK_STREAM);
+    checked(listen(listener, 5), "listen");
+    connect_later("somebody listens", port_of(listener));
+    connect_later("nobody listens", port_of(nobody)); /* its port is taken, not open */
+    close(nobody);
+    close(listener);
+}
+
+/* A process that reads to the end and answers how much that was. */
+static pid_t count_bytes(const int pair[2])
+{
+    pid_t child = checked(fork(), "fork");
+    if (child > 0)
+        return child;
+    static char bytes[65536];
+    char answer[32];
+    ssize_t size, total = 0;
+    close(pair[0]);
+    while ((size = recv(pair[1], bytes, sizeof bytes, 0)) > 0)
+        total += size;
+    snprintf(answer, sizeof answer, "%zd", total);
+    send_all(pair[1], answer, strlen(answer));
+    _exit(0);
+}
+
+static void send_and_sendall(void)
+{
+    static const char bytes[MEBIBYTE];
+    char answer[32];
+    int pair[2];
+    puts("send() and sendall()");
+    fflush(stdout); /* or the child would have it to print, too */
+    make_pair(SOCK_STREAM, pair);
+    ssize_t sent = send(pair[0], bytes, sizeof bytes, MSG_DONTWAIT);
+    printf("  send() of a mebibyte took something: %s, all: %s\n", yes_or_no(sent > 0),
+           yes_or_no(sent == MEBIBYTE));
+    fflush(stdout);
+    pid_t child = count_bytes(pair);
+    close(pair[1]);
+    int error = send_all(pair[0], bytes, sizeof bytes);
+    shutdown(pair[0], SHUT_WR);
+    ssize_t size = recv(pair[0], answer, sizeof answer - 1, 0);
+    answer[size > 0 ? size : 0] = '\0';
+    printf("  sendall() of another: %s, all of it came: %s\n", error_name(-error),
+           yes_or_no(atol(answer) == sent + MEBIBYTE));
+    waitpid(child, NULL, 0);
+    close(pair[0]);
+}
+
+static void datagrams(void)
+{
+    static const char large[70000];
+    struct sockaddr_in to, from;
+    socklen_t size = sizeof from;
+    char bytes[16];
+    puts("datagrams");
+    int receiver = bound(SOCK_DGRAM), sender = bound(SOCK_DGRAM);
+    to = loopback(port_of(receiver));
+    struct sockaddr *name = (struct sockaddr *)&to;
+    ssize_t sent = sendto(sender, "hello", 5, 0, name, sizeof to);
+    ssize_t came = recvfrom(receiver, bytes, sizeof bytes, 0, (struct sockaddr *)&from,
+                            &size);
+    printf("  sendto() %zd bytes, recvfrom() %zd, from the sender: %s\n", sent, came,
+           yes_or_no(ntohs(from.sin_port) == port_of(sender)));
+    sendto(sender, "hello", 5, 0, name, sizeof to);
+    sendto(sender, "", 0, 0, name, sizeof to);
+    came = recv(receiver, bytes, 3, 0);
+    printf("  recv(3) of 5: %zd, and the rest is lost: ", came);
+    came = recv(receiver, bytes, sizeof bytes, 0);
+    printf("the next has %zd, an empty one, not an end\n", came);
+    sent = sendto(sender, large, sizeof large, 0, name, sizeof to);
+    printf("  70000 bytes: %s\n", error_name(sent < 0 ? errno : 0));
+    close(sender);
+    close(receiver);
+}
+
+static int get_option(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    checked(getsockopt(fd, level, option, &value, &size), "get an option");
+    return value;
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+    checked(setsockopt(fd, level, option, &value, sizeof value), "set an option");
+}
+
+static void options(void)
+{
+    puts("options");
+    int fd = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    printf("  SO_TYPE is SOCK_STREAM: %s\n",
+           yes_or_no(get_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM));
+    printf("  SO_REUSEADDR: %d", get_option(fd, SOL_SOCKET, SO_REUSEADDR));
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    printf(", then %d\n", get_option(fd, SOL_SOCKET, SO_REUSEADDR));
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    printf("  TCP_NODELAY: %d\n", get_option(fd, IPPROTO_TCP, TCP_NODELAY) != 0);
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, 10000);
+    printf("  SO_RCVBUF: 10000 asked for, %d given\n",
+           get_option(fd, SOL_SOCKET, SO_RCVBUF));
+    close(fd);
+}
+
+/* SO_RCVTIMEO counts in the kernel's ticks and may be early by one, so poll() it is. */
+static void timeouts(void)
+{
+    int pair[2];
+    char byte;
+    puts("blocking and timeouts");
+    make_pair(SOCK_STREAM, pair);
+    printf("  a new socket blocks: %s\n",
+           yes_or_no((fcntl(pair[0], F_GETFL) & O_NONBLOCK) == 0));
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    printf("  setblocking(False), recv(): %s\n",
+           error_name(recv(pair[0], &byte, 1, 0) < 0 ? errno : 0));
+    double start = monotonic();
+    struct pollfd readable = {.fd = pair[0], .events = POLLIN};
+    int ready = poll(&readable, 1, 100);
+    printf("  settimeout(0.1), recv(): %s, it was early: %s\n",
+           ready == 0 ? "timed out" : "no timeout", yes_or_no(monotonic() - start < 0.1));
+    send(pair[1], "x", 1, 0);
+    ready = poll(&readable, 1, 20000);
+    printf("  settimeout(20), recv() of what is there: %zd byte\n",
+           ready > 0 ? recv(pair[0], &byte, 1, 0) : 0);
+    close_pair(pair);
+}
+
+static void makefile(void)
+{
+    int pair[2];
+    char line[64];
+    puts("makefile()");
+    make_pair(SOCK_STREAM, pair);
+    FILE *writer = fdopen(pair[0], "w"), *reader = fdopen(pair[1], "r");
+    if (writer == NULL || reader == NULL)
+        fail(EXIT_FAILURE, "cannot make files: %s", strerror(errno));
+    fputs("first line\nsecond line\n", writer);
+    fclose(writer); /* sends what it has buffered, and closes the socket */
+    while (fgets(line, sizeof line, reader) != NULL)
+        printf("  %s", line);
+    fclose(reader);
+}
+
+static void errors(void)
+{
+    int pair[2];
+    char byte;
+    struct addrinfo *addresses = NULL;
+    const struct addrinfo numeric = {.ai_flags = AI_NUMERICHOST};
+    puts("errors");
+    make_pair(SOCK_STREAM, pair);
+    close(pair[1]);
+    printf("  recv() after the peer closed: %zd bytes\n", recv(pair[0], &byte, 1, 0));
+    printf("  send() after the peer closed: %s\n",
+           error_name(send(pair[0], "x", 1, MSG_NOSIGNAL) < 0 ? errno : 0));
+    close(pair[0]);
+    make_pair(SOCK_STREAM, pair);
+    send(pair[0], "x", 1, 0);
+    close(pair[1]); /* with a byte unread */
+    printf("  recv() after it closed without reading: %s\n",
+           error_name(recv(pair[0], &byte, 1, 0) < 0 ? errno : 0));
+    close(pair[0]);
+    int unknown = getaddrinfo("no.number", "80", &numeric, &addresses);
+    printf("  gaierror: %s\n", unknown == EAI_NONAME ? "EAI_NONAME" : "another");
+    puts("  herror: only gethostbyname() and its like, older than getaddrinfo()");
+}
+
+int main(int argc, char **argv)
+{
+    static const command_option no_options[] = {{.name = NULL}};
+    read_command_line(argc, argv, "Try sockets call by call.", no_options);
+    families_and_types();
+    what_a_type_means();
+    names();
+    backlog();
+    connecting();
+    send_and_sendall();
+    datagrams();
+    options();
+    timeouts();
+    makefile();
+    errors();
+    flush_stdout();
+    return EXIT_SUCCESS;
+}

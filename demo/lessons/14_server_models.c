@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The same echo in three server models: a process for each client, a thread for each
+ * client, one event loop for all.
+ *
+ * The listener is watched by one reactor in all three; what differs is who serves a
+ * client.  --measure starts each model in a process of its own and talks to it; with a
+ * few clients threads may well win.  docs/twins/server_models.py is the same program in
+ * Python.
+ */
+#include "lessons/14_server_models.h"
+#include "kit/blocking.h"
+#include "kit/bytearray.h"
+#include "kit/check.h"
+#include "kit/command_line.h"
+#include "kit/listen.h"
+#include "kit/process.h"
+
+#include <selkie.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 16 * 1024, HIGH_WATER = 64 * 1024 };
+
+typedef struct {
+    int fd;
+    pid_t pid;        /* of its process */
+    pthread_t thread; /* of its thread */
+    atomic_bool done; /* its thread is at its end */
+    bytearray queue;  /* in the loop */
+    bool ended;       /* it has sent its last byte */
+} served_client;
+
+typedef struct {
+    sel_selector *sel;
+    server_model model;
+    int listener, reserve;
+    served_client *clients[CLIENTS_MAX];
+    int count;
+} model_server;
+
+/* What a process or a thread does for its client: wait for bytes, send them back. */
+static void serve_one(int fd)
+{
+    char bytes[READ_SIZE];
+    ssize_t size;
+    while ((size = recv(fd, bytes, sizeof bytes, 0)) > 0 || (size < 0 && errno == EINTR))
+        if (size > 0 && send_all(fd, bytes, (size_t)size) < 0)
+            break;
+}
+
+static void forget(model_server *server, served_client *client)
+{
+    int i = 0;
+    while (server->clients[i] != client)
+        i++;
+    server->clients[i] = server->clients[--server->count];
+    close(client->fd);
+    bytearray_clear(&client->queue);
+    free(client);
+}
+
+static void start_process(model_server *server, served_client *client)
+{
+    client->pid = fork_child();
+    if (client->pid > 0)
+        return;
+    close(server->listener);
+    for (int i = 0; i < server->count; i++) /* else they would never see their end */
+        if (server->clients[i] != client)
+            close(server->clients[i]->fd);
+    serve_one(client->fd);
+    _exit(EXIT_SUCCESS);
+}
+
+/* SIGCHLD */
+static void reap(sel_selector *sel, void *data)
+{
+    (void)sel;
+    model_server *server = data;
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        for (int i = 0; i < server->count; i++)
+            if (server->clients[i]->pid == pid) {
+                forget(server, server->clients[i]);
+                break;
+            }
+}
+
+static void *serve_in_thread(void *data)
+{
+    served_client *client = data;
+    serve_one(client->fd);
+    shutdown(client->fd, SHUT_RDWR);
+    atomic_store(&client->done, true);
+    return NULL;
+}
+
+/* Whose threads have ended: the next to come finds out. */
+static void join_done(model_server *server)
+{
+    for (int i = server->count - 1; i >= 0; i--)
+        if (atomic_load(&server->clients[i]->done)) {
+            pthread_join(server->clients[i]->thread, NULL);
+            forget(server, server->clients[i]);
+        }
+}
+
+static void start_thread(model_server *server, served_client *client)
+{
+    sigset_t all, before; /* signals are for the thread that has the loop */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&client->thread, NULL, serve_in_thread, client);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0)
+        forget(server, client);
+}
+
+static void hang_up(model_server *server, served_client *client)
+{
+    sel_unregister(server->sel, client->fd);
+    forget(server, client);
+}
+
+static model_server served;
+
+static void client_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    served_client *client = key->data;
+    bytearray *queue = &client->queue;
+    char bytes[READ_SIZE];
+    int error = 0;
+    if (mask & SEL_EVENT_READ) {
+        ssize_t size = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (size > 0)
+            error = bytearray_extend(queue, bytes, (size_t)size);
+        else if (size < 0 && errno != EAGAIN)
+            error = -errno;
+        client->ended = size == 0;
+    }
+    if (error == 0 && queue->size > 0) {
+        ssize_t sent = send(client->fd, bytearray_bytes(queue), queue->size,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0)
+            bytearray_remove(queue, (size_t)sent);
+        else if (errno != EAGAIN)
+            error = -errno;
+    }
+    int events = queue->size < HIGH_WATER && !client->ended ? SEL_EVENT_READ : 0;
+    events |= queue->size > 0 ? SEL_EVENT_WRITE : 0;
+    if (error == 0 && events != 0)
+        error = sel_modify(sel, client->fd, events, client_cb, client);
+    if (error < 0 || events == 0)
+        hang_up(&served, client);
+}
+
+static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)mask;
+    model_server *server = key->data;
+    join_done(server);
+    int fd = accept_client(key->fd, &server->reserve);
+    served_client *client = fd < 0 ? NULL : calloc(1, sizeof *client);
+    if (client == NULL || server->count == CLIENTS_MAX) {
+        if (fd >= 0)
+            close(fd);
+        free(client);
+        return;
+    }
+    client->fd = fd;
+    server->clients[server->count++] = client;
+    if (server->model != MODEL_LOOP)
+        set_blocking(fd);
+    if (server->model == MODEL_FORK)
+        start_process(server, client);
+    else if (server->model == MODEL_THREAD)
+        start_thread(server, client);
+    else if (sel_register(sel, fd, SEL_EVENT_READ, client_cb, client) < 0)
+        forget(server, client);
+}
+
+static void stop(sel_selector *sel, void *data)
+{
+    (void)data;
+    sel_stop(sel);
+}
+
+/* Ends what serves a client, and waits for it. */
+static void end_client(model_server *server, served_client *client)
+{
+    if (server->model == MODEL_FORK) {
+        kill(client->pid, SIGTERM);
+        waitpid(client->pid, NULL, 0);
+    } else if (server->model == MODEL_THREAD) {
+        shutdown(client->fd, SHUT_RDWR); /* its recv() returns */
+        pthread_join(client->thread, NULL);
+    } else {
+        sel_unregister(server->sel, client->fd);
+    }
+    forget(server, client);
+}
+
+static void life_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)key;
+    (void)mask;
+    sel_stop(sel);
+}
+
+void serve_model(server_model model, int listener, int life)
+{
+    served = (model_server){.model = model, .listener = listener,
+                            .reserve = open_reserve()};
+    check(sel_open(SEL_BACKEND_DEFAULT, &served.sel), "open a selector");
+    sel_selector *sel = served.sel;
+    check(sel_register(sel, listener, SEL_EVENT_READ, accept_cb, &served), "wait");
+    check(sel_add_signal_handler(sel, SIGINT, stop, NULL), "watch SIGINT");
+    check(sel_add_signal_handler(sel, SIGTERM, stop, NULL), "watch SIGTERM");
+    if (model == MODEL_FORK)
+        check(sel_add_signal_handler(sel, SIGCHLD, reap, &served), "watch SIGCHLD");
+    if (life >= 0)
+        check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
+    else
+        print_listening(listener);
+
+    check(sel_run(sel), "wait");
+
+    while (served.count > 0)
+        end_client(&served, served.clients[0]);
+    sel_close(sel);
+    close(listener);
+    close(served.reserve);
+}
+
+int main(int argc, char **argv)
+{
+    const char *host = "127.0.0.1", *model = "loop";
+    char service[sizeof "65535"];
+    int port = 1234;
+    bool measure = false;
+    const command_option options[] = {
+        {"model", 'm', "MODEL", "fork, thread or loop (loop)", .text = &model},
+        {"measure", 'M', NULL, "measure all three instead of serving", .flag = &measure},
+        {"host", 'H', "HOST", "the name or address to listen on (127.0.0.1)",
+         .text = &host},
+        {"port", 'p', "PORT", "the port; 0: one that is free (1234)", .number = &port,
+         .lowest = 0, .highest = 65535},
+        {0}};
+    read_command_line(argc, argv, "The same echo in three server models.", options);
+    snprintf(service, sizeof service, "%d", measure ? 0 : port & 0xffff);
+    server_options where = {.host = host, .port = service, .backlog = 4096};
+    server_model chosen = find_model(model);
+    if (measure) {
+        measure_models(&where);
+        return EXIT_SUCCESS;
+    }
+    int listener = open_listener(&where);
+    serve_model(chosen, listener, -1);
+    return EXIT_SUCCESS;
+}

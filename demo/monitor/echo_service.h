@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An echo service as a part of a program that has other things on the same selector.
+ *
+ * A client has one buffer: it is read from only when all that it sent has been sent
+ * back, so that it costs no more, whatever it does.
+ */
+#ifndef DEMO_ECHO_SERVICE_H
+#define DEMO_ECHO_SERVICE_H
+
+#include "kit/meter.h"
+
+#include <selkie.h>
+
+#include <stdbool.h>
+
+typedef struct echo_client echo_client;
+
+typedef struct {
+    sel_selector *sel;
+    int listener;
+    meter *meter;
+    bool verbose;
+    int reserve; /* from here on echo_start() sets them */
+    int clients;
+    echo_client *first;
+} echo_service;
+
+/* Serve `listener`; what is set by the caller comes first.  Returns 0 or a negative
+ * errno. */
+int echo_start(echo_service *service);
+
+/* Hang up on all.  `listener` is closed, too. */
+void echo_stop(echo_service *service);
+
+#endif
