@@ -32,7 +32,7 @@ UNFORTIFIED = '-D_FORTIFY_SOURCE=0'
 SUITES_ALONE = ['-Ddemos=disabled', '-Dbench=disabled']
 NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled', '-Ddocs=disabled']
 PREFIX = BUILD / 'packaged' / 'prefix'  # where the packaging tests install
-EXIT = TOP / 'test' / 'coverage_exit.h'
+EXIT = TOP / 'test' / 'harness' / 'coverage_exit.h'
 ELSEWHERE = TOP / 'test' / 'elsewhere'
 # musl's FD_SET is a macro that mixes signs; the kernel's headers are not musl's.
 MUSL = ['-Wno-sign-conversion', '-idirafter /usr/include',

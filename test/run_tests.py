@@ -23,16 +23,15 @@ import signal
 import sys
 import time
 
-import analysers
+from harness import analysers, coverage
 import anywhere.anywhere as anywhere
 import build
-import coverage
 import fresh.fresh as fresh
 import fuzz.run_fuzz as run_fuzz
-from instruments import JUDGES, MANNERS, SANITIZERS, SIZES, TAKES_TURNS, THREADED
-from instruments import fixed_addresses, sized
-from running import Manner
-from session import LOGS, Session, close
+from harness.instruments import JUDGES, MANNERS, SANITIZERS, SIZES, TAKES_TURNS, THREADED
+from harness.instruments import fixed_addresses, sized
+from harness.running import Manner
+from harness.session import LOGS, Session, close
 
 LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
 SOAK_SECONDS = {'thorough': 60, 'full': 3600}

@@ -19,10 +19,9 @@ import tempfile
 import time
 
 import build
-import results
-import running
-from instruments import INSTRUMENTED, TAKES_TURNS
-from running import Manner
+from harness import results, running
+from harness.instruments import INSTRUMENTED, TAKES_TURNS
+from harness.running import Manner
 
 TEST = build.TOP / 'test'
 sys.path.insert(0, str(TEST / 'packaging'))

@@ -6,9 +6,9 @@ Each header has a file of its name here.  In it stand, in the header's order, wh
 sentences are about in brackets, each sentence at the beginning of a line, and indented
 below it at least one of
 
-    suite: test                     START_TEST(test) in test/test_suite.c
+    suite: test                     START_TEST(test) in the suite.c of a room of test/
     directory/file.py: test         a method of that file's test cases
-    syscalls: call                  a rule of test/syscalls.py
+    syscalls: call                  a rule of test/selector/syscalls.py
     torture: scenario               of test/torture
     definition: why                 nothing is promised that a test could find broken
 
@@ -25,6 +25,7 @@ import sentences
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEST = HERE.parent
+ROOMS = ('selector', 'reactor', 'uv', 'debug')  # that hold suites
 FEW = 20  # definitions
 REAL = ('waits', 'no_wait_is_early_by_a_nanosecond')
 
@@ -77,11 +78,12 @@ def tests_of(suite):
     if suite.endswith('.py'):
         return names_in(TEST / suite, r'^    def (test_\w+)\(self')
     if suite == 'syscalls':
-        return names_in(TEST / 'syscalls.py', r'^    "(.*)": \w+,$')
+        return names_in(TEST / 'selector' / 'syscalls.py', r'^    "(.*)": \w+,$')
     if suite == 'torture':
         return set().union(*(names_in(path, r'^    \{"(\w+)", \w+\},$')
                              for path in (TEST / 'torture').glob('scenarios_*.c')))
-    path = TEST / f'test_{suite}.c'
+    path = next((TEST / room / f'{suite}.c' for room in ROOMS
+                 if (TEST / room / f'{suite}.c').exists()), TEST / f'{suite}.c')
     added = names_in(path, r'add\w*_test\(\s*\w+,\s*(\w+)')
     return names_in(path, r'^START_TEST\((\w+)\)') & added
 

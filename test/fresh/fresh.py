@@ -21,7 +21,7 @@ import time
 import urllib.request
 
 import build
-import running
+from harness import running
 
 TEST = build.TOP / 'test'
 sys.path.insert(0, str(TEST / 'packaging'))

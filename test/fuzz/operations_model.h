@@ -2,14 +2,14 @@
 /*
  * Selectors beside a model of what each has to answer.
  *
- * The selectors watch the places of ../lockstep_world.h.  Each has a model of its own,
+ * The selectors watch the places of lockstep/world.h.  Each has a model of its own,
  * for its callbacks change its keys and nobody else's.  Every function here compares
  * what the selector answers with the model, and ends the process when they differ.
  */
 #ifndef TEST_FUZZ_OPERATIONS_MODEL_H
 #define TEST_FUZZ_OPERATIONS_MODEL_H
 
-#include "../lockstep_world.h"
+#include "lockstep/world.h"
 
 #include <selkie.h>
 

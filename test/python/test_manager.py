@@ -2,7 +2,7 @@
 """The manager of between_processes from outside: C on every backend and its twin give the
 same answers, and no client harms another.
 
-Run as support.py says.  The C one is served by test/manager_alone.c, the twin by a line of
+Run as support.py says.  The C one is served by test/python/manager_alone.c, the twin by a line of
 Python.
 """
 import contextlib

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an attached selector keeps of its promises, and what it refuses.
+ */
+#include "support/journal.h"
+
+#include <errno.h>
+#include <selkie/uv.h>
+#include <unistd.h>
+
+enum { READ = SEL_EVENT_READ, FIRST_WITHOUT_FILENO = 2 };
+
+static const int64_t millisecond = 1000000, second = 1000000000;
+
+static void open_attached(int backend, uv_loop_t *loop, sel_selector **ret_sel)
+{
+    assert_ok(uv_loop_init(loop));
+    *ret_sel = open_selector(backend);
+    assert_ok(sel_attach_loop(*ret_sel, loop));
+}
+
+static void run_loop(uv_loop_t *loop)
+{
+    ck_assert_int_eq(uv_run(loop, UV_RUN_DEFAULT), 0);
+}
+
+static void close_both(uv_loop_t *loop, sel_selector *sel)
+{
+    assert_ok(sel_close(sel));
+    run_loop(loop);
+    assert_ok(uv_loop_close(loop));
+}
+
+typedef struct {
+    int64_t due_ms;
+    int *left;
+} appointment;
+
+static void assert_not_early(sel_selector *sel, void *data)
+{
+    const appointment *kept = data;
+
+    (void)sel;
+    ck_assert_int_ge(now_ns() / millisecond, kept->due_ms);
+    --*kept->left;
+}
+
+START_TEST(timers_of_an_attached_selector_are_on_time)
+{
+    enum { TIMERS = 100 };
+    uv_loop_t loop;
+    sel_selector *sel;
+    appointment made[TIMERS];
+    int left = TIMERS;
+    int64_t start = now_ns();
+
+    open_attached(_i, &loop, &sel);
+    for (int i = 0; i < TIMERS; i++) {
+        int delay_us = (i + 1) * 7919 % 30000;
+
+        made[i] = (appointment){ms_after(now_ns() + delay_us * 1000), &left};
+        assert_ok(sel_call_later(sel, delay_us / 1e6, assert_not_early, &made[i], NULL));
+    }
+    run_loop(&loop);
+    ck_assert_int_eq(left, 0);
+    ck_assert_int_lt(now_ns() - start, 20 * second);
+    close_both(&loop, sel);
+}
+END_TEST
+
+/* A task from another thread comes while the loop sleeps. */
+typedef struct {
+    sel_selector *sel;
+    pid_t sleeper;
+    int fd;
+} caller;
+
+static void unregister_key(sel_selector *sel, void *data)
+{
+    note(sel, "task");
+    assert_ok(sel_unregister(sel, *(int *)data));
+}
+
+static void *call_the_sleeper(void *data)
+{
+    caller *one = data;
+
+    wait_until_asleep(one->sleeper);
+    ck_assert_int_eq(sel_call_soon_threadsafe(one->sel, unregister_key, &one->fd), 0);
+    return NULL;
+}
+
+START_TEST(a_task_from_another_thread_wakes_the_loop)
+{
+    uv_loop_t loop;
+    caller one = {.sleeper = this_thread(), .fd = make_eventfd(0)};
+
+    open_attached(_i, &loop, &one.sel);
+    for (int round = 0; round < 10; round++) {
+        pthread_t thread;
+
+        assert_ok(sel_register(one.sel, one.fd, READ, note_ready, "never"));
+        start_thread(&thread, call_the_sleeper, &one);
+        run_loop(&loop);
+        join_thread(thread);
+        assert_noted("task");
+    }
+    close_both(&loop, one.sel);
+    close(one.fd);
+}
+END_TEST
+
+/* --- what is refused --- */
+
+static void assert_attach_is_busy(sel_selector *sel, void *loop)
+{
+    assert_error(sel_attach_loop(sel, loop), EBUSY);
+    assert_error(sel_close(sel), EBUSY);
+    note(sel, "busy");
+}
+
+START_TEST(while_attached_the_loop_alone_waits_and_dispatches)
+{
+    uv_loop_t loop;
+    sel_selector *sel;
+
+    assert_ok(uv_loop_init(&loop));
+    sel = open_selector(_i);
+    assert_error(sel_attach_loop(NULL, &loop), EINVAL);
+    assert_error(sel_attach_loop(sel, NULL), EINVAL);
+    assert_ok(sel_call_soon(sel, assert_attach_is_busy, &loop));
+    assert_ok(sel_run(sel));
+    assert_ok(sel_attach_loop(sel, &loop));
+    assert_error(sel_attach_loop(sel, &loop), EBUSY);
+    assert_error(sel_select(sel, 0, NULL), EBUSY);
+    assert_error(sel_dispatch(sel), EBUSY);
+    assert_error(sel_run(sel), EBUSY);
+    assert_ok(sel_call_soon(sel, assert_attach_is_busy, &loop));
+    run_loop(&loop);
+    assert_noted("busybusy");
+    close_both(&loop, sel);
+}
+END_TEST
+
+START_TEST(a_backend_without_fileno_cannot_be_attached)
+{
+    uv_loop_t loop;
+    sel_selector *sel = open_selector(_i);
+
+    assert_ok(uv_loop_init(&loop));
+    assert_error(sel_attach_loop(sel, &loop), ENOTSUP);
+    assert_ok(sel_call_soon(sel, note, "a"));
+    assert_ok(sel_run(sel)); /* as if nothing had been tried */
+    assert_noted("a");
+    assert_ok(uv_loop_close(&loop));
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+/* Only uv and epoll can be watched by another loop. */
+#define add_attach_test(tcase, test)                                            \
+    tcase_add_loop_test(tcase, test, first_backend(), FIRST_WITHOUT_FILENO)
+
+int main(void)
+{
+    Suite *suite = suite_create("attach_rules");
+    TCase *tcase = new_tcase("attached");
+
+    add_attach_test(tcase, timers_of_an_attached_selector_are_on_time);
+    add_attach_test(tcase, a_task_from_another_thread_wakes_the_loop);
+    add_attach_test(tcase, while_attached_the_loop_alone_waits_and_dispatches);
+    tcase_add_loop_test(tcase, a_backend_without_fileno_cannot_be_attached,
+                        FIRST_WITHOUT_FILENO, BACKENDS);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program that the kernel, a debugger or a busy machine holds up at the worst
+ * moment: just after it has looked at the clock.  What it then knows is old, and
+ * a deadline that lies between two looks must not become a wait without end.  Or
+ * it is stopped in the middle of a wait.
+ */
+#include "support/support.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long each look at the clock is held up. */
+static int64_t hold_up_ns;
+
+static int64_t read_kernel_clock(clockid_t clock, struct timespec *ret_time)
+{
+    if (syscall(SYS_clock_gettime, clock, ret_time) < 0)
+        return -1;
+    return (int64_t)ret_time->tv_sec * 1000000000 + ret_time->tv_nsec;
+}
+
+/* The C library's, for everyone in this program: the library and libuv too. */
+int clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+    struct timespec now;
+    int64_t start = read_kernel_clock(clock, ret_time);
+
+    if (start < 0)
+        return -1;
+    while (hold_up_ns > 0 && read_kernel_clock(clock, &now) - start < hold_up_ns)
+        continue;
+    return 0;
+}
+
+static void assert_waits(int i, double timeout, int64_t hold_up)
+{
+    sel_selector *sel = open_selector(i);
+    int fd = make_eventfd(0);
+    int64_t start, end;
+
+    assert_ok(sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL));
+    for (int round = 0; round < 5; round++) {
+        start = now_ns();
+        hold_up_ns = hold_up;
+        ck_assert_int_eq(sel_select(sel, timeout, NULL), 0);
+        hold_up_ns = 0;
+        end = now_ns();
+        ck_assert_int_ge(end - start, (int64_t)(timeout * 1e9));
+        ck_assert_int_lt(end - start, INT64_C(5000000000));
+    }
+    assert_ok(sel_close(sel));
+    close(fd);
+}
+
+START_TEST(a_wait_held_up_between_two_looks_at_the_clock_ends)
+{
+    static const double timeouts[] = {0.0001, 0.001, 0.0029, 0.01};
+
+    for (size_t j = 0; j < sizeof timeouts / sizeof timeouts[0]; j++)
+        for (int64_t hold_up = 500000; hold_up <= 8000000; hold_up *= 4)
+            assert_waits(_i, timeouts[j], hold_up);
+}
+END_TEST
+
+static const int64_t stopped_wait_ns = 600000000;
+
+/* The child's part: one wait, which must not be early. */
+static _Noreturn void wait_to_be_stopped(int i, int begin)
+{
+    const double timeout = (double)stopped_wait_ns / 1e9;
+    sel_selector *sel = i < BACKENDS ? open_selector(i) : NULL;
+    int fd = make_eventfd(0);
+    int64_t start;
+    int count;
+
+    if (sel != NULL)
+        assert_ok(sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL));
+    put_byte(begin);
+    start = now_ns();
+    count = sel != NULL ? sel_select(sel, timeout, NULL) :
+                          sel_compat_select(&fd, 1, NULL, NULL, NULL, 0, NULL, NULL, NULL, 0,
+                                            NULL, NULL, timeout);
+    count = count != 0 || now_ns() - start < stopped_wait_ns;
+    sel_close(sel);
+    _exit(count);
+}
+
+/* Until the kernel says that the process sleeps, which it does in its wait alone. */
+static void wait_until_it_waits(pid_t pid, int begun)
+{
+    char path[64], line[256], state = 0;
+
+    take_byte(begun);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    while (state != 'S') {
+        FILE *file = fopen(path, "re");
+
+        ck_assert_ptr_nonnull(file);
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+        fclose(file);
+        state = strrchr(line, ')')[2];
+    }
+}
+
+static void sleep_until(int64_t when)
+{
+    const struct timespec deadline = {.tv_sec = (time_t)(when / 1000000000),
+                                      .tv_nsec = (long)(when % 1000000000)};
+
+    ck_assert_int_eq(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL), 0);
+}
+
+/*
+ * ppoll() and pselect() went on for as long as had been left when the process was
+ * stopped. A shell's ^Z and fg, a debugger and a frozen container do this.
+ */
+static void assert_over_when_continued(int i)
+{
+    int64_t continued;
+    int begin[2], status;
+    pid_t child;
+
+    make_pipe(begin);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        wait_to_be_stopped(i, begin[1]);
+    wait_until_it_waits(child, begin[0]);
+    ck_assert_int_eq(kill(child, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(child, &status, WUNTRACED), child);
+    ck_assert_msg(WIFSTOPPED(status), "ended, status %#x, and was not stopped",
+                  (unsigned int)status);
+    sleep_until(now_ns() + stopped_wait_ns);
+    continued = now_ns();
+    ck_assert_int_eq(kill(child, SIGCONT), 0);
+    assert_child_succeeds(child);
+    ck_assert_int_lt(now_ns() - continued, stopped_wait_ns / 2);
+    close_pair(begin);
+}
+
+START_TEST(a_wait_that_was_stopped_past_its_deadline_is_over)
+{
+    assert_over_when_continued(_i);
+}
+END_TEST
+
+START_TEST(pythons_select_that_was_stopped_past_its_deadline_is_over)
+{
+    assert_over_when_continued(BACKENDS);
+}
+END_TEST
+
+/* Where poll() is ppoll(), because the kernel has no other, nothing keeps a deadline. */
+#ifdef SYS_poll
+enum { KEEP_DEADLINES = BACKENDS, PYTHONS = 1 };
+#else
+enum { KEEP_DEADLINES = 2 /* uv and epoll */, PYTHONS = 0 };
+#endif
+
+int main(void)
+{
+    Suite *suite = suite_create("preempted");
+    TCase *tcase = new_tcase("held up");
+
+    add_backend_test(tcase, a_wait_held_up_between_two_looks_at_the_clock_ends);
+    tcase_add_loop_test(tcase, a_wait_that_was_stopped_past_its_deadline_is_over,
+                        first_backend(), KEEP_DEADLINES);
+    tcase_add_loop_test(tcase, pythons_select_that_was_stopped_past_its_deadline_is_over, 0,
+                        PYTHONS);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
