@@ -16,7 +16,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 DOCS = TOP / 'docs'
 OUTPUT = TOP / 'build' / 'docs'
 PATIENCE = 600  # seconds for one tool
-sys.path[:0] = [str(DOCS / '_ext'), str(DOCS)]
+SITE = DOCS / 'site'
+sys.path[:0] = [str(SITE / '_ext'), str(SITE)]
 
 # Quick is the default, so that each file can be run by itself.
 is_thorough = os.environ.get('TEST_LEVEL', 'quick') != 'quick'
@@ -39,7 +40,7 @@ def build():
     OUTPUT.mkdir(parents=True, exist_ok=True)
     with open(TOP / 'build' / 'docs.lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        run('/usr/bin/python3', DOCS / 'build.py')
+        run('/usr/bin/python3', SITE / 'build.py')
     return OUTPUT
 
 

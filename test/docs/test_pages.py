@@ -14,7 +14,7 @@ import unittest
 
 import site_support
 
-import sources  # of docs/_ext
+import sources  # of docs/site/_ext
 
 CODE = re.compile(r'^( *)\.\. (?:code-block|code|sourcecode)::[ \t]*(\S*)\n(?:\1 +:.*\n)*\n?'
                   r'((?:\1   .*\n|\s*\n)*)', re.M)
@@ -172,10 +172,10 @@ class Dictionary(unittest.TestCase):
 class Words(unittest.TestCase):
     @unittest.skipUnless(shutil.which('codespell'), 'there is no codespell')
     def test_spelling(self):
-        files = [*site_support.DOCS.rglob('*.rst'), *(site_support.DOCS / '_ext').glob('*.py'),
+        files = [*site_support.DOCS.rglob('*.rst'), *(site_support.SITE / '_ext').glob('*.py'),
                  *site_support.TOP.glob('*.md'), *(site_support.TOP / 'include').rglob('*.h')]
         site_support.run('codespell', '--ignore-words',
-                         site_support.DOCS / 'codespell-ignore.txt', *sorted(files))
+                         site_support.SITE / 'codespell-ignore.txt', *sorted(files))
 
     def test_programs_have_pages_that_say_what_help_says(self):
         for path in sorted((site_support.DOCS / 'man').glob('*.rst')):

@@ -9,7 +9,7 @@ import unittest
 
 import site_support
 
-import headers  # of docs/_ext
+import headers  # of docs/site/_ext
 
 EVERY_ONE = ('Errors', 'Thread', 'Python', 'Since')
 CODE = re.compile(r'-E[A-Z]+')

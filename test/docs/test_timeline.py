@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs/timeline.py: what it reads out of strace's log, and what it draws of it.
+"""docs/site/timeline.py: what it reads out of strace's log, and what it draws of it.
 
 The log is made here: a small program under strace, whose calls are known.  Where strace
 may not trace, the log below stands for it; the committed pictures are looked at in any
@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-sys.path.insert(0, str(DOCS))
+sys.path.insert(0, str(DOCS / "site"))
 sys.dont_write_bytecode = True
 
 import drawing  # noqa: E402

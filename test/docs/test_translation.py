@@ -175,8 +175,8 @@ class Pages(unittest.TestCase):
     def test_catalogues_have_the_texts_of_the_pages(self):
         with tempfile.TemporaryDirectory() as folder:
             site_support.run('/usr/bin/python3', '-m', 'sphinx', '-q', '-b', 'gettext',
-                             '-d', f'{folder}/doctrees', site_support.DOCS,
-                             f'{folder}/out')
+                             '-c', site_support.SITE, '-d', f'{folder}/doctrees',
+                             site_support.DOCS, f'{folder}/out')
             for page in complete():
                 template = pathlib.Path(folder, 'out', f'{page}.pot').read_text()
                 now = [entry.source for entry in entries(template)]

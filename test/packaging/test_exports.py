@@ -8,7 +8,7 @@ import unittest
 
 import tree
 
-sys.path.insert(0, str(tree.TOP / 'docs' / '_ext'))
+sys.path.insert(0, str(tree.TOP / 'docs' / 'site' / '_ext'))
 
 import headers  # noqa: E402 (what the documentation is made with is found only now)
 

@@ -3,7 +3,7 @@
 say: each scene is played again, in C and in Python.
 
 Run as support.py says.  What differs from run to run, such as times, is left out of the
-comparison; docs/scene_list.py says what that is for each lesson.
+comparison; docs/site/scene_list.py says what that is for each lesson.
 """
 import sys
 import unittest
@@ -11,7 +11,7 @@ import unittest
 import support
 
 DOCS = support.TWINS.parent
-sys.path.insert(0, str(DOCS))
+sys.path.insert(0, str(DOCS / "site"))
 
 from scene_list import SCENES  # noqa: E402
 from scenes import DESCRIPTORS, SIDES  # noqa: E402

@@ -332,7 +332,7 @@ class Verbs(unittest.TestCase):
     def test_wrong_options_of_scripts(self):
         for script, status in [
                 ("test/run_tests.py", 2), ("test/bench/run_bench.py", 2),
-                ("docs/build.py", 2), ("test/soak/soak.py", 2),
+                ("docs/site/build.py", 2), ("test/soak/soak.py", 2),
                 ("test/fuzz/run_fuzz.py", 1), ("test/python/lessons.py", 2)]:
             with self.subTest(script):
                 ended = run([sys.executable, str(TOP / script), "--nonsense"])

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import manual
 
-TOP = Path(__file__).resolve().parent.parent
-DOCS = TOP / 'docs'
+SITE = Path(__file__).resolve().parent
+DOCS = SITE.parent
+TOP = DOCS.parent
 SPHINX = [sys.executable, '-m', 'sphinx']
 PARTS = {'en': 'the site', 'zh_CN': 'the site in Chinese', 'single': 'all on one page',
          'man': 'the manual pages'}
@@ -34,7 +35,7 @@ def version():
 
 def forget_if_new(output):
     """Sphinx keeps the pages that it has read, and does not see that an extension changed."""
-    sources = [*sorted((DOCS / '_ext').glob('*.py')), DOCS / 'build.py',
+    sources = [*sorted((SITE / '_ext').glob('*.py')), SITE / 'build.py',
                *sorted((TOP / 'include').rglob('*.h*'))]
     wanted = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()
     stamp = output / 'made-from'
@@ -48,7 +49,7 @@ def sphinx(output, builder, source, target, **environment):
     """One run of Sphinx; ends the program if it has anything to complain of."""
     doctrees = output / 'doctrees' / environment.get('DOCS_LANGUAGE', target.name)
     command = [*SPHINX, '-W', '-n', '--keep-going', '-q', '-b', builder, '-d', str(doctrees),
-               str(source), str(target)]
+               '-c', str(SITE if source == DOCS else source), str(source), str(target)]
     ended = subprocess.run(command, env={**os.environ, **environment}, timeout=BOUND,
                            stdin=subprocess.DEVNULL)
     if ended.returncode != 0:

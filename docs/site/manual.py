@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The sources of the manual pages: what docs/build.py gives to Sphinx's man builder.
+"""The sources of the manual pages: what docs/site/build.py gives to Sphinx's man builder.
 
 Section 3 is made from the public headers, a page for each function, as the site's
 reference is.  Sections 1 and 7 are docs/man/*.rst, which are pages of the site, too; the
@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE / '_ext'))
 import headers  # noqa: E402 (it is found only now)
 from markup import Markup  # noqa: E402
 
-PAGES = HERE / 'man'
+PAGES = HERE.parent / 'man'
 ABOUT = re.compile(r'\A:manual: (\d) (.+)\n')
 TITLES = {'Arguments': 'Arguments', 'Returns': 'Return value', 'Errors': 'Errors',
           'Owner': 'Ownership', 'Thread': 'Threads', 'Python': 'In Python', 'From': 'Origin',

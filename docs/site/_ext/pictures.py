@@ -93,7 +93,7 @@ class Timeline(Picture):
 
 
 class Drawing(Picture):
-    pass
+    place = 'pictures/'
 
 
 class Plot(Picture):

@@ -15,7 +15,7 @@ from pathlib import Path
 from scene_list import SCENES
 from scenes import SIDES, Stage
 
-TRANSCRIPTS = Path(__file__).resolve().parent / "transcripts"
+TRANSCRIPTS = Path(__file__).resolve().parents[1] / "transcripts"
 
 
 def play(number, side, programs):

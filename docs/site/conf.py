@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How Sphinx makes the site; docs/build.py starts it.
+"""How Sphinx makes the site; build.py starts it.
 
 Nothing that a page needs comes from another host: fonts are the system's, scripts and
 styles go along with the pages.
@@ -16,19 +16,19 @@ sys.path.insert(0, str(HERE / '_ext'))
 project = 'selkie'
 author = 'the selkie project'
 copyright = author
-release = re.search(r"^  version: '(.+)',$", (HERE.parent / 'meson.build').read_text(), re.M)[1]
+release = re.search(r"^  version: '(.+)',$", (HERE.parents[1] / 'meson.build').read_text(), re.M)[1]
 version = release
 
 language = os.environ.get('DOCS_LANGUAGE', 'en')
-locale_dirs = [os.environ.get('DOCS_LOCALE', 'locale')]
+locale_dirs = [os.environ.get('DOCS_LOCALE', '../locale')]
 gettext_compact = False
 gettext_uuid = False
 gettext_location = False
 
 extensions = ['exercises', 'listings', 'offline', 'pictures', 'reference', 'sphinx_copybutton',
               'sphinx_inline_tabs', 'tables', 'translation']
-exclude_patterns = ['_ext', '_static', '_templates', 'twins', 'transcripts', 'timelines',
-                    'locale', 'examples', 'benchmarks']
+exclude_patterns = ['site', 'twins', 'transcripts', 'timelines', 'pictures', 'locale', 'examples',
+                    'benchmarks']
 primary_domain = 'c'
 highlight_language = 'text'
 nitpicky = True

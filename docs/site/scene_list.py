@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What happens on the stage in each lesson, and what of it is the same every time.
 
-A scene is a function of a Stage (docs/scenes.py).  A lesson has one for its transcript
+A scene is a function of a Stage (docs/site/scenes.py).  A lesson has one for its transcript
 and, where a picture wants less or something else, another for its timeline.
 """
 import os

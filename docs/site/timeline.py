@@ -5,7 +5,7 @@
     timeline.py --programs DIR [LESSON...]
 
 where DIR holds the compiled demo programs.  Each program runs under strace on the stage
-of docs/scenes.py, once in C and once in Python, and both logs become one picture: time
+of docs/site/scenes.py, once in C and once in Python, and both logs become one picture: time
 goes down, C is on the left, Python on the right, and calls that both make stand in one
 row.  What was done to the program, or what it printed, goes across.  A call that slept
 has a bar as long as what happened meanwhile; how long it was is written there.
@@ -26,7 +26,7 @@ from scene_list import SCENES
 from scenes import PATIENCE, SIDES, Stage
 from strace import CALLS, Names, read_log
 
-TIMELINES = Path(__file__).resolve().parent / "timelines"
+TIMELINES = Path(__file__).resolve().parents[1] / "timelines"
 ASLEEP = 0.004  # seconds from which a call is drawn as one that waited
 LONGEST_PATTERN = 6
 

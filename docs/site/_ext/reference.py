@@ -2,7 +2,7 @@
 """The reference: `.. header:: selectors.h` shows all that a public header declares.
 
 Everything comes from the header's comments (headers.py), which the manual pages are made
-from, too (docs/manual.py).
+from, too (docs/site/manual.py).
 """
 import re
 

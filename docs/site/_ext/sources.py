@@ -10,7 +10,7 @@ import re
 import textwrap
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
+TOP = Path(__file__).resolve().parents[3]
 LANGUAGES = {
     '.c': 'c', '.h': 'c', '.cpp': 'cpp', '.py': 'python', '.sh': 'sh', '.txt': 'text',
     '.cmake': 'cmake', 'CMakeLists.txt': 'cmake', 'meson.build': 'meson', '.md': 'sh',

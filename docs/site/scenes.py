@@ -4,7 +4,7 @@
 A Stage plays one side, C or Python, of one lesson.  What is done and what is heard come
 out of it as lines, the transcript; what is done also as (time, text), the acts that a
 timeline shows.  Nothing here waits by sleeping but pause(), which is for pictures alone:
-every step is over when its answer has been read.  docs/scene_list.py has the scenes.
+every step is over when its answer has been read.  docs/site/scene_list.py has the scenes.
 """
 import contextlib
 import os
@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-TWINS = Path(__file__).resolve().parent / "twins"
+TWINS = Path(__file__).resolve().parents[1] / "twins"
 PATIENCE = 60  # seconds after which a step is given up
 PAUSE = 0.06  # so long a picture shows what waits
 DESCRIPTORS = 12000
