@@ -136,6 +136,14 @@ static int tell_kernel(uv_loop_t *loop, int fd)
     return epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
+/* The loop of sel_loop(): the selector would be inside itself. */
+static bool is_ours(const sel_selector *sel, const struct uv_loop_s *loop)
+{
+    const sel__reactor *reactor = sel__reactor_of(sel);
+
+    return reactor != NULL && reactor->main != NULL && loop == &reactor->main->uv;
+}
+
 int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
 {
     int fd = loop != NULL ? sel_fileno(sel) : -EINVAL;
@@ -146,7 +154,7 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
         return fd;
     if (sel__is_busy(sel))
         return -EBUSY;
-    if (sel->services != NULL && sel__services_own(sel->services, loop))
+    if (is_ours(sel, loop))
         return -ELOOP;
     attachment = calloc(1, sizeof *attachment);
     if (attachment == NULL)

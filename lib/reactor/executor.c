@@ -3,7 +3,7 @@
  * The executor: libuv's thread pool, on a loop of its own, which a forked child
  * can leave behind.
  */
-#include "reactor/loops.h"
+#include "reactor/services.h"
 
 #include "selector/call.h"
 #include "uv/pool.h"
@@ -31,28 +31,28 @@ static void on_work(uv_work_t *request)
 
 static void on_finished(uv_work_t *request, int status)
 {
-    sel__services *services = sel__services_of(request->loop);
+    sel__reactor *reactor = sel__reactor_on(request->loop);
     sel__job *job = request->data;
 
     if (job->previous != NULL)
         job->previous->next = job->next;
     else
-        services->jobs.running = job->next;
+        reactor->jobs.running = job->next;
     if (job->next != NULL)
         job->next->previous = job->previous;
     job->status = status;
-    sel__record(services, &services->jobs.finished, &job->item);
+    sel__record(reactor, &reactor->jobs.finished, &job->item);
 }
 
 int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *done, void *data)
 {
-    sel__services *services;
+    sel__reactor *reactor;
     sel__job *job;
-    int error = work != NULL ? sel__get_pool_loop(sel, __func__, &services) : -EINVAL;
+    int error = work != NULL ? sel__get_pool_loop(sel, __func__, &reactor) : -EINVAL;
 
     if (error < 0)
         return error;
-    if (services->jobs.closing)
+    if (reactor->jobs.closing)
         return -ECANCELED;
     error = sel__prepare_pool_end();
     if (error == 0)
@@ -66,50 +66,50 @@ int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *d
     job->work = work;
     job->done = done;
     job->data = data;
-    job->next = services->jobs.running;
+    job->next = reactor->jobs.running;
     if (job->next != NULL)
         job->next->previous = job;
-    services->jobs.running = job;
-    uv_queue_work(&services->pool->uv, &job->request, on_work, on_finished);
+    reactor->jobs.running = job;
+    uv_queue_work(&reactor->pool->uv, &job->request, on_work, on_finished);
     sel__note_own_pool();
     sel__revive(sel);
     return 0;
 }
 
-int sel__jobs_dispatch(sel__services *services)
+int sel__jobs_dispatch(sel__reactor *reactor)
 {
-    sel__item *finished = sel__queue_take(&services->jobs.finished);
+    sel__item *finished = sel__queue_take(&reactor->jobs.finished);
     int called = 0;
 
-    while (finished != NULL && !sel__is_foreign(services->sel)) {
+    while (finished != NULL && !sel__is_foreign(reactor->sel)) {
         sel__job *job = (sel__job *)finished;
 
         finished = finished->next;
-        services->sel->recorded--;
+        reactor->sel->recorded--;
         if (job->done != NULL) {
-            sel__call_done(services->sel, job->done, job->data, job->status);
+            sel__call_done(reactor->sel, job->done, job->data, job->status);
             called++;
         }
         free(job);
     }
-    sel__queue_put_back(&services->jobs.finished, finished);
+    sel__queue_put_back(&reactor->jobs.finished, finished);
     return called;
 }
 
-void sel__services_end_jobs(sel__services *services)
+void sel__jobs_end(sel__reactor *reactor)
 {
-    services->jobs.closing = true;
-    for (sel__job *job = services->jobs.running; job != NULL; job = job->next)
+    reactor->jobs.closing = true;
+    for (sel__job *job = reactor->jobs.running; job != NULL; job = job->next)
         uv_cancel((uv_req_t *)&job->request);
-    while (services->jobs.running != NULL)
-        uv_run(&services->pool->uv, UV_RUN_ONCE);
-    sel__jobs_dispatch(services);
+    while (reactor->jobs.running != NULL)
+        uv_run(&reactor->pool->uv, UV_RUN_ONCE);
+    sel__jobs_dispatch(reactor);
 }
 
-bool sel__jobs_abandon(sel__services *services)
+bool sel__jobs_abandon(sel__reactor *reactor)
 {
-    sel__job *running = services->jobs.running;
-    sel__item *finished = sel__queue_take(&services->jobs.finished);
+    sel__job *running = reactor->jobs.running;
+    sel__item *finished = sel__queue_take(&reactor->jobs.finished);
     bool were_running = running != NULL;
 
     while (running != NULL) {
@@ -123,8 +123,8 @@ bool sel__jobs_abandon(sel__services *services)
 
         free(finished);
         finished = next;
-        services->sel->recorded--;
+        reactor->sel->recorded--;
     }
-    services->jobs.running = NULL;
+    reactor->jobs.running = NULL;
     return were_running;
 }

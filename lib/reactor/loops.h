@@ -1,99 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The services, as the files that implement them see them.
+ * The libuv loops that the reactor's services live on.
+ *
+ * The selector watches each, on any backend, as an ordinary descriptor and never sleeps
+ * in it. The loop's callbacks only record; sel_dispatch() runs what they recorded. A
+ * 0 ms timer that starts itself anew can so never keep uv_run() from returning.
  */
-#ifndef SEL_SERVICES_UV_H
-#define SEL_SERVICES_UV_H
+#ifndef SEL_LOOPS_H
+#define SEL_LOOPS_H
 
-#include "base/queue.h"
 #include "selector/selector.h"
-#include "reactor/services.h"
 
-#include <signal.h>
 #include <uv.h>
 
-/* A libuv loop that the selector watches by its descriptor. */
+struct sel__reactor;
+
 typedef struct sel__nested {
     uv_loop_t uv;
     uv_prepare_t keeper; /* what keeps uv_run() from returning at once */
-    sel__services *services;
+    sel_selector *sel;
+    struct sel__reactor *reactor;
     int fd;      /* as it is registered; SEL__NO_FD: not */
     bool ready;  /* seen readable */
     bool shared; /* has handles of the program's */
-    bool due;    /* shared, and to be run by sel__services_dispatch() */
+    bool due;    /* shared, and to be run by the next dispatch */
     bool lost;   /* a fork could not be followed */
     bool gone;   /* the child has closed its descriptors: it must never run */
     bool inherited; /* has requests that a thread of a parent's works at */
     struct sel__nested *next; /* among those that a child has left behind */
 } sel__nested;
 
-typedef struct sel__timer sel__timer;
-typedef struct sel__handler sel__handler;
-typedef struct sel__job sel__job;
+/* A loop that is watched.  0 or a negative errno. */
+int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__nested **ret_nested);
 
-typedef struct sel__timers {
-    sel__timer **slots;
-    uint32_t length; /* of slots */
-    uint64_t made;
-    sel__timer *idle; /* stopped handles */
-    sel__queue due;
-} sel__timers;
+/* Look at the kernel and call what is due. */
+void sel__run_nested(sel__nested *nested);
 
-typedef struct sel__signals {
-    sel__handler *handlers[NSIG];
-    sel__queue come;
-} sel__signals;
+/*
+ * Milliseconds from the loop's time of the last look; -1: nothing to wait for.
+ * Besides a due timer, it is 0 for handles that were started and that only uv_run()
+ * makes known to the kernel, and for closing ones.
+ */
+int sel__nested_timeout(sel__nested *nested);
 
-typedef struct sel__jobs {
-    sel__job *running; /* handed to the pool, doubly linked */
-    sel__queue finished;
-    bool closing;
-} sel__jobs;
+/* First of all in a forked child: has it closed the loop's descriptors? */
+void sel__check_nested(sel__nested *nested);
 
-struct sel__services {
-    sel_selector *sel;
-    sel__nested *main; /* timers, signals, the program's handles */
-    sel__nested *pool; /* the executor */
-    sel__timers timers;
-    sel__signals signals;
-    sel__jobs jobs;
-};
+/* Follow a fork; after a failure it may be called again. */
+int sel__follow_fork(sel__nested *nested);
 
-/* The services of a selector with their loop for timers and signals, or for
-   jobs: made if need be. `call` is who asks. */
-int sel__get_main_loop(sel_selector *sel, const char *call, sel__services **ret_services);
-int sel__get_pool_loop(sel_selector *sel, const char *call, sel__services **ret_services);
+void sel__unwatch_nested(sel__nested *nested);
 
-static inline sel__services *sel__services_of(uv_loop_t *loop)
-{
-    return ((sel__nested *)loop)->services;
-}
+/*
+ * What a thread of the parent's has in hand never ends in a forked child, and libuv
+ * can't close a loop that waits for it: it is left behind, and all that libuv has in it.
+ */
+void sel__leave_behind(sel__nested *nested);
 
-/* Queue something for the next dispatch. */
-static inline void sel__record(sel__services *services, sel__queue *queue, sel__item *item)
-{
-    sel__queue_push(queue, item);
-    services->sel->recorded++;
-}
-
-int sel__timers_dispatch(sel__services *services);
-void sel__timers_free(sel__services *services);
-
-int sel__signals_dispatch(sel__services *services);
-
-/* Drop what has come and was not dispatched: in a forked child it is the parent's. */
-void sel__signals_forget(sel__services *services);
-
-/* In a forked child: start this selector's again. */
-int sel__signals_restart(sel__services *services);
-
-/* Stop them and give the dispositions back; free them when the loop is closed. */
-void sel__signals_close(sel__services *services);
-void sel__signals_free(sel__services *services);
-
-int sel__jobs_dispatch(sel__services *services);
-
-/* In a forked child: forget the parent's jobs.  true if there were any. */
-bool sel__jobs_abandon(sel__services *services);
+/*
+ * Close it; the selector's backend is closed by now. `forked`: in a child that has not
+ * followed. false: it was left behind.
+ */
+bool sel__end_nested(sel__nested *nested, bool forked);
 
 #endif

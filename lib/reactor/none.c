@@ -4,58 +4,6 @@
  * be attached to. Nothing ever makes sel->services.
  */
 #include "selector/selector.h"
-#include "reactor/services.h"
-
-void sel__services_ready(sel__services *services, int fd)
-{
-    (void)services;
-    (void)fd;
-}
-
-void sel__services_collect(sel__services *services)
-{
-    (void)services;
-}
-
-int64_t sel__services_sleep(const sel__services *services)
-{
-    (void)services;
-    return SEL__FOREVER;
-}
-
-int sel__services_dispatch(sel__services *services)
-{
-    (void)services;
-    return 0;
-}
-
-bool sel__services_are_alive(sel__services *services)
-{
-    (void)services;
-    return false;
-}
-
-void sel__services_check(sel__services *services)
-{
-    (void)services;
-}
-
-int sel__services_after_fork(sel__services *services)
-{
-    (void)services;
-    return 0;
-}
-
-void sel__services_end_jobs(sel__services *services)
-{
-    (void)services;
-}
-
-void sel__services_close(sel__services *services, bool forked)
-{
-    (void)services;
-    (void)forked;
-}
 
 void sel__attachment_revive(struct sel__attachment *attachment)
 {

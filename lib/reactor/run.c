@@ -6,12 +6,12 @@
 
 #include "base/clock.h"
 #include "selector/selector.h"
-#include "reactor/services.h"
+#include "selector/services.h"
 
 bool sel__is_alive(sel_selector *sel)
 {
     return sel->callable > 0 || sel__tasks_exist(&sel->tasks) ||
-           (sel->services != NULL && sel__services_are_alive(sel->services));
+           (sel->services != NULL && sel->services->table->are_alive(sel->services));
 }
 
 /* A stop that came before the run lets one pass look, not wait. */

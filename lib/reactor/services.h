@@ -1,58 +1,96 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the reactor has of libuv: timers, signal handlers and the executor.
- *
- * They live on libuv loops of their own, which the selector watches, on any
- * backend, as ordinary descriptors and never sleeps in. The loops' callbacks
- * only record; sel_dispatch() runs what they recorded. A 0 ms timer that starts
- * itself anew can so never keep uv_run() from returning.
- *
- * Everything is made on first use: sel->services is NULL until then. A build
- * without libuv has services_none.c in the place of all this.
+ * The reactor's services, as the files that implement them see them.
  */
-#ifndef SEL_SERVICES_H
-#define SEL_SERVICES_H
+#ifndef SEL_REACTOR_SERVICES_H
+#define SEL_REACTOR_SERVICES_H
 
-#include <selkie/reactor.h>
+#include "base/queue.h"
+#include "reactor/loops.h"
+#include "selector/selector.h"
+#include "selector/services.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <signal.h>
+#include <uv.h>
 
-struct uv_loop_s;
+typedef struct sel__timer sel__timer;
+typedef struct sel__handler sel__handler;
+typedef struct sel__job sel__job;
 
-typedef struct sel__services sel__services;
+typedef struct sel__timers {
+    sel__timer **slots;
+    uint32_t length; /* of slots */
+    uint64_t made;
+    sel__timer *idle; /* stopped handles */
+    sel__queue due;
+} sel__timers;
 
-/* The selector saw this descriptor of the services' readable. */
-void sel__services_ready(sel__services *services, int fd);
+typedef struct sel__signals {
+    sel__handler *handlers[NSIG];
+    sel__queue come;
+} sel__signals;
 
-/*
- * Record what is due. On a loop that carries the program's own handles this
- * would call them, so there it waits for sel__services_dispatch().
- */
-void sel__services_collect(sel__services *services);
+typedef struct sel__jobs {
+    sel__job *running; /* handed to the pool, doubly linked */
+    sel__queue finished;
+    bool closing;
+} sel__jobs;
 
-/* Nanoseconds until the next timer, SEL__FOREVER without one. */
-int64_t sel__services_sleep(const sel__services *services);
+typedef struct sel__reactor {
+    sel__services services; /* first: what the selector sees */
+    sel_selector *sel;
+    sel__nested *main; /* timers, signals, the program's handles */
+    sel__nested *pool; /* the executor */
+    sel__timers timers;
+    sel__signals signals;
+    sel__jobs jobs;
+} sel__reactor;
 
-/* Run due timers, then signal handlers, then results; returns how many. */
-int sel__services_dispatch(sel__services *services);
+/* A selector's, or NULL. */
+static inline sel__reactor *sel__reactor_of(const sel_selector *sel)
+{
+    return (sel__reactor *)sel->services;
+}
 
-/* Is there a timer, a signal handler, a job or an active handle? */
-bool sel__services_are_alive(sel__services *services);
+/* A selector's with its loop for timers and signals, or for jobs: made if need be.
+   `call` is who asks. */
+int sel__get_main_loop(sel_selector *sel, const char *call, sel__reactor **ret_reactor);
+int sel__get_pool_loop(sel_selector *sel, const char *call, sel__reactor **ret_reactor);
 
-/* Is this the loop of sel_loop()? */
-bool sel__services_own(const sel__services *services, const struct uv_loop_s *loop);
+/* Whose loop a callback of libuv's comes from. */
+static inline sel__reactor *sel__reactor_on(uv_loop_t *loop)
+{
+    return ((sel__nested *)loop)->reactor;
+}
 
-/* First of all in a forked child: which loops has it closed the descriptors of? */
-void sel__services_check(sel__services *services);
+/* Queue something for the next dispatch. */
+static inline void sel__record(sel__reactor *reactor, sel__queue *queue, sel__item *item)
+{
+    sel__queue_push(queue, item);
+    reactor->sel->recorded++;
+}
 
-/* Follow a fork; after a failure it may be called again. */
-int sel__services_after_fork(sel__services *services);
+int sel__timers_dispatch(sel__reactor *reactor);
+void sel__timers_free(sel__reactor *reactor);
 
-/* Cancel the jobs that have not started, wait for the rest, call every `done`. */
-void sel__services_end_jobs(sel__services *services);
+int sel__signals_dispatch(sel__reactor *reactor);
 
-/* `forked`: leave the parent's alone. */
-void sel__services_close(sel__services *services, bool forked);
+/* Drop what has come and was not dispatched: in a forked child it is the parent's. */
+void sel__signals_forget(sel__reactor *reactor);
+
+/* In a forked child: start this selector's again. */
+int sel__signals_restart(sel__reactor *reactor);
+
+/* Stop them and give the dispositions back; free them when the loop is closed. */
+void sel__signals_close(sel__reactor *reactor);
+void sel__signals_free(sel__reactor *reactor);
+
+int sel__jobs_dispatch(sel__reactor *reactor);
+
+/* Cancel those that have not started, wait for the rest, call every `done`. */
+void sel__jobs_end(sel__reactor *reactor);
+
+/* In a forked child: forget the parent's jobs.  true if there were any. */
+bool sel__jobs_abandon(sel__reactor *reactor);
 
 #endif

@@ -7,7 +7,7 @@
  * in a forked child, what its parent had started: a child's handlers hear nothing
  * until the selector follows.
  */
-#include "reactor/loops.h"
+#include "reactor/services.h"
 
 #include "selector/call.h"
 #include "uv/dispositions.h"
@@ -25,22 +25,22 @@ struct sel__handler {
 
 static void on_signal(uv_signal_t *handle, int signum)
 {
-    sel__services *services = sel__services_of(handle->loop);
+    sel__reactor *reactor = sel__reactor_on(handle->loop);
     sel__handler *handler = handle->data;
 
     (void)signum;
     if (handler->come)
         return;
     handler->come = true;
-    sel__record(services, &services->signals.come, &handler->item);
+    sel__record(reactor, &reactor->signals.come, &handler->item);
 }
 
-int sel__signals_restart(sel__services *services)
+int sel__signals_restart(sel__reactor *reactor)
 {
     int error = 0;
 
     for (int signum = 1; signum < NSIG && error == 0; signum++) {
-        sel__handler *handler = services->signals.handlers[signum];
+        sel__handler *handler = reactor->signals.handlers[signum];
 
         if (handler != NULL && handler->task != NULL)
             error = sel__listen(&handler->listener, on_signal, signum);
@@ -48,9 +48,9 @@ int sel__signals_restart(sel__services *services)
     return error;
 }
 
-static int get_handler(sel__services *services, int signum, sel__handler **ret_handler)
+static int get_handler(sel__reactor *reactor, int signum, sel__handler **ret_handler)
 {
-    sel__handler *handler = services->signals.handlers[signum];
+    sel__handler *handler = reactor->signals.handlers[signum];
     int error;
 
     if (handler == NULL) {
@@ -58,13 +58,13 @@ static int get_handler(sel__services *services, int signum, sel__handler **ret_h
         if (handler == NULL)
             return -ENOMEM;
         /* It opens nothing: the loop has had its pipe from the beginning. */
-        error = uv_signal_init(&services->main->uv, &handler->listener.uv);
+        error = uv_signal_init(&reactor->main->uv, &handler->listener.uv);
         if (error < 0) {
             free(handler);
             return error;
         }
         handler->listener.uv.data = handler;
-        services->signals.handlers[signum] = handler;
+        reactor->signals.handlers[signum] = handler;
     }
     *ret_handler = handler;
     return 0;
@@ -72,15 +72,15 @@ static int get_handler(sel__services *services, int signum, sel__handler **ret_h
 
 int sel_add_signal_handler(sel_selector *sel, int signum, sel_task *task, void *data)
 {
-    sel__services *services;
+    sel__reactor *reactor;
     sel__handler *handler = NULL;
     int error;
 
     if (sel == NULL || task == NULL || signum < 1 || signum >= NSIG)
         return -EINVAL;
-    error = sel__get_main_loop(sel, __func__, &services);
+    error = sel__get_main_loop(sel, __func__, &reactor);
     if (error == 0)
-        error = get_handler(services, signum, &handler);
+        error = get_handler(reactor, signum, &handler);
     if (error == 0)
         error = sel__listen(&handler->listener, on_signal, signum);
     if (error < 0)
@@ -109,53 +109,55 @@ int sel_remove_signal_handler(sel_selector *sel, int signum)
 {
     int error = sel__enter(sel, __func__);
     sel__handler *handler = NULL;
+    sel__reactor *reactor;
 
     if (error < 0)
         return error;
-    if (signum >= 1 && signum < NSIG && sel->services != NULL)
-        handler = sel->services->signals.handlers[signum];
+    reactor = sel__reactor_of(sel);
+    if (signum >= 1 && signum < NSIG && reactor != NULL)
+        handler = reactor->signals.handlers[signum];
     if (handler == NULL || handler->task == NULL)
         return -ENOENT;
     sel__unlisten(&handler->listener);
-    sel->services->signals.handlers[signum] = NULL;
+    reactor->signals.handlers[signum] = NULL;
     sel->recorded -= handler->come;
     handler->task = NULL;
     uv_close((uv_handle_t *)&handler->listener.uv, on_closed);
     return 0;
 }
 
-int sel__signals_dispatch(sel__services *services)
+int sel__signals_dispatch(sel__reactor *reactor)
 {
-    sel__item *come = sel__queue_take(&services->signals.come);
+    sel__item *come = sel__queue_take(&reactor->signals.come);
     int called = 0;
 
-    while (come != NULL && !sel__is_foreign(services->sel)) {
+    while (come != NULL && !sel__is_foreign(reactor->sel)) {
         sel__handler *handler = (sel__handler *)come;
 
         come = come->next;
         handler->come = false;
         if (handler->task != NULL) {
-            services->sel->recorded--;
-            sel__call_task(services->sel, handler->task, handler->data, "signal");
+            reactor->sel->recorded--;
+            sel__call_task(reactor->sel, handler->task, handler->data, "signal");
             called++;
         } else if (handler->closed) {
             free(handler);
         }
     }
-    sel__queue_put_back(&services->signals.come, come);
+    sel__queue_put_back(&reactor->signals.come, come);
     return called;
 }
 
-void sel__signals_close(sel__services *services)
+void sel__signals_close(sel__reactor *reactor)
 {
     for (int signum = 1; signum < NSIG; signum++)
-        if (services->signals.handlers[signum] != NULL)
-            sel__unlisten(&services->signals.handlers[signum]->listener);
+        if (reactor->signals.handlers[signum] != NULL)
+            sel__unlisten(&reactor->signals.handlers[signum]->listener);
 }
 
-void sel__signals_forget(sel__services *services)
+void sel__signals_forget(sel__reactor *reactor)
 {
-    sel__item *come = sel__queue_take(&services->signals.come);
+    sel__item *come = sel__queue_take(&reactor->signals.come);
 
     while (come != NULL) {
         sel__handler *handler = (sel__handler *)come;
@@ -163,15 +165,15 @@ void sel__signals_forget(sel__services *services)
         come = come->next;
         handler->come = false;
         if (handler->task != NULL)
-            services->sel->recorded--;
+            reactor->sel->recorded--;
         else if (handler->closed)
             free(handler);
     }
 }
 
-void sel__signals_free(sel__services *services)
+void sel__signals_free(sel__reactor *reactor)
 {
-    sel__signals_forget(services);
+    sel__signals_forget(reactor);
     for (int signum = 1; signum < NSIG; signum++)
-        free(services->signals.handlers[signum]);
+        free(reactor->signals.handlers[signum]);
 }

@@ -6,7 +6,7 @@
  * order. An id is a handle's slot and how often that was used, so it finds its timer
  * at once and never another.
  */
-#include "reactor/loops.h"
+#include "reactor/services.h"
 
 #include "selector/call.h"
 #include "base/clock.h"
@@ -76,27 +76,27 @@ static int reserve_slot(sel__timers *timers)
     return 0;
 }
 
-static sel__timer *make_handle(sel__services *services)
+static sel__timer *make_handle(sel__reactor *reactor)
 {
-    sel__timers *timers = &services->timers;
+    sel__timers *timers = &reactor->timers;
     sel__timer *timer = reserve_slot(timers) == 0 ? calloc(1, sizeof *timer) : NULL;
 
     if (timer == NULL)
         return NULL;
-    uv_timer_init(&services->main->uv, &timer->uv);
+    uv_timer_init(&reactor->main->uv, &timer->uv);
     timer->uv.data = timer;
     timer->slot = timers->length;
     timers->slots[timers->length++] = timer;
     return timer;
 }
 
-static sel__timer *take_handle(sel__services *services)
+static sel__timer *take_handle(sel__reactor *reactor)
 {
-    sel__timer *timer = services->timers.idle;
+    sel__timer *timer = reactor->timers.idle;
 
     if (timer == NULL)
-        return make_handle(services);
-    services->timers.idle = (sel__timer *)timer->item.next;
+        return make_handle(reactor);
+    reactor->timers.idle = (sel__timer *)timer->item.next;
     return timer;
 }
 
@@ -112,29 +112,29 @@ static void give_back(sel__timers *timers, sel__timer *timer)
 
 /* --- firing --- */
 
-static void record(sel__services *services, sel__timer *timer)
+static void record(sel__reactor *reactor, sel__timer *timer)
 {
     timer->due = true;
-    sel__record(services, &services->timers.due, &timer->item);
+    sel__record(reactor, &reactor->timers.due, &timer->item);
 }
 
 /* It stays in the queue, but nothing waits for it any more. */
-static void unrecord(sel__services *services, sel__timer *timer)
+static void unrecord(sel__reactor *reactor, sel__timer *timer)
 {
-    services->sel->recorded -= timer->due;
+    reactor->sel->recorded -= timer->due;
     timer->due = false;
 }
 
 static void on_timer(uv_timer_t *handle)
 {
-    record(sel__services_of(handle->loop), handle->data);
+    record(sel__reactor_on(handle->loop), handle->data);
 }
 
-static void start(sel__services *services, sel__timer *timer)
+static void start(sel__reactor *reactor, sel__timer *timer)
 {
-    int64_t left = timer->due_ms - (int64_t)uv_now(&services->main->uv);
+    int64_t left = timer->due_ms - (int64_t)uv_now(&reactor->main->uv);
 
-    timer->pass = services->sel->passes;
+    timer->pass = reactor->sel->passes;
     uv_timer_start(&timer->uv, on_timer, left > 0 ? (uint64_t)left : 0, 0);
 }
 
@@ -176,7 +176,7 @@ static sel__item *sort(sel__item *list)
 }
 
 /* Run n comes no earlier than start + n * interval; missed runs are skipped. */
-static void start_again(sel__services *services, sel__timer *timer)
+static void start_again(sel__reactor *reactor, sel__timer *timer)
 {
     int64_t now = sel__now();
     double elapsed = sel__to_seconds(now - timer->start);
@@ -184,43 +184,43 @@ static void start_again(sel__services *services, sel__timer *timer)
 
     timer->due_ms = isfinite(n) ? ms_after(timer->start, n * timer->interval)
                                 : now / SEL__NS_PER_MS + 1; /* smaller than any clock's */
-    start(services, timer);
+    start(reactor, timer);
 }
 
 /* The task may cancel the timer that it runs for, if that would run again. */
-static void run(sel__services *services, sel__timer *timer)
+static void run(sel__reactor *reactor, sel__timer *timer)
 {
     sel_task *task = timer->task;
 
     if (timer->interval == 0)
         timer->task = NULL;
-    sel__call_task(services->sel, task, timer->data, "timer");
+    sel__call_task(reactor->sel, task, timer->data, "timer");
     if (timer->task != NULL)
-        start_again(services, timer);
+        start_again(reactor, timer);
     else
-        give_back(&services->timers, timer);
+        give_back(&reactor->timers, timer);
 }
 
-int sel__timers_dispatch(sel__services *services)
+int sel__timers_dispatch(sel__reactor *reactor)
 {
-    sel__item *due = sort(sel__queue_take(&services->timers.due));
+    sel__item *due = sort(sel__queue_take(&reactor->timers.due));
     int called = 0;
 
-    while (due != NULL && !sel__is_foreign(services->sel)) {
+    while (due != NULL && !sel__is_foreign(reactor->sel)) {
         sel__timer *timer = (sel__timer *)due;
 
         due = due->next;
-        unrecord(services, timer);
+        unrecord(reactor, timer);
         if (timer->task == NULL) {
-            give_back(&services->timers, timer);
-        } else if (timer->pass == services->sel->passes) {
-            record(services, timer);
+            give_back(&reactor->timers, timer);
+        } else if (timer->pass == reactor->sel->passes) {
+            record(reactor, timer);
         } else {
-            run(services, timer);
+            run(reactor, timer);
             called++;
         }
     }
-    sel__queue_put_back(&services->timers.due, due);
+    sel__queue_put_back(&reactor->timers.due, due);
     return called;
 }
 
@@ -229,23 +229,23 @@ int sel__timers_dispatch(sel__services *services)
 static int make(sel_selector *sel, const char *call, int64_t due_ms, const sel__timer *wanted,
                 sel_timer *ret_timer)
 {
-    sel__services *services;
+    sel__reactor *reactor;
     sel__timer *timer;
-    int error = wanted->task != NULL ? sel__get_main_loop(sel, call, &services) : -EINVAL;
+    int error = wanted->task != NULL ? sel__get_main_loop(sel, call, &reactor) : -EINVAL;
 
     if (error < 0)
         return error;
-    timer = take_handle(services);
+    timer = take_handle(reactor);
     if (timer == NULL)
         return -ENOMEM;
     timer->use++;
-    timer->order = services->timers.made++;
+    timer->order = reactor->timers.made++;
     timer->task = wanted->task;
     timer->data = wanted->data;
     timer->start = wanted->start;
     timer->interval = wanted->interval;
     timer->due_ms = due_ms;
-    start(services, timer);
+    start(reactor, timer);
     sel__revive(sel);
     if (ret_timer != NULL)
         ret_timer->id = get_id(timer);
@@ -285,25 +285,27 @@ int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *dat
 int sel_cancel(sel_selector *sel, sel_timer id)
 {
     int error = sel__enter(sel, __func__);
+    sel__reactor *reactor;
     sel__timer *timer;
 
     if (error < 0)
         return error;
-    timer = sel->services != NULL ? find(&sel->services->timers, id.id) : NULL;
+    reactor = sel__reactor_of(sel);
+    timer = reactor != NULL ? find(&reactor->timers, id.id) : NULL;
     if (timer == NULL)
         return -ENOENT;
     timer->task = NULL;
-    unrecord(sel->services, timer);
+    unrecord(reactor, timer);
     if (uv_is_active((uv_handle_t *)&timer->uv)) {
         uv_timer_stop(&timer->uv);
-        give_back(&sel->services->timers, timer);
+        give_back(&reactor->timers, timer);
     }
     return 0;
 }
 
-void sel__timers_free(sel__services *services)
+void sel__timers_free(sel__reactor *reactor)
 {
-    for (uint32_t i = 0; i < services->timers.length; i++)
-        free(services->timers.slots[i]);
-    free(services->timers.slots);
+    for (uint32_t i = 0; i < reactor->timers.length; i++)
+        free(reactor->timers.slots[i]);
+    free(reactor->timers.slots);
 }

@@ -8,7 +8,7 @@
  */
 #include "selector/call.h"
 #include "selector/selector.h"
-#include "reactor/services.h"
+#include "selector/services.h"
 
 #include <stdlib.h>
 
@@ -64,7 +64,7 @@ static inline int call_ready(sel_selector *sel, bool observed, int called)
 
 SEL__RARE static int call_services(sel_selector *sel, int called)
 {
-    called += sel__services_dispatch(sel->services);
+    called += sel->services->table->dispatch(sel->services);
     return sel__is_foreign(sel) ? -ECHILD : called;
 }
 

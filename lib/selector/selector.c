@@ -6,7 +6,7 @@
 
 #include "debug/observer.h"
 #include "base/own.h"
-#include "reactor/services.h"
+#include "selector/services.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static void destroy(sel_selector *sel, bool forked)
     if (sel->state != NULL)
         sel->backend->close(sel->state, forked);
     if (sel->services != NULL)
-        sel__services_close(sel->services, forked);
+        sel->services->table->close(sel->services, forked);
     if (sel->observer != NULL)
         sel__observer_close(sel->observer);
     drop_tasks(sel);
@@ -125,7 +125,7 @@ static void forget_closed(sel_selector *sel)
         sel->wakeup.fd = -1;
     }
     if (sel->services != NULL)
-        sel__services_check(sel->services);
+        sel->services->table->check(sel->services);
 }
 
 int sel_close(sel_selector *sel)
@@ -138,7 +138,7 @@ int sel_close(sel_selector *sel)
         return -EBUSY;
     sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here, and may fork */
     if (sel->services != NULL && !sel__is_foreign(sel))
-        sel__services_end_jobs(sel->services);
+        sel->services->table->end_jobs(sel->services);
     forked = sel__is_foreign(sel);
     if (forked) {
         forget_closed(sel);
@@ -226,7 +226,7 @@ int sel_after_fork(sel_selector *sel)
     if (error == 0)
         error = replace_wakeup(sel);
     if (error == 0 && sel->services != NULL)
-        error = sel__services_after_fork(sel->services);
+        error = sel->services->table->after_fork(sel->services);
     if (error == 0)
         sel->mark = atomic_load(&sel__forks_mark);
     return error;

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "debug/observer.h"
 #include "base/own.h"
-#include "reactor/services.h"
+#include "selector/services.h"
 
 #include <math.h>
 #include <sys/epoll.h>
@@ -56,7 +56,7 @@ void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
         sel__tasks_collect(&sel->tasks);
         sel->woken |= sel__wakeup_take_request(&sel->wakeup);
     } else {
-        sel__services_ready(sel->services, fd);
+        sel->services->table->ready(sel->services, fd);
     }
 }
 
@@ -85,7 +85,7 @@ static int64_t get_sleep(const sel_selector *sel, int64_t left)
         return 0;
     if (sel->services == NULL)
         return left;
-    sleep = sel__services_sleep(sel->services);
+    sleep = sel->services->table->sleep(sel->services);
     return sleep < left ? sleep : left;
 }
 
@@ -97,10 +97,10 @@ SEL__RARE static int look_with_services(sel_selector *sel, int64_t left)
 {
     int error;
 
-    sel__services_collect(sel->services);
+    sel->services->table->collect(sel->services);
     error = sel->backend->wait(sel->state, get_sleep(sel, left));
     if (error == 0)
-        sel__services_collect(sel->services);
+        sel->services->table->collect(sel->services);
     return error;
 }
 
@@ -199,7 +199,7 @@ double sel_get_timeout(sel_selector *sel)
     if (sel__usable(sel) < 0)
         return SEL_FOREVER;
     if (sel->services != NULL)
-        sel__services_collect(sel->services);
+        sel->services->table->collect(sel->services);
     sleep = sel__tasks_exist(&sel->tasks) ? 0 : get_sleep(sel, SEL__FOREVER);
     return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
 }

@@ -6,7 +6,7 @@
 #include "support/support.h"
 
 #include "selector/selector.h"
-#include "reactor/services.h"
+#include "selector/services.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a selector has besides keys and tasks: the reactor's timers, signal handlers,
+ * jobs and handles, as a wait and a dispatch see them.
+ *
+ * They are made on first use, by the room above: sel->services is NULL until then, and
+ * always in a build without libuv.
+ */
+#ifndef SEL_SERVICES_H
+#define SEL_SERVICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct sel__services sel__services;
+
+typedef struct sel__services_table {
+    /* The selector saw this descriptor of theirs readable. */
+    void (*ready)(sel__services *services, int fd);
+
+    /*
+     * Record what is due. On a loop that carries the program's own handles this would
+     * call them, so there it waits for dispatch().
+     */
+    void (*collect)(sel__services *services);
+
+    /* Nanoseconds until the next timer, SEL__FOREVER without one. */
+    int64_t (*sleep)(sel__services *services);
+
+    /* Run due timers, then signal handlers, then results; returns how many. */
+    int (*dispatch)(sel__services *services);
+
+    /* Is there a timer, a signal handler, a job or an active handle? */
+    bool (*are_alive)(sel__services *services);
+
+    /* First of all in a forked child: what has it closed the descriptors of? */
+    void (*check)(sel__services *services);
+
+    /* Follow a fork; after a failure it may be called again. */
+    int (*after_fork)(sel__services *services);
+
+    /* Cancel the jobs that have not started, wait for the rest, call every `done`. */
+    void (*end_jobs)(sel__services *services);
+
+    /* `forked`: leave the parent's alone. */
+    void (*close)(sel__services *services, bool forked);
+} sel__services_table;
+
+/* The beginning of what the room above makes. */
+struct sel__services {
+    const sel__services_table *table;
+};
+
+#endif
