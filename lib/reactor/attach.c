@@ -9,37 +9,38 @@
  */
 #include <selkie/uv.h>
 
-#include "selector/selector.h"
 #include "reactor/services.h"
+#include "selector/selector.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-typedef struct sel__attachment {
+typedef struct sel__guest {
+    sel__attachment seen; /* first: what the selector sees */
     uv_poll_t poll;       /* referenced while the selector has anything to do */
     uv_prepare_t prepare;
     uv_timer_t timer;     /* the selector's next */
     sel_selector *sel;    /* NULL: detached */
     int closing;          /* handles that are not closed yet */
-    struct sel__attachment *next; /* among those that are left behind */
-} sel__attachment;
+    struct sel__guest *next; /* among those that are left behind */
+} sel__guest;
 
 /* A loop with nothing else need not go on. */
-static void let_end(sel__attachment *attachment)
+static void let_end(sel__guest *guest)
 {
-    if (sel__usable(attachment->sel) == 0 && !sel__is_alive(attachment->sel))
-        uv_unref((uv_handle_t *)&attachment->poll);
+    if (sel__usable(guest->sel) == 0 && !sel__is_alive(guest->sel))
+        uv_unref((uv_handle_t *)&guest->poll);
 }
 
-static void pass(sel__attachment *attachment)
+static void pass(sel__guest *guest)
 {
-    sel_selector *sel = attachment->sel;
+    sel_selector *sel = guest->sel;
 
     if ((sel->busy & SEL__DISPATCHING) || sel__usable(sel) < 0)
         return;
     if (sel__wait(sel, 0) >= 0)
         sel__dispatch(sel);
-    let_end(attachment);
+    let_end(guest);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -58,70 +59,72 @@ static void on_timer(uv_timer_t *timer)
     (void)timer;
 }
 
-static void set_timer(sel__attachment *attachment, double timeout)
+static void set_timer(sel__guest *guest, double timeout)
 {
     uint64_t ms;
 
     if (timeout == SEL_FOREVER) {
-        uv_timer_stop(&attachment->timer);
+        uv_timer_stop(&guest->timer);
         return;
     }
     ms = (uint64_t)(timeout * 1e3);
-    uv_update_time(attachment->timer.loop);
-    uv_timer_start(&attachment->timer, on_timer, timeout > 0 ? ms + 1 : 0, 0);
+    uv_update_time(guest->timer.loop);
+    uv_timer_start(&guest->timer, on_timer, timeout > 0 ? ms + 1 : 0, 0);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    sel__attachment *attachment = prepare->data;
-    sel_selector *sel = attachment->sel;
+    sel__guest *guest = prepare->data;
+    sel_selector *sel = guest->sel;
     bool is_told = sel->first_changed == SEL__NO_FD;
 
     if (!is_told || sel_get_timeout(sel) == 0)
-        pass(attachment);
+        pass(guest);
     is_told = sel->first_changed == SEL__NO_FD || sel__is_foreign(sel);
-    set_timer(attachment, is_told ? sel_get_timeout(sel) : 0);
-    let_end(attachment);
+    set_timer(guest, is_told ? sel_get_timeout(sel) : 0);
+    let_end(guest);
 }
 
 /*
  * A prepare handle that was started before ours runs after it: what it changes
  * would only be heard after the sleep that is about to begin.
  */
-void sel__attachment_revive(sel__attachment *attachment)
+static void revive(sel__attachment *attachment)
 {
-    uv_timer_start(&attachment->timer, on_timer, 0, 0);
-    uv_ref((uv_handle_t *)&attachment->poll);
+    sel__guest *guest = (sel__guest *)attachment;
+
+    uv_timer_start(&guest->timer, on_timer, 0, 0);
+    uv_ref((uv_handle_t *)&guest->poll);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    sel__attachment *attachment = handle->data;
+    sel__guest *guest = handle->data;
 
-    if (--attachment->closing == 0)
-        free(attachment);
+    if (--guest->closing == 0)
+        free(guest);
 }
 
 /* The program has closed all handles of its loop: when that is done nobody tells. */
-static void leave_behind(sel__attachment *attachment)
+static void leave_behind(sel__guest *guest)
 {
-    static sel__attachment *left_behind;
+    static sel__guest *left_behind;
 
-    attachment->next = left_behind;
-    left_behind = attachment;
+    guest->next = left_behind;
+    left_behind = guest;
 }
 
-static void close_handles(sel__attachment *attachment)
+static void close_handles(sel__guest *guest)
 {
-    if (uv_is_closing((uv_handle_t *)&attachment->poll)) {
-        leave_behind(attachment);
+    if (uv_is_closing((uv_handle_t *)&guest->poll)) {
+        leave_behind(guest);
         return;
     }
-    attachment->sel = NULL;
-    attachment->closing = 3;
-    uv_close((uv_handle_t *)&attachment->poll, on_closed);
-    uv_close((uv_handle_t *)&attachment->prepare, on_closed);
-    uv_close((uv_handle_t *)&attachment->timer, on_closed);
+    guest->sel = NULL;
+    guest->closing = 3;
+    uv_close((uv_handle_t *)&guest->poll, on_closed);
+    uv_close((uv_handle_t *)&guest->prepare, on_closed);
+    uv_close((uv_handle_t *)&guest->timer, on_closed);
 }
 
 /*
@@ -144,10 +147,15 @@ static bool is_ours(const sel_selector *sel, const struct uv_loop_s *loop)
     return reactor != NULL && reactor->main != NULL && loop == &reactor->main->uv;
 }
 
+static void detach(sel__attachment *attachment)
+{
+    close_handles((sel__guest *)attachment);
+}
+
 int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
 {
     int fd = loop != NULL ? sel_fileno(sel) : -EINVAL;
-    sel__attachment *attachment;
+    sel__guest *guest;
     int error;
 
     if (fd < 0)
@@ -156,36 +164,30 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
         return -EBUSY;
     if (is_ours(sel, loop))
         return -ELOOP;
-    attachment = calloc(1, sizeof *attachment);
-    if (attachment == NULL)
+    guest = calloc(1, sizeof *guest);
+    if (guest == NULL)
         return -ENOMEM;
-    error = uv_poll_init(loop, &attachment->poll, fd);
+    error = uv_poll_init(loop, &guest->poll, fd);
     if (error < 0) {
-        free(attachment);
+        free(guest);
         return error;
     }
-    uv_prepare_init(loop, &attachment->prepare);
-    uv_timer_init(loop, &attachment->timer);
-    attachment->poll.data = attachment->prepare.data = attachment->timer.data = attachment;
-    attachment->sel = sel;
-    uv_poll_start(&attachment->poll, UV_READABLE, on_poll);
+    uv_prepare_init(loop, &guest->prepare);
+    uv_timer_init(loop, &guest->timer);
+    guest->poll.data = guest->prepare.data = guest->timer.data = guest;
+    guest->seen = (sel__attachment){.revive = revive, .detach = detach};
+    guest->sel = sel;
+    uv_poll_start(&guest->poll, UV_READABLE, on_poll);
     error = tell_kernel(loop, fd);
     if (error < 0) {
-        close_handles(attachment);
+        close_handles(guest);
         return error;
     }
-    uv_prepare_start(&attachment->prepare, on_prepare);
-    uv_unref((uv_handle_t *)&attachment->prepare);
-    uv_unref((uv_handle_t *)&attachment->timer);
-    let_end(attachment);
-    sel->attachment = attachment;
+    uv_prepare_start(&guest->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&guest->prepare);
+    uv_unref((uv_handle_t *)&guest->timer);
+    let_end(guest);
+    sel->attachment = &guest->seen;
     sel->busy |= SEL__ATTACHED;
     return 0;
-}
-
-void sel__detach(sel_selector *sel)
-{
-    if (sel->attachment != NULL)
-        close_handles(sel->attachment);
-    sel->attachment = NULL;
 }

@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A build without libuv: no timers, signal handlers, executor, and no loop to
- * be attached to. Nothing ever makes sel->services.
- */
+/* A build without libuv: no timers, signal handlers and executor. */
 #include "selector/selector.h"
-
-void sel__attachment_revive(struct sel__attachment *attachment)
-{
-    (void)attachment;
-}
-
-void sel__detach(sel_selector *sel)
-{
-    (void)sel;
-}
 
 static int refuse(const sel_selector *sel)
 {

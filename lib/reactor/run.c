@@ -6,13 +6,6 @@
 
 #include "base/clock.h"
 #include "selector/selector.h"
-#include "selector/services.h"
-
-bool sel__is_alive(sel_selector *sel)
-{
-    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) ||
-           (sel->services != NULL && sel->services->table->are_alive(sel->services));
-}
 
 /* A stop that came before the run lets one pass look, not wait. */
 int sel_run(sel_selector *sel)

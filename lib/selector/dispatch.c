@@ -8,7 +8,6 @@
  */
 #include "selector/call.h"
 #include "selector/selector.h"
-#include "selector/services.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,6 @@
 
 #include "debug/observer.h"
 #include "base/own.h"
-#include "selector/services.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -146,7 +145,9 @@ int sel_close(sel_selector *sel)
     } else {
         sel__wakeup_wait_for_senders(&sel->wakeup);
     }
-    sel__detach(sel);
+    if (sel->attachment != NULL)
+        sel->attachment->detach(sel->attachment);
+    sel->attachment = NULL;
     destroy(sel, forked);
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "selector/batch.h"
 #include "base/fork.h"
 #include "debug/observer.h"
+#include "selector/services.h"
 #include "selector/table.h"
 #include "selector/tasks.h"
 #include "selector/wakeup.h"
@@ -53,8 +54,8 @@ struct sel_selector {
     bool closing;  /* sel_close() has begun to free; its mark is nobody's */
     sel__wakeup wakeup;
     sel__tasks tasks;
-    struct sel__services *services;     /* NULL until something needs them */
-    struct sel__attachment *attachment; /* to a loop of the program's, or NULL */
+    sel__services *services;            /* NULL until something needs them */
+    sel__attachment *attachment;        /* to a loop of the program's, or NULL */
     sel__observer *observer;            /* NULL: nobody looks */
     uint64_t passes;
     int64_t deadline; /* of the wait that is on */
@@ -101,18 +102,18 @@ static inline bool sel__is_busy(const sel_selector *sel)
 }
 
 /* What sel_run() goes on for: is there anything left to wait for? */
-bool sel__is_alive(sel_selector *sel);
+static inline bool sel__is_alive(sel_selector *sel)
+{
+    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) ||
+           (sel->services != NULL && sel->services->table->are_alive(sel->services));
+}
 
-/* Something has come to wait for: a loop that has gone idle must go on. */
-void sel__attachment_revive(struct sel__attachment *attachment);
-
+/* Something has come to wait for: a loop of the program's that has gone idle must go on. */
 static inline void sel__revive(sel_selector *sel)
 {
     if (sel->attachment != NULL)
-        sel__attachment_revive(sel->attachment);
+        sel->attachment->revive(sel->attachment);
 }
-
-void sel__detach(sel_selector *sel);
 
 /*
  * Before the library opens a descriptor: every key that is closed by now is

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a selector has besides keys and tasks: the reactor's timers, signal handlers,
- * jobs and handles, as a wait and a dispatch see them.
+ * What a selector may have of the room above it, and how that is called.
  *
- * They are made on first use, by the room above: sel->services is NULL until then, and
- * always in a build without libuv.
+ * Services are the reactor's timers, signal handlers, jobs and handles; an attachment is
+ * the loop of the program's that runs the selector. Both are made by the room above when
+ * they are first asked for, and never in a build without libuv.
  */
 #ifndef SEL_SERVICES_H
 #define SEL_SERVICES_H
@@ -46,9 +46,17 @@ typedef struct sel__services_table {
     void (*close)(sel__services *services, bool forked);
 } sel__services_table;
 
-/* The beginning of what the room above makes. */
+/* Each is the beginning of what the room above makes. */
 struct sel__services {
     const sel__services_table *table;
 };
+
+typedef struct sel__attachment {
+    /* Something has come to wait for. */
+    void (*revive)(struct sel__attachment *attachment);
+
+    /* The selector is closed. */
+    void (*detach)(struct sel__attachment *attachment);
+} sel__attachment;
 
 #endif

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "debug/observer.h"
 #include "base/own.h"
-#include "selector/services.h"
 
 #include <math.h>
 #include <sys/epoll.h>

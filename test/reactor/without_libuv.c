@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A build without libuv: what it refuses, and that it has nothing to wait for,
- * to dispatch or to close where the reactor's services would be.
- */
+/* A build without libuv: what it refuses. */
 #include "support/support.h"
-
-#include "selector/selector.h"
-#include "selector/services.h"
 
 #include <errno.h>
 #include <math.h>
@@ -60,22 +54,6 @@ START_TEST(bad_arguments_are_bad_here_too)
 }
 END_TEST
 
-/* What the selector would call if it had services, which it never has. */
-START_TEST(there_is_nothing_to_wait_for)
-{
-    sel__services_ready(NULL, 3);
-    sel__services_collect(NULL);
-    ck_assert(sel__services_sleep(NULL) == INT64_MAX);
-    ck_assert_int_eq(sel__services_dispatch(NULL), 0);
-    ck_assert(!sel__services_are_alive(NULL));
-    sel__services_check(NULL);
-    assert_ok(sel__services_after_fork(NULL));
-    sel__services_end_jobs(NULL);
-    sel__services_close(NULL, false);
-    sel__attachment_revive(NULL);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("without_libuv");
@@ -83,7 +61,6 @@ int main(void)
 
     add_backend_test(tcase, timers_signal_handlers_and_the_executor_are_not_supported);
     add_backend_test(tcase, bad_arguments_are_bad_here_too);
-    tcase_add_test(tcase, there_is_nothing_to_wait_for);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
