@@ -4,10 +4,10 @@
 
 #include "base/clock.h"
 #include "base/say.h"
-#include "selector/selector.h"
 #include "debug/trace.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,6 @@ struct unread {
 };
 
 struct sel__observer {
-    sel_selector *sel;
     bool debug;
     bool tracing;
     int64_t slow; /* nanoseconds */
@@ -62,15 +61,11 @@ static const char *name_of(sel__function *function, char name[NAME_SIZE])
     return name;
 }
 
-static int observe(sel_selector *sel, sel__observer **ret_observer)
+int sel__observer_open(sel__observer **observer)
 {
-    if (sel->observer == NULL)
-        sel->observer = calloc(1, sizeof *sel->observer);
-    if (sel->observer == NULL)
-        return -ENOMEM;
-    sel->observer->sel = sel;
-    *ret_observer = sel->observer;
-    return 0;
+    if (*observer == NULL)
+        *observer = calloc(1, sizeof **observer);
+    return *observer != NULL ? 0 : -ENOMEM;
 }
 
 static int64_t slow_from_environment(void)
@@ -84,24 +79,35 @@ static int64_t slow_from_environment(void)
     return sel__to_ns(ms / 1e3);
 }
 
-int sel__observer_from_environment(sel_selector *sel)
+int sel__observer_from_environment(sel__observer **observer)
 {
     const char *debug = secure_getenv("SELKIE_DEBUG");
     const char *path = secure_getenv("SELKIE_TRACE");
     bool debugging = debug != NULL && debug[0] != '\0' && strcmp(debug, "0") != 0;
     bool tracing = path != NULL && path[0] != '\0';
-    sel__observer *observer;
     int error;
 
     if (!debugging && !tracing)
         return 0;
-    error = observe(sel, &observer);
+    error = sel__observer_open(observer);
     if (error < 0)
         return error;
-    observer->debug = debugging;
-    observer->slow = debugging ? slow_from_environment() : INT64_MAX;
-    observer->tracing = tracing && sel__trace_open(path);
+    (*observer)->debug = debugging;
+    (*observer)->slow = debugging ? slow_from_environment() : INT64_MAX;
+    (*observer)->tracing = tracing && sel__trace_open(path);
     return 0;
+}
+
+bool sel__observer_debugs(const sel__observer *observer)
+{
+    return observer->debug;
+}
+
+void sel__observer_times(const sel__observer *observer, sel_stats *ret_stats)
+{
+    ret_stats->longest_callback = sel__to_seconds(observer->longest);
+    ret_stats->time_waiting = sel__to_seconds(observer->waiting);
+    ret_stats->time_in_callbacks = sel__to_seconds(observer->calling);
 }
 
 void sel__observer_close(sel__observer *observer)
@@ -158,12 +164,9 @@ static struct unread *unread_of(sel__observer *observer, int fd)
 }
 
 /* Before a wait: what was readable after the last one, has it been read? */
-static void look_for_unread(sel__observer *observer)
+static void look_for_unread(sel__observer *observer, const sel_ready *pairs, uint32_t count)
 {
-    const sel__batch *batch = &observer->sel->batch;
-
-    for (uint32_t i = 0; i < batch->length; i++) {
-        const sel_ready *pair = &batch->pairs[i];
+    for (const sel_ready *pair = pairs; pair < pairs + count; pair++) {
         struct unread *unread;
 
         if (!(pair->mask & SEL_EVENT_READ))
@@ -179,12 +182,10 @@ static void look_for_unread(sel__observer *observer)
     }
 }
 
-static void note_unread(sel__observer *observer)
+static void note_unread(sel__observer *observer, const sel_ready *pairs, uint32_t count)
 {
-    const sel__batch *batch = &observer->sel->batch;
-
-    for (uint32_t i = 0; i < batch->length; i++) {
-        int fd = batch->pairs[i].key.fd;
+    for (uint32_t i = 0; i < count; i++) {
+        int fd = pairs[i].key.fd;
         struct unread *unread = unread_of(observer, fd);
 
         if (unread != NULL)
@@ -211,17 +212,15 @@ void sel__observe_removed(sel__observer *observer, int fd)
 
 /* --- what is called from outside --- */
 
-void sel__observe_wait(sel__observer *observer)
+void sel__observe_wait(sel__observer *observer, const sel_ready *pairs, uint32_t count)
 {
     enter(observer, "sel_select");
-    if (observer->debug) {
-        sel__check_all(observer->sel); /* uv and epoll would never find some gone */
-        look_for_unread(observer);
-    }
+    if (observer->debug)
+        look_for_unread(observer, pairs, count);
     observer->wait_began = sel__now();
 }
 
-void sel__observe_waited(sel__observer *observer)
+void sel__observe_waited(sel__observer *observer, const sel_ready *pairs, uint32_t count)
 {
     int64_t took = sel__now() - observer->wait_began;
 
@@ -229,7 +228,7 @@ void sel__observe_waited(sel__observer *observer)
     if (observer->tracing)
         sel__trace_event("selkie", "sel_select", -1, observer->wait_began, took);
     if (observer->debug)
-        note_unread(observer);
+        note_unread(observer, pairs, count);
     atomic_store(&observer->inside, 0);
 }
 
@@ -276,29 +275,4 @@ void sel__observe_gone(sel__observer *observer, int fd)
     if (observer->debug)
         sel__say("descriptor %d was closed or replaced while it was registered; "
                  "unregister it before closing it", fd);
-}
-
-int sel_get_stats(sel_selector *sel, sel_stats *ret_stats, size_t size)
-{
-    int error = sel__usable(sel);
-    sel__observer *observer;
-    sel_stats stats;
-
-    if (error == 0 && (ret_stats == NULL || size == 0))
-        error = -EINVAL;
-    if (error == 0)
-        error = observe(sel, &observer);
-    if (error < 0)
-        return error;
-    stats = (sel_stats){
-        .passes = sel->passes,
-        .pairs = sel->pairs,
-        .callbacks = sel->callbacks,
-        .longest_callback = sel__to_seconds(observer->longest),
-        .time_waiting = sel__to_seconds(observer->waiting),
-        .time_in_callbacks = sel__to_seconds(observer->calling),
-    };
-    memset(ret_stats, 0, size);
-    memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
-    return 0;
 }

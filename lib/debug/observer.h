@@ -8,6 +8,7 @@
 
 #include <selkie/debug.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct sel__observer sel__observer;
@@ -15,13 +16,20 @@ typedef struct sel__observer sel__observer;
 /* Any function's type, to be named and never called. */
 typedef void sel__function(void);
 
-/* An observer if the environment asks for one.  0 or a negative errno. */
-int sel__observer_from_environment(sel_selector *sel);
+/* Make one where there is none, and where the environment asks for one.  0 or -ENOMEM. */
+int sel__observer_open(sel__observer **observer);
+int sel__observer_from_environment(sel__observer **observer);
 void sel__observer_close(sel__observer *observer);
 
-/* A wait begins; it has ended. */
-void sel__observe_wait(sel__observer *observer);
-void sel__observe_waited(sel__observer *observer);
+/* Does it want to be told of descriptors that are gone? */
+bool sel__observer_debugs(const sel__observer *observer);
+
+/* The times of sel_stats. */
+void sel__observer_times(const sel__observer *observer, sel_stats *ret_stats);
+
+/* A wait begins, with the pairs of the last one; it has ended. */
+void sel__observe_wait(sel__observer *observer, const sel_ready *pairs, uint32_t count);
+void sel__observe_waited(sel__observer *observer, const sel_ready *pairs, uint32_t count);
 
 /* A dispatch begins; it has ended. */
 void sel__observe_dispatch(sel__observer *observer);

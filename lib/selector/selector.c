@@ -99,7 +99,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     if (error == 0)
         error = sel__add_internal(sel, sel->wakeup.fd);
     if (error == 0)
-        error = sel__observer_from_environment(sel);
+        error = sel__observer_from_environment(&sel->observer);
     if (error < 0) {
         destroy(sel, false);
         return error;

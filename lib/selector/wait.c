@@ -144,9 +144,11 @@ SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
 {
     int error;
 
-    sel__observe_wait(sel->observer);
+    if (sel__observer_debugs(sel->observer))
+        sel__check_all(sel); /* uv and epoll would never find some gone */
+    sel__observe_wait(sel->observer, sel->batch.pairs, sel->batch.length);
     error = wait_until_over(sel, timeout);
-    sel__observe_waited(sel->observer);
+    sel__observe_waited(sel->observer, sel->batch.pairs, sel->batch.length);
     return error;
 }
 
