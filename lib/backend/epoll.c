@@ -198,7 +198,6 @@ static int get_fileno(void *data)
 
 const sel__backend sel__epoll_backend = {
     .name = "epoll",
-    .refuses_files = true,
     .open = open_epoll,
     .close = close_epoll,
     .add = add,

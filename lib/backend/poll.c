@@ -17,15 +17,21 @@ struct state {
     struct pollfd *fds;
     unsigned length;
     unsigned capacity;
-    sel__poll_room room;
+    sel__polling polling;
 };
 
 static int open_poll(sel_selector *sel, void **ret_state)
 {
     struct state *state = calloc(1, sizeof *state);
+    int error;
 
     if (state == NULL)
         return -ENOMEM;
+    error = sel__open_polling(&state->polling);
+    if (error < 0) {
+        free(state);
+        return error;
+    }
     state->sel = sel;
     *ret_state = state;
     return 0;
@@ -36,7 +42,7 @@ static void close_poll(void *data, bool forked)
     struct state *state = data;
 
     (void)forked;
-    free(state->room.words);
+    sel__close_polling(&state->polling);
     free(state->fds);
     free(state);
 }
@@ -59,8 +65,11 @@ static int reserve(struct state *state, unsigned length)
 static int add(void *data, int fd, int events)
 {
     struct state *state = data;
+    int error = sel__admit(&state->polling, sel__entry_at(state->sel, fd), fd);
 
-    if (reserve(state, state->length + 1) < 0 || sel__reserve_poll(&state->room, fd) < 0)
+    if (error < 0)
+        return error;
+    if (reserve(state, state->length + 1) < 0)
         return -ENOMEM;
     sel__entry_at(state->sel, fd)->mark = state->length;
     state->fds[state->length++] = (struct pollfd){.fd = fd, .events = sel__to_poll(events)};
@@ -91,12 +100,19 @@ static void remove_poll(void *data, int fd)
 static int wait_poll(void *data, int64_t timeout)
 {
     struct state *state = data;
-    int count = sel__poll(state->fds, state->length, timeout, &state->room);
+    int count = sel__poll(state->fds, state->length, timeout, &state->polling);
 
     if (count < 0)
         return count;
     sel__report_polled(state->sel, state->fds, state->length, count);
     return 0;
+}
+
+static int rearm(void *data)
+{
+    struct state *state = data;
+
+    return sel__rearm_polling(&state->polling);
 }
 
 const sel__backend sel__poll_backend = {
@@ -107,4 +123,5 @@ const sel__backend sel__poll_backend = {
     .change = change,
     .remove = remove_poll,
     .wait = wait_poll,
+    .rearm = rearm,
 };

@@ -2,11 +2,15 @@
 #include "backend/polling.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 
@@ -35,19 +39,89 @@ static size_t count_words(int limit)
     return (size_t)limit / WORD_BITS + 1;
 }
 
-int sel__reserve_poll(sel__poll_room *room, int fd)
+static int reserve(sel__polling *polling, int fd)
 {
     int limit = fd + 1 + fd / 8;
     unsigned long *words;
 
-    if (fd < room->limit)
+    if (fd < polling->limit)
         return 0;
-    words = realloc(room->words, 3 * count_words(limit) * sizeof *words);
+    words = realloc(polling->words, 3 * count_words(limit) * sizeof *words);
     if (words == NULL)
         return -ENOMEM;
-    room->words = words;
-    room->limit = limit;
+    polling->words = words;
+    polling->limit = limit;
     return 0;
+}
+
+int sel__open_polling(sel__polling *polling)
+{
+    *polling = (sel__polling){.probe = sel__own(epoll_create1(EPOLL_CLOEXEC))};
+    return polling->probe < 0 ? polling->probe : 0;
+}
+
+void sel__close_polling(sel__polling *polling)
+{
+    if (polling->probe >= 0)
+        sel__close_own(polling->probe);
+    free(polling->words);
+}
+
+/* The child may have closed the probe, and given its number to a file of its own. */
+int sel__rearm_polling(sel__polling *polling)
+{
+    int fresh;
+
+    if (!sel__is_own(polling->probe))
+        polling->probe = -1;
+    fresh = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    if (fresh < 0)
+        return fresh;
+    if (polling->probe >= 0)
+        sel__close_own(polling->probe);
+    polling->probe = fresh;
+    return 0;
+}
+
+/*
+ * Only the kernel knows which files have something to wait for: some regular
+ * ones do (/proc/self/mounts), some devices do not (/dev/null). What the set has
+ * already an earlier look could not take out.
+ */
+static int ask_epoll(int set, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
+        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
+        return -errno;
+    epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
+    return 0;
+}
+
+/*
+ * What epoll says of the descriptor. Sockets and pipes it takes, unless O_PATH opened
+ * no more than their names.
+ */
+static int check_waitable(const sel__polling *polling, const sel__entry *entry, int fd)
+{
+    int flags;
+
+    if (entry->flags & SEL__INTERNAL)
+        return 0;
+    if (entry->kind == SEL__OTHER)
+        return ask_epoll(polling->probe, fd);
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    return (flags & O_PATH) ? -EBADF : 0;
+}
+
+int sel__admit(sel__polling *polling, const sel__entry *entry, int fd)
+{
+    int error = check_waitable(polling, entry, fd);
+
+    return error < 0 ? error : reserve(polling, fd);
 }
 
 /* Three bit sets as select(2) has them, each of `words` words. */
@@ -106,9 +180,9 @@ static int find_closed(struct pollfd *fds, unsigned length)
  * limit of 0, it is what select() calls it.
  */
 static int select_instead(struct pollfd *fds, unsigned length, int64_t timeout,
-                          sel__poll_room *room)
+                          sel__polling *polling)
 {
-    sets asked = fill(fds, length, room->words);
+    sets asked = fill(fds, length, polling->words);
     struct timespec left = sel__to_timespec(timeout);
     int count = pselect(asked.limit, (fd_set *)asked.words[0], (fd_set *)asked.words[1],
                         (fd_set *)asked.words[2], timeout != INT64_MAX ? &left : NULL, NULL);
@@ -126,11 +200,11 @@ static int select_instead(struct pollfd *fds, unsigned length, int64_t timeout,
 }
 
 /* Nothing else is EINVAL: more descriptors than RLIMIT_NOFILE, which was lowered. */
-int sel__poll(struct pollfd *fds, unsigned length, int64_t timeout, sel__poll_room *room)
+int sel__poll(struct pollfd *fds, unsigned length, int64_t timeout, sel__polling *polling)
 {
     int count = wait_or_look(fds, length, timeout);
 
     if (count < 0 && errno == EINVAL)
-        return select_instead(fds, length, timeout, room);
+        return select_instead(fds, length, timeout, polling);
     return count >= 0 ? count : -errno;
 }

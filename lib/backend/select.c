@@ -24,7 +24,7 @@ struct state {
     int beyond[SEL__MOST_INTERNAL]; /* the library's that the sets can't hold */
     int beyond_length;
     bool in_vain; /* select() ended for what gives no pair: poll is to look next */
-    sel__poll_room room;
+    sel__polling polling;
     /* For poll(2); a thread's stack may be small. */
     struct pollfd fds[FD_SETSIZE + SEL__MOST_INTERNAL];
 };
@@ -32,9 +32,15 @@ struct state {
 static int open_select(sel_selector *sel, void **ret_state)
 {
     struct state *state = calloc(1, sizeof *state);
+    int error;
 
     if (state == NULL)
         return -ENOMEM;
+    error = sel__open_polling(&state->polling);
+    if (error < 0) {
+        free(state);
+        return error;
+    }
     state->sel = sel;
     FD_ZERO(&state->watched);
     FD_ZERO(&state->writers);
@@ -48,7 +54,7 @@ static void close_select(void *data, bool forked)
     struct state *state = data;
 
     (void)forked;
-    free(state->room.words);
+    sel__close_polling(&state->polling);
     free(state);
 }
 
@@ -83,11 +89,13 @@ static void remove_beyond(struct state *state, int fd)
 static int add(void *data, int fd, int events)
 {
     struct state *state = data;
+    const sel__entry *entry = sel__entry_at(state->sel, fd);
+    int error = sel__admit(&state->polling, entry, fd);
 
-    if (fd >= FD_SETSIZE && !(sel__entry_at(state->sel, fd)->flags & SEL__INTERNAL))
+    if (error < 0)
+        return error;
+    if (fd >= FD_SETSIZE && !(entry->flags & SEL__INTERNAL))
         return -ERANGE;
-    if (sel__reserve_poll(&state->room, fd) < 0)
-        return -ENOMEM;
     if (fd >= FD_SETSIZE) {
         state->beyond[state->beyond_length++] = fd;
         return 0;
@@ -117,7 +125,7 @@ static struct pollfd as_pollfd(const struct state *state, int fd)
 /* Ask poll(2) for the first `length` of fds. */
 static int ask_poll(struct state *state, unsigned length, int64_t timeout)
 {
-    int count = sel__poll(state->fds, length, timeout, &state->room);
+    int count = sel__poll(state->fds, length, timeout, &state->polling);
 
     if (count > 0)
         sel__report_polled(state->sel, state->fds, length, count);
@@ -201,6 +209,13 @@ static int wait_select(void *data, int64_t timeout)
     return wait_by_select(state, timeout);
 }
 
+static int rearm(void *data)
+{
+    struct state *state = data;
+
+    return sel__rearm_polling(&state->polling);
+}
+
 const sel__backend sel__select_backend = {
     .name = "select",
     .open = open_select,
@@ -209,4 +224,5 @@ const sel__backend sel__select_backend = {
     .change = change,
     .remove = remove_select,
     .wait = wait_select,
+    .rearm = rearm,
 };

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,22 +27,6 @@ int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
     *ret_identity = fold(&status);
     *ret_kind = S_ISSOCK(status.st_mode) ? SEL__SOCKET :
                 S_ISFIFO(status.st_mode) ? SEL__PIPE : SEL__OTHER;
-    return 0;
-}
-
-/*
- * Only the kernel knows which files have something to wait for: some regular
- * ones do (/proc/self/mounts), some devices do not (/dev/null). What the set has
- * already an earlier look could not take out.
- */
-int sel__probe(int set, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-
-    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
-        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
-        return -errno;
-    epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
     return 0;
 }
 

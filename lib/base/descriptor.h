@@ -18,12 +18,6 @@ typedef enum { SEL__OTHER, SEL__PIPE, SEL__SOCKET } sel__kind;
  */
 int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind);
 
-/*
- * 0 if epoll takes the descriptor into `set`, where it does not stay; -EPERM if it
- * is always ready; or another -errno.
- */
-int sel__probe(int set, int fd);
-
 bool sel__is_open(int fd);
 
 /* One of those regular files that can be waited for are in /proc and /sys. */

@@ -25,9 +25,6 @@ enum { SEL__EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
 typedef struct sel__backend {
     const char *name;
 
-    /* Its add() refuses what can't be waited for, because the kernel does. */
-    bool refuses_files;
-
     /* Make the engine's state.  0, or a negative errno and nothing made. */
     int (*open)(sel_selector *sel, void **ret_state);
 
@@ -36,7 +33,7 @@ typedef struct sel__backend {
 
     /*
      * Begin to watch an open descriptor that is not watched.  0, or a negative
-     * errno and nothing done.
+     * errno and nothing done: -EPERM for what can't be waited for.
      */
     int (*add)(void *state, int fd, int events);
 
@@ -60,7 +57,7 @@ typedef struct sel__backend {
 
     /*
      * In a forked child: replace the kernel's side by one that is not shared
-     * and watch the same descriptors with it.  NULL: nothing is shared.
+     * and watch the same descriptors with it.
      */
     int (*rearm)(void *state);
 

@@ -49,24 +49,6 @@ static int add_to_backend(sel_selector *sel, sel__entry *entry, int fd)
 }
 
 /*
- * What epoll says of the descriptor, where add() does not ask it. Sockets and
- * pipes it takes, unless O_PATH opened no more than their names.
- */
-static int check_waitable(const sel_selector *sel, int fd, sel__kind kind)
-{
-    int flags;
-
-    if (sel->backend->refuses_files)
-        return 0;
-    if (kind == SEL__OTHER)
-        return sel__probe(sel->probe, fd);
-    flags = fcntl(fd, F_GETFL);
-    if (flags < 0)
-        return -errno;
-    return (flags & O_PATH) ? -EBADF : 0;
-}
-
-/*
  * Which file it is. Of those that share an inode, eventfds and the like, the
  * library's own are told from the program's, and one of its own from the next.
  */
@@ -88,8 +70,6 @@ static int add_key(sel_selector *sel, const sel_key *key, int flags)
 
     if (error == 0)
         error = make_room(sel, key->fd);
-    if (error == 0 && !(flags & SEL__INTERNAL))
-        error = check_waitable(sel, key->fd, kind);
     if (error < 0)
         return error;
 

@@ -24,31 +24,6 @@ static void drop_tasks(sel_selector *sel)
     }
 }
 
-static void close_probe(sel_selector *sel)
-{
-    if (sel->probe >= 0)
-        sel__close_own(sel->probe);
-    sel->probe = -1;
-}
-
-/*
- * What add() does not refuse a set is asked about, now and when there is no
- * descriptor left to make one with.
- */
-static int open_probe(sel_selector *sel)
-{
-    int fresh;
-
-    if (sel->backend->refuses_files)
-        return 0;
-    fresh = sel__own(epoll_create1(EPOLL_CLOEXEC));
-    if (fresh < 0)
-        return fresh;
-    close_probe(sel);
-    sel->probe = fresh;
-    return 0;
-}
-
 /*
  * Free what there is of a selector, whole or not. libuv calls the program back for
  * what ends with its loops: it finds a selector that refuses everything.
@@ -65,7 +40,6 @@ static void destroy(sel_selector *sel, bool forked)
         sel__observer_close(sel->observer);
     drop_tasks(sel);
     sel__close_outer(sel);
-    close_probe(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
     sel__table_free(&sel->table);
@@ -89,11 +63,9 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     sel->backend = found;
     sel->mark = atomic_load(&sel__forks_mark);
     sel->first_changed = SEL__NO_FD;
-    sel->outer = sel->probe = -1;
+    sel->outer = -1;
 
     error = sel__wakeup_open(&sel->wakeup);
-    if (error == 0)
-        error = open_probe(sel);
     if (error == 0)
         error = found->open(sel, &sel->state);
     if (error == 0)
@@ -117,8 +89,6 @@ static void forget_closed(sel_selector *sel)
 {
     if (sel->outer >= 0 && !sel__is_own(sel->outer))
         sel->outer = -1;
-    if (sel->probe >= 0 && !sel__is_own(sel->probe))
-        sel->probe = -1;
     if (sel->wakeup.fd >= 0 && !sel__is_own(sel->wakeup.fd)) {
         sel__remove_internal(sel, sel->wakeup.fd);
         sel->wakeup.fd = -1;
@@ -217,13 +187,10 @@ int sel_after_fork(sel_selector *sel)
         return error;
     outer = sel->outer;
     sel->outer = -1; /* the backend's old set is not in the new one */
-    if (sel->backend->rearm != NULL)
-        error = sel->backend->rearm(sel->state);
+    error = sel->backend->rearm(sel->state);
     sel->outer = outer;
     if (error == 0 && outer >= 0)
         error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
-    if (error == 0)
-        error = open_probe(sel);
     if (error == 0)
         error = replace_wakeup(sel);
     if (error == 0 && sel->services != NULL)

@@ -47,7 +47,6 @@ struct sel_selector {
     int first_changed;  /* list of keys whose backend does not know all yet */
     int recorded;       /* what the services have for the next dispatch */
     int outer;          /* sel_fileno(): a set around the backend's, or -1 */
-    int probe;          /* an empty set, where the backend refuses no file; or -1 */
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends though no descriptor may be ready */

@@ -210,7 +210,6 @@ static int get_fileno(void *data)
 
 const sel__backend sel__uv_backend = {
     .name = "uv",
-    .refuses_files = true,
     .open = open_uv,
     .close = close_uv,
     .add = add,
