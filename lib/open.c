@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which backend a program gets.
+ * A selector's life: made, forked, ended. This file knows every room, and is known by
+ * none.
  */
-#include "selector/backend.h"
+#include "base/own.h"
+#include "debug/observer.h"
+#include "selector/selector.h"
 
-#include <selkie/selectors.h>
-
-#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "config.h"
+
+/* --- which backend a program gets --- */
 
 static const sel__backend *const backends[] = {
     [SEL_BACKEND_UV] = UV_BACKEND,
@@ -45,7 +50,7 @@ static sel_backend choose_default(void)
     return backends[SEL_BACKEND_UV] != NULL ? SEL_BACKEND_UV : SEL_BACKEND_EPOLL;
 }
 
-const sel__backend *sel__find_backend(sel_backend backend, int *ret_error)
+static const sel__backend *find_backend(sel_backend backend, int *ret_error)
 {
     if (backend == SEL_BACKEND_DEFAULT)
         backend = choose_default();
@@ -61,5 +66,195 @@ int sel_backend_available(sel_backend backend)
 {
     int error;
 
-    return sel__find_backend(backend, &error) != NULL;
+    return find_backend(backend, &error) != NULL;
+}
+
+/* --- open, fork, close --- */
+
+static void drop_tasks(sel_selector *sel)
+{
+    sel__item *item = sel__tasks_take(&sel->tasks);
+
+    while (item != NULL) {
+        sel__item *next = item->next;
+
+        free(item);
+        item = next;
+    }
+}
+
+/*
+ * Free what there is of a selector, whole or not. libuv calls the program back for
+ * what ends with its loops: it finds a selector that refuses everything.
+ */
+static void destroy(sel_selector *sel, bool forked)
+{
+    sel->closing = true;
+    sel->mark = &sel__nobodys_mark;
+    if (sel->state != NULL)
+        sel->backend->close(sel->state, forked);
+    if (sel->services != NULL)
+        sel->services->table->close(sel->services, forked);
+    if (sel->observer != NULL)
+        sel__observer_close(sel->observer);
+    drop_tasks(sel);
+    sel__close_outer(sel);
+    sel__wakeup_close(&sel->wakeup);
+    sel__batch_free(&sel->batch);
+    sel__table_free(&sel->table);
+    free(sel);
+}
+
+int sel_open(sel_backend backend, sel_selector **ret_sel)
+{
+    sel_selector *sel;
+    const sel__backend *found;
+    int error = ret_sel == NULL ? -EINVAL : sel__count_forks();
+
+    if (error < 0)
+        return error;
+    found = find_backend(backend, &error);
+    if (found == NULL)
+        return error;
+    sel = calloc(1, sizeof *sel);
+    if (sel == NULL)
+        return -ENOMEM;
+    sel->backend = found;
+    sel->mark = atomic_load(&sel__forks_mark);
+    sel->first_changed = SEL__NO_FD;
+    sel->outer = -1;
+
+    error = sel__wakeup_open(&sel->wakeup);
+    if (error == 0)
+        error = found->open(sel, &sel->state);
+    if (error == 0)
+        error = sel__add_internal(sel, sel->wakeup.fd);
+    if (error == 0)
+        error = sel__observer_from_environment(&sel->observer);
+    if (error < 0) {
+        destroy(sel, false);
+        return error;
+    }
+    sel__batch_begin(&sel->batch); /* a dispatch may come before the first wait */
+    *ret_sel = sel;
+    return 0;
+}
+
+/*
+ * In a forked child, before anything is opened: what it has closed of the library's, the
+ * numbers of which it may have given to files of its own, or may we to others.
+ */
+static void forget_closed(sel_selector *sel)
+{
+    if (sel->outer >= 0 && !sel__is_own(sel->outer))
+        sel->outer = -1;
+    if (sel->wakeup.fd >= 0 && !sel__is_own(sel->wakeup.fd)) {
+        sel__remove_internal(sel, sel->wakeup.fd);
+        sel->wakeup.fd = -1;
+    }
+    if (sel->services != NULL)
+        sel->services->table->check(sel->services);
+}
+
+int sel_close(sel_selector *sel)
+{
+    bool forked;
+
+    if (sel == NULL)
+        return 0;
+    if (sel->busy & SEL__DISPATCHING)
+        return -EBUSY;
+    sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here, and may fork */
+    if (sel->services != NULL && !sel__is_foreign(sel))
+        sel->services->table->end_jobs(sel->services);
+    forked = sel__is_foreign(sel);
+    if (forked) {
+        forget_closed(sel);
+        sel__close_outer(sel);
+    } else {
+        sel__wakeup_wait_for_senders(&sel->wakeup);
+    }
+    if (sel->attachment != NULL)
+        sel->attachment->detach(sel->attachment);
+    sel->attachment = NULL;
+    destroy(sel, forked);
+    return 0;
+}
+
+/*
+ * The loop of the program's that the selector is attached to watches the old set's
+ * number. Nothing else may get that in between.
+ */
+static int renew_outer(sel_selector *sel)
+{
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    int error = 0;
+
+    if (fresh < 0)
+        return -errno;
+    if (dup3(fresh, sel->outer, O_CLOEXEC) < 0)
+        error = -errno;
+    close(fresh);
+    return error;
+}
+
+/* The wake-up descriptor is an eventfd, which parent and child share. */
+static int replace_wakeup(sel_selector *sel)
+{
+    sel__wakeup fresh;
+    int error = sel__wakeup_open(&fresh);
+    int number = error == 0 ? sel__free_number(sel, fresh.fd) : error;
+
+    if (number != fresh.fd)
+        sel__wakeup_close(&fresh);
+    error = number >= 0 ? sel__add_internal(sel, number) : number;
+    if (error < 0) {
+        if (number >= 0)
+            sel__close_own(number);
+        return error;
+    }
+    if (sel->wakeup.fd >= 0)
+        sel__remove_internal(sel, sel->wakeup.fd);
+    sel__wakeup_close(&sel->wakeup);
+    sel->wakeup.fd = number;
+    atomic_store(&sel->wakeup.pending, false);
+    atomic_store(&sel->wakeup.requested, false);
+    atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
+    return 0;
+}
+
+int sel_after_fork(sel_selector *sel)
+{
+    int error, outer;
+
+    if (sel == NULL)
+        return -EINVAL;
+    if (!sel__is_foreign(sel))
+        return 0;
+    if (sel->busy & SEL__DISPATCHING)
+        return -EBUSY;
+    error = sel__count_forks();
+    if (error < 0)
+        return error;
+    forget_closed(sel);
+    sel__check_all(sel);
+    if (sel->attachment != NULL)
+        error = sel->outer >= 0 ? renew_outer(sel) : -EBADF;
+    else
+        sel__close_outer(sel);
+    if (error < 0)
+        return error;
+    outer = sel->outer;
+    sel->outer = -1; /* the backend's old set is not in the new one */
+    error = sel->backend->rearm(sel->state);
+    sel->outer = outer;
+    if (error == 0 && outer >= 0)
+        error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
+    if (error == 0)
+        error = replace_wakeup(sel);
+    if (error == 0 && sel->services != NULL)
+        error = sel->services->table->after_fork(sel->services);
+    if (error == 0)
+        sel->mark = atomic_load(&sel__forks_mark);
+    return error;
 }

@@ -70,9 +70,6 @@ extern const sel__backend sel__epoll_backend;
 extern const sel__backend sel__poll_backend;
 extern const sel__backend sel__select_backend;
 
-/* The backend that `backend` means here and now; NULL and *ret_error if none. */
-const sel__backend *sel__find_backend(sel_backend backend, int *ret_error);
-
 /*
  * What epoll_ctl() says of a registered descriptor that is closed, or of one that is
  * another file by now: one not in the set, or one that is always ready.
