@@ -128,7 +128,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     if (error == 0)
         error = found->open(sel, &sel->state);
     if (error == 0)
-        error = sel__add_internal(sel, sel->wakeup.fd);
+        error = sel__add_wakeup(sel, sel->wakeup.fd);
     if (error == 0)
         error = sel__observer_from_environment(&sel->observer);
     if (error < 0) {
@@ -207,7 +207,7 @@ static int replace_wakeup(sel_selector *sel)
 
     if (number != fresh.fd)
         sel__wakeup_close(&fresh);
-    error = number >= 0 ? sel__add_internal(sel, number) : number;
+    error = number >= 0 ? sel__add_wakeup(sel, number) : number;
     if (error < 0) {
         if (number >= 0)
             sel__close_own(number);

@@ -48,12 +48,22 @@ static void close_nested(sel__nested *nested)
     free(nested);
 }
 
+static void on_ready(sel_selector *sel, const sel_key *key, int mask)
+{
+    sel__nested *nested = key->data;
+
+    (void)sel;
+    (void)mask;
+    nested->ready = true;
+}
+
 static int watch(sel__nested *nested)
 {
     int error;
 
     nested->fd = sel__free_number(nested->sel, uv_backend_fd(&nested->uv));
-    error = nested->fd >= 0 ? sel__add_internal(nested->sel, nested->fd) : nested->fd;
+    error = nested->fd < 0 ? nested->fd :
+            sel__add_internal(nested->sel, nested->fd, on_ready, nested);
     if (error < 0)
         close_duplicate(nested);
     return error;

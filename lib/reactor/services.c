@@ -18,16 +18,6 @@ static sel__reactor *reactor_of(sel__services *services)
 
 /* --- waiting and dispatching --- */
 
-static void on_ready(sel__services *services, int fd)
-{
-    sel__reactor *reactor = reactor_of(services);
-
-    if (reactor->main != NULL && reactor->main->fd == fd)
-        reactor->main->ready = true;
-    if (reactor->pool != NULL && reactor->pool->fd == fd)
-        reactor->pool->ready = true;
-}
-
 static bool has_to_run(sel__nested *nested)
 {
     uv_update_time(&nested->uv);
@@ -149,7 +139,6 @@ static void close_all(sel__services *services, bool forked)
 }
 
 static const sel__services_table table = {
-    .ready = on_ready,
     .collect = collect_all,
     .sleep = get_sleep,
     .dispatch = dispatch,

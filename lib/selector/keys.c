@@ -102,9 +102,9 @@ static void forget_key(sel_selector *sel, sel__entry *entry, int fd)
     remove_key(sel, entry, fd);
 }
 
-int sel__add_internal(sel_selector *sel, int fd)
+int sel__add_internal(sel_selector *sel, int fd, sel_callback *callback, void *data)
 {
-    sel_key key = {.fd = fd, .events = SEL_EVENT_READ};
+    sel_key key = {.fd = fd, .events = SEL_EVENT_READ, .callback = callback, .data = data};
 
     return add_key(sel, &key, SEL__REGISTERED | SEL__INTERNAL);
 }

@@ -126,9 +126,12 @@ void sel__check_all(sel_selector *sel);
  */
 int sel__free_number(const sel_selector *sel, int fd);
 
-/* Watch a descriptor of the library's own for READ. */
-int sel__add_internal(sel_selector *sel, int fd);
+/* A key of the library's own, for READ: the callback is called during the wait. */
+int sel__add_internal(sel_selector *sel, int fd, sel_callback *callback, void *data);
 void sel__remove_internal(sel_selector *sel, int fd);
+
+/* Watch a wake-up's descriptor. */
+int sel__add_wakeup(sel_selector *sel, int fd);
 
 /* Put a key on the list of those that the backend must hear of before a wait. */
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);

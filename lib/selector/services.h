@@ -15,9 +15,6 @@
 typedef struct sel__services sel__services;
 
 typedef struct sel__services_table {
-    /* The selector saw this descriptor of theirs readable. */
-    void (*ready)(sel__services *services, int fd);
-
     /*
      * Record what is due. On a loop that carries the program's own handles this would
      * call them, so there it waits for dispatch().

@@ -43,20 +43,30 @@ SEL__RARE static int tell_changes(sel_selector *sel)
 /*
  * With the wake-up goes all that tells of the tasks it came for: they are taken
  * too, and keep every wait short until they are dispatched.  Tasks that were run
- * before it came have it end nothing.  In a child that a signal's handler has forked
- * during the wait, what has come is the parent's.
+ * before it came have it end nothing.
  */
+static void on_wakeup(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)key;
+    (void)mask;
+    sel__wakeup_receive(&sel->wakeup);
+    sel__tasks_collect(&sel->tasks);
+    sel->woken |= sel__wakeup_take_request(&sel->wakeup);
+}
+
+int sel__add_wakeup(sel_selector *sel, int fd)
+{
+    return sel__add_internal(sel, fd, on_wakeup, NULL);
+}
+
+/* In a child that a signal's handler has forked during the wait, what has come is the
+   parent's. */
 void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
 {
-    if (!(entry->flags & SEL__INTERNAL) || sel__is_foreign(sel))
-        return;
-    if (fd == sel->wakeup.fd) {
-        sel__wakeup_receive(&sel->wakeup);
-        sel__tasks_collect(&sel->tasks);
-        sel->woken |= sel__wakeup_take_request(&sel->wakeup);
-    } else {
-        sel->services->table->ready(sel->services, fd);
-    }
+    sel_key key = {.fd = fd, .events = entry->events, .data = entry->data};
+
+    if ((entry->flags & SEL__INTERNAL) && !sel__is_foreign(sel))
+        entry->callback(sel, &key, SEL_EVENT_READ);
 }
 
 void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned length, int count)
