@@ -12,8 +12,10 @@
  * from the loop's own idea of now. Here it only sleeps; the caller knows the
  * deadline.
  */
-#include "base/clock.h"
 #include "uv/backend.h"
+
+#include "base/clock.h"
+#include "uv/loop.h"
 
 #include <stdlib.h>
 
@@ -35,36 +37,57 @@ static void leave_behind(sel__uv_state *state)
     left_behind = state;
 }
 
+static void free_watcher(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (uv_is_closing(handle))
+        return;
+    if (uv_handle_get_type(handle) == UV_POLL)
+        uv_close(handle, free_watcher);
+    else
+        uv_close(handle, NULL);
+}
+
 static void close_uv(void *data, bool forked)
 {
     sel__uv_state *state = data;
 
     if (forked)
         sel__uv_follow_fork(state);
+    sel__uv_close_rounds(state);
     if (state->lost) {
         leave_behind(state);
         return;
     }
-    sel__uv_close_loops(state);
+    uv_walk(&state->loop, close_handle, NULL);
+    sel__disown_loop(&state->loop);
+    while (uv_loop_close(&state->loop) == UV_EBUSY)
+        uv_run(&state->loop, UV_RUN_DEFAULT);
+    free(state->watchers);
     free(state);
 }
 
 static int open_uv(sel_selector *sel, void **ret_state)
 {
     sel__uv_state *state = calloc(1, sizeof *state);
-    sel__uv_loop *loop;
     int error;
 
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
     state->first_unsent = SEL__NO_FD;
-    error = sel__uv_find_loop(state, &loop);
+    state->rounds.set = -1;
+    error = sel__init_loop(sel, &state->loop);
     if (error < 0) {
-        close_uv(state, false);
+        free(state);
         return error;
     }
-    uv_timer_init(&loop->uv, &state->alarm);
+    uv_timer_init(&state->loop, &state->alarm);
     *ret_state = state;
     return 0;
 }
@@ -88,17 +111,16 @@ static int make_room(sel__uv_state *state, int fd)
 static int open_watcher(sel__uv_state *state, int fd)
 {
     sel__uv_watcher *watcher;
-    sel__uv_loop *home;
     int error = make_room(state, fd);
 
     if (error == 0)
-        error = sel__uv_find_loop(state, &home);
-    if (error != 0)
+        error = sel__uv_prepare_rounds(state);
+    if (error < 0)
         return error;
     watcher = calloc(1, sizeof *watcher);
     if (watcher == NULL)
         return -ENOMEM;
-    watcher->home = home;
+    watcher->state = state;
     watcher->entry = sel__entry_at(state->sel, fd);
     watcher->fd = fd;
     error = sel__uv_open_watcher(watcher);
@@ -107,7 +129,7 @@ static int open_watcher(sel__uv_state *state, int fd)
         return error;
     }
     state->watchers[fd] = watcher;
-    home->watchers++;
+    state->handles++;
     return 0;
 }
 
@@ -133,7 +155,7 @@ static int change(void *data, int fd, int events)
     int error;
 
     (void)events;
-    if ((is_stopped || watcher->home->stale) && !sel__check(state->sel, fd))
+    if ((is_stopped || state->stale) && !sel__check(state->sel, fd))
         return 0;
     if (!is_stopped)
         return sel__uv_arm(watcher);
@@ -154,7 +176,7 @@ static void remove_uv(void *data, int fd)
  */
 SEL__RARE static void set_alarm(sel__uv_state *state, int64_t timeout)
 {
-    uv_loop_t *loop = &state->loops[0]->uv;
+    uv_loop_t *loop = &state->loop;
     int64_t now = sel__now();
     int64_t due = (now + timeout) / SEL__NS_PER_MS + 1;
 
@@ -181,19 +203,16 @@ SEL__RARE static int64_t renew_and_send(sel__uv_state *state, int64_t timeout)
 static int wait_uv(void *data, int64_t timeout)
 {
     sel__uv_state *state = data;
-    uv_loop_t *loop = &state->loops[0]->uv;
 
     if (state->stale || state->unsent)
         timeout = renew_and_send(state, timeout);
-    if (timeout <= 0) {
-        if (timeout == 0)
-            uv_run(loop, UV_RUN_NOWAIT);
+    if (timeout < 0)
         return (int)timeout;
-    }
+    if (timeout == 0)
+        return sel__uv_run(state, UV_RUN_NOWAIT);
     if (timeout != SEL__FOREVER)
         set_alarm(state, timeout);
-    uv_run(loop, UV_RUN_ONCE);
-    return 0;
+    return sel__uv_run(state, UV_RUN_ONCE);
 }
 
 static int rearm(void *data)
@@ -205,7 +224,7 @@ static int get_fileno(void *data)
 {
     sel__uv_state *state = data;
 
-    return uv_backend_fd(&state->loops[0]->uv);
+    return uv_backend_fd(&state->loop);
 }
 
 const sel__backend sel__uv_backend = {

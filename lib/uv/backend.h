@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The libuv loops that the `uv` backend keeps to itself.
+ * The `uv` backend: one libuv loop, on which there are only watchers and a timer.
  *
- * uv_run() takes 1024 events at a time and, while that many come, asks again up
- * to 48 times; a callback that only records readiness leaves all of it ready,
- * and 2,000 ready descriptors cost 48 rounds. So a loop holds fewer than that: a
- * thousand keys, the library's own three and 20 portals. A portal is a poll handle
- * on the uv_backend_fd() of a further loop:
- *
- *     loops[0] ──portal──► loops[1]      loops[i]'s portal is on
- *        │ └────portal───► loops[2]      loops[(i - 1) / PORTALS]
- *        └──────...
- *
- * Only watchers, portals and one timer are ever on these loops.
+ * set.c      what stands in the loop's epoll set: sent, made anew, forked
+ * rounds.c   more than libuv takes at a time
+ * watcher.c  one descriptor
  */
-#ifndef SEL_UV_PRIVATE_H
-#define SEL_UV_PRIVATE_H
+#ifndef SEL_UV_BACKEND_H
+#define SEL_UV_BACKEND_H
 
 #include "base/descriptor.h"
 #include "selector/selector.h"
 
 #include <uv.h>
-
-enum { SEL__UV_WATCHERS = 1003, SEL__UV_PORTALS = 20 };
-
-struct sel__uv_loop;
 
 /*
  * How far a descriptor has come. libuv is told of a number once, with every event
@@ -54,7 +42,7 @@ typedef enum {
  */
 typedef struct sel__uv_watcher {
     uv_poll_t poll;
-    struct sel__uv_loop *home;
+    struct sel__uv_state *state;
     sel__entry *entry; /* of its number */
     int fd;
     int expected;    /* libuv's bits that are all the key wants, or one never told */
@@ -62,31 +50,38 @@ typedef struct sel__uv_watcher {
     sel__uv_phase phase;
 } sel__uv_watcher;
 
-typedef struct sel__uv_loop {
-    uv_loop_t uv;
-    uv_poll_t *portal; /* NULL for the first, and when it could not be made */
-    struct sel__uv_state *state;
-    int watchers;
-    bool is_last; /* the kernel lets none be nested any deeper: this one takes all */
-    bool unsent; /* something was started that libuv has yet to tell the kernel */
-    bool stale;  /* the kernel may hold a ghost: a closed file under a number */
-} sel__uv_loop;
+/* See rounds.c. */
+typedef struct {
+    int set;   /* the loop's epoll set under another number; -1: not needed yet */
+    int empty; /* a set that nothing is in */
+    int told;  /* by libuv since it was run */
+    bool over; /* the loop's number means the empty set */
+} sel__uv_rounds;
 
 typedef struct sel__uv_state {
     sel_selector *sel;
+    uv_loop_t loop;
     sel__uv_watcher **watchers; /* by descriptor */
     int length;                 /* of watchers */
-    sel__uv_loop **loops;
-    int loops_length;
+    int handles;                /* how many watchers there are */
     int first_unsent; /* list of watchers; may hold some that are no longer UNSENT */
-    bool unsent; /* of any loop */
-    bool stale;  /* of any loop */
-    bool lost;   /* a fork could not be followed: the loops must not run */
-    bool gone;   /* because the child has closed their descriptors */
+    bool unsent; /* something was started that libuv has yet to tell the kernel */
+    bool stale;  /* the kernel may hold a ghost: a closed file under a number */
+    bool lost;   /* a fork could not be followed: the loop must not run */
+    bool gone;   /* because the child has closed its descriptors */
+    sel__uv_rounds rounds;
     uv_timer_t alarm;
     int64_t alarm_ms; /* when it goes off, on CLOCK_MONOTONIC */
     struct sel__uv_state *next; /* among those that a child has left behind */
 } sel__uv_state;
+
+/* The set that the kernel is to hear of changes for. */
+static inline int sel__uv_set(const sel__uv_state *state)
+{
+    return state->rounds.over ? state->rounds.set : uv_backend_fd(&state->loop);
+}
+
+/* --- set.c --- */
 
 /*
  * epoll_ctl() in libuv's words: it finds a handle by data.fd. No events: a paused
@@ -94,8 +89,41 @@ typedef struct sel__uv_state {
  */
 int sel__uv_control(int set, int operation, int fd, int events);
 
+/*
+ * Let libuv tell the kernel what was started, after a look whether each is still
+ * its file, and set the kernel right again.
+ */
+int sel__uv_send(sel__uv_state *state);
+
+/* Look at every key, and give the loop a new epoll set. */
+int sel__uv_renew(sel__uv_state *state);
+
+/* Follow a fork. */
+int sel__uv_follow_fork(sel__uv_state *state);
+
+/* --- rounds.c --- */
+
+/* Before there is another watcher. 0 or a negative errno. */
+int sel__uv_prepare_rounds(sel__uv_state *state);
+
+/* Another descriptor was told. */
+void sel__uv_told(sel__uv_state *state);
+
+/* uv_run(), and what it would have gone on for. 0 or -errno. */
+int sel__uv_run(sel__uv_state *state, uv_run_mode mode);
+
+/* The loop's number means this set from now on. 0 or -errno. */
+int sel__uv_replace_set(sel__uv_state *state, int fresh);
+
+void sel__uv_close_rounds(sel__uv_state *state);
+
+/* --- watcher.c --- */
+
 /* Make the handle; the descriptor's flags stay what they are. */
 int sel__uv_open_watcher(sel__uv_watcher *watcher);
+
+/* From now on each that is told is counted, by sel__uv_told(). */
+void sel__uv_count(sel__uv_watcher *watcher);
 
 /* Watch for what the key wants, from STOPPED or RESTING. */
 int sel__uv_watch(sel__uv_watcher *watcher);
@@ -115,23 +143,5 @@ void sel__uv_stop(sel__uv_watcher *watcher);
 /* The kernel watches; libuv is to be told. And libuv has been. */
 void sel__uv_list_unsent(sel__uv_watcher *watcher);
 void sel__uv_sent(sel__uv_watcher *watcher);
-
-/* A loop with room for one more watcher; made if need be. */
-int sel__uv_find_loop(sel__uv_state *state, sel__uv_loop **ret_loop);
-
-/*
- * Let libuv tell the kernel what was started, after a look whether each is still
- * its file, and set the kernel right again.
- */
-int sel__uv_send(sel__uv_state *state);
-
-/* Look at every key, and give every loop with a ghost a new epoll set. */
-int sel__uv_renew(sel__uv_state *state);
-
-/* Follow a fork. */
-int sel__uv_follow_fork(sel__uv_state *state);
-
-/* Close every handle and free every loop and watcher. */
-void sel__uv_close_loops(sel__uv_state *state);
 
 #endif

@@ -28,19 +28,9 @@ static int from_uv(int events)
            ((events & UV_PRIORITIZED) ? SEL_EVENT_EXCEPT : 0);
 }
 
-int sel__uv_control(int set, int operation, int fd, int events)
-{
-    struct epoll_event event = {
-        .events = events != 0 ? (uint32_t)sel__to_poll(events) : EPOLLONESHOT,
-        .data.fd = fd,
-    };
-
-    return epoll_ctl(set, operation, fd, &event) == 0 ? 0 : -errno;
-}
-
 static int control(const sel__uv_watcher *watcher, int operation)
 {
-    return sel__uv_control(uv_backend_fd(&watcher->home->uv), operation, watcher->fd,
+    return sel__uv_control(sel__uv_set(watcher->state), operation, watcher->fd,
                            watcher->entry->events);
 }
 
@@ -79,7 +69,7 @@ static int ask(const sel__uv_watcher *watcher, int events)
 static void take_out(sel__uv_watcher *watcher)
 {
     if (control(watcher, EPOLL_CTL_DEL) < 0)
-        watcher->home->stale = watcher->home->state->stale = true;
+        watcher->state->stale = true;
 }
 
 /*
@@ -121,6 +111,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         report_unsure(watcher, status, events);
 }
 
+/* Where more may be ready than libuv takes at a time. */
+static void on_poll_counted(uv_poll_t *poll, int status, int events)
+{
+    on_poll(poll, status, events);
+    sel__uv_told(((sel__uv_watcher *)poll)->state);
+}
+
+void sel__uv_count(sel__uv_watcher *watcher)
+{
+    watcher->poll.poll_cb = on_poll_counted;
+}
+
 /*
  * uv_poll_init() sets O_NONBLOCK on the open file, which other processes may
  * share. It goes back by FIONBIO, which touches no other flag.
@@ -132,8 +134,8 @@ int sel__uv_open_watcher(sel__uv_watcher *watcher)
 
     if (flags < 0)
         return -errno;
-    error = uv_poll_init(&watcher->home->uv, &watcher->poll, watcher->fd);
-    watcher->poll.data = watcher->home->state->sel;
+    error = uv_poll_init(&watcher->state->loop, &watcher->poll, watcher->fd);
+    watcher->poll.data = watcher->state->sel;
     watcher->next_unsent = SEL__UNLISTED;
     enter(watcher, SEL__UV_STOPPED);
     if (error == 0 && !(flags & O_NONBLOCK) && ioctl(watcher->fd, FIONBIO, &(int){0}) < 0)
@@ -143,10 +145,10 @@ int sel__uv_open_watcher(sel__uv_watcher *watcher)
 
 void sel__uv_list_unsent(sel__uv_watcher *watcher)
 {
-    sel__uv_state *state = watcher->home->state;
+    sel__uv_state *state = watcher->state;
 
     enter(watcher, SEL__UV_UNSENT);
-    watcher->home->unsent = state->unsent = true;
+    state->unsent = true;
     if (watcher->next_unsent != SEL__UNLISTED)
         return;
     watcher->next_unsent = state->first_unsent;
@@ -179,7 +181,8 @@ int sel__uv_watch(sel__uv_watcher *watcher)
     int error;
 
     if (!is_resting)
-        uv_poll_start(&watcher->poll, EVERYTHING, on_poll);
+        uv_poll_start(&watcher->poll, EVERYTHING,
+                      watcher->state->rounds.set < 0 ? on_poll : on_poll_counted);
     error = put_in(watcher);
     if (error == 0 && is_resting)
         enter(watcher, SEL__UV_WATCHED);

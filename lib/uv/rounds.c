@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * More than libuv takes at a time.
+ *
+ * uv_run() takes 1,024 events and, while that many come, asks again, up to 48 times; a
+ * callback that only records readiness leaves all of it ready, and 2,000 ready
+ * descriptors would cost 48 rounds. So after the first round the number of the loop's
+ * epoll set means, until uv_run() has returned, a set that nothing is in, and the real
+ * one, which is kept under another number, is asked for the rest. The kernel tells
+ * those first that it has not told yet.
+ */
+#include "uv/backend.h"
+
+#include "backend/epoll_wait.h"
+#include "base/own.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { ROUND = 1024 };
+
+/* Both stay open: later there may be no descriptor left. */
+static int open_sets(sel__uv_state *state)
+{
+    sel__uv_rounds *rounds = &state->rounds;
+
+    rounds->set = sel__own(fcntl(uv_backend_fd(&state->loop), F_DUPFD_CLOEXEC, 0));
+    if (rounds->set < 0)
+        return rounds->set;
+    rounds->empty = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    if (rounds->empty >= 0)
+        return 0;
+    sel__close_own(rounds->set);
+    rounds->set = -1;
+    return rounds->empty;
+}
+
+int sel__uv_prepare_rounds(sel__uv_state *state)
+{
+    int error;
+
+    if (state->rounds.set >= 0 || state->handles < ROUND - 1)
+        return 0;
+    sel__check_all(state->sel);
+    error = open_sets(state);
+    for (int fd = 0; error == 0 && fd < state->length; fd++)
+        if (state->watchers[fd] != NULL)
+            sel__uv_count(state->watchers[fd]);
+    return error;
+}
+
+void sel__uv_told(sel__uv_state *state)
+{
+    sel__uv_rounds *rounds = &state->rounds;
+
+    if (++rounds->told >= ROUND && !rounds->over && rounds->set >= 0)
+        rounds->over = dup3(rounds->empty, uv_backend_fd(&state->loop), O_CLOEXEC) >= 0;
+}
+
+/* As the epoll backend does it: the events become pairs where they are. */
+static void take_rest(sel__uv_state *state)
+{
+    sel_selector *sel = state->sel;
+    int capacity = (int)(sel->batch.capacity - sel->batch.length);
+    const struct epoll_event *end = (struct epoll_event *)(sel->batch.pairs + sel->batch.capacity);
+    struct epoll_event *event = (struct epoll_event *)end - capacity;
+    int count = capacity > 0 ? sel__epoll_wait_ms(state->rounds.set, event, capacity, 0) : 0;
+
+    for (end = event + count; event < end; event++) {
+        int fd = event->data.fd;
+
+        if (state->watchers[fd]->phase == SEL__UV_WATCHED)
+            sel__report(sel, fd, sel__from_poll((int)event->events));
+    }
+}
+
+/* The number means the real set again. */
+SEL__RARE static int restore(sel__uv_rounds *rounds, int number)
+{
+    if (dup3(rounds->set, number, O_CLOEXEC) < 0)
+        return -errno;
+    rounds->over = false;
+    return 0;
+}
+
+/* What has been told is told, also if the set can be restored only by the next run. */
+int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
+{
+    sel__uv_rounds *rounds = &state->rounds;
+    int number = uv_backend_fd(&state->loop);
+    int error = rounds->over ? restore(rounds, number) : 0;
+
+    if (error < 0)
+        return error;
+    rounds->told = 0;
+    uv_run(&state->loop, mode);
+    if (rounds->over) {
+        take_rest(state);
+        restore(rounds, number);
+    }
+    return 0;
+}
+
+int sel__uv_replace_set(sel__uv_state *state, int fresh)
+{
+    if (dup3(fresh, uv_backend_fd(&state->loop), O_CLOEXEC) < 0 ||
+        (state->rounds.set >= 0 && dup3(fresh, state->rounds.set, O_CLOEXEC) < 0))
+        return -errno;
+    state->rounds.over = false;
+    return 0;
+}
+
+void sel__uv_close_rounds(sel__uv_state *state)
+{
+    if (state->rounds.set < 0)
+        return;
+    sel__close_own(state->rounds.set);
+    sel__close_own(state->rounds.empty);
+    state->rounds.set = -1;
+    state->rounds.over = false;
+}
