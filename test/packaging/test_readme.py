@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The README's two listings are those of docs/examples, and both programs serve a client."""
+"""The README's two listings are the echo programs', and both programs serve a client."""
 
 import pathlib
 import re
@@ -12,11 +12,12 @@ import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLES = TOP / 'docs' / 'examples'
+ECHO_C = TOP / 'demo' / 'echo.c'
+ECHO_PY = TOP / 'docs' / 'examples' / 'echo.py'
 
 
-def listing(name):
-    text = (EXAMPLES / name).read_text()
+def listing(path):
+    text = path.read_text()
     return re.search(r'\[readme\]\n(.*)\n(?:#|//) \[/readme\]', text, re.DOTALL).group(1)
 
 
@@ -34,8 +35,8 @@ class Readme(unittest.TestCase):
 
     def test_the_listings_are_those_of_the_examples(self):
         readme = (TOP / 'README.md').read_text()
-        self.assertIn('```python\n' + listing('echo.py').strip('\n') + '\n```', readme)
-        self.assertIn('```c\n' + listing('echo.c').strip('\n') + '\n```', readme)
+        self.assertIn('```python\n' + listing(ECHO_PY).strip('\n') + '\n```', readme)
+        self.assertIn('```c\n' + listing(ECHO_C).strip('\n') + '\n```', readme)
 
     def test_a_tree_that_cannot_be_written_to_is_one_line(self):
         for name in 'run', 'test/setup.sh':
@@ -67,11 +68,11 @@ class Readme(unittest.TestCase):
                 self.assertEqual(client.recv(100), text)
 
     def test_the_python_listing_serves(self):
-        port, text = on_another_port(listing('echo.py'))
+        port, text = on_another_port(listing(ECHO_PY))
         self.check_serves([sys.executable, '-c', text], port)
 
     def test_the_c_listing_serves(self):
-        port, text = on_another_port((EXAMPLES / 'echo.c').read_text())
+        port, text = on_another_port(ECHO_C.read_text())
         source = self.directory / 'echo.c'
         source.write_text(text)
         build = self.directory / 'build'
