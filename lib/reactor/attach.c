@@ -144,7 +144,7 @@ static bool is_ours(const sel_selector *sel, const struct uv_loop_s *loop)
 {
     const sel__reactor *reactor = sel__reactor_of(sel);
 
-    return reactor != NULL && reactor->main != NULL && loop == &reactor->main->uv;
+    return reactor != NULL && reactor->main != NULL && loop == &reactor->main->loop.uv;
 }
 
 static void detach(sel__attachment *attachment)

@@ -70,7 +70,7 @@ int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *d
     if (job->next != NULL)
         job->next->previous = job;
     reactor->jobs.running = job;
-    uv_queue_work(&reactor->pool->uv, &job->request, on_work, on_finished);
+    uv_queue_work(&reactor->pool->loop.uv, &job->request, on_work, on_finished);
     sel__note_own_pool();
     sel__revive(sel);
     return 0;
@@ -102,7 +102,7 @@ void sel__jobs_end(sel__reactor *reactor)
     for (sel__job *job = reactor->jobs.running; job != NULL; job = job->next)
         uv_cancel((uv_req_t *)&job->request);
     while (reactor->jobs.running != NULL)
-        uv_run(&reactor->pool->uv, UV_RUN_ONCE);
+        uv_run(&reactor->pool->loop.uv, UV_RUN_ONCE);
     sel__jobs_dispatch(reactor);
 }
 

@@ -2,11 +2,8 @@
 #include "reactor/loops.h"
 
 #include "base/own.h"
-#include "uv/loop.h"
 
 #include <stdlib.h>
-
-enum { MOST_TRIES = 4 };
 
 static void close_handle(uv_handle_t *handle, void *unused)
 {
@@ -18,34 +15,9 @@ static void close_handle(uv_handle_t *handle, void *unused)
 /* The loop's descriptor, if a key had its number, was watched as a duplicate. */
 static void close_duplicate(sel__nested *nested)
 {
-    if (nested->fd >= 0 && nested->fd != uv_backend_fd(&nested->uv))
+    if (nested->fd >= 0 && nested->fd != uv_backend_fd(&nested->loop.uv))
         sel__close_own(nested->fd);
     nested->fd = SEL__NO_FD;
-}
-
-void sel__leave_behind(sel__nested *nested)
-{
-    static sel__nested *left_behind;
-
-    nested->next = left_behind;
-    left_behind = nested;
-}
-
-/* A callback of the program's that runs because its handle ends may make another. */
-static void close_nested(sel__nested *nested)
-{
-    int tries = 0;
-
-    do {
-        if (nested->inherited && tries++ == MOST_TRIES) {
-            sel__leave_behind(nested);
-            return;
-        }
-        uv_walk(&nested->uv, close_handle, NULL);
-        uv_run(&nested->uv, nested->inherited ? UV_RUN_NOWAIT : UV_RUN_ONCE);
-        sel__disown_loop(&nested->uv);
-    } while (uv_loop_close(&nested->uv) == UV_EBUSY);
-    free(nested);
 }
 
 static void on_ready(sel_selector *sel, const sel_key *key, int mask)
@@ -61,7 +33,7 @@ static int watch(sel__nested *nested)
 {
     int error;
 
-    nested->fd = sel__free_number(nested->sel, uv_backend_fd(&nested->uv));
+    nested->fd = sel__free_number(nested->sel, uv_backend_fd(&nested->loop.uv));
     error = nested->fd < 0 ? nested->fd :
             sel__add_internal(nested->sel, nested->fd, on_ready, nested);
     if (error < 0)
@@ -91,7 +63,7 @@ void sel__run_nested(sel__nested *nested)
 {
     nested->ready = false;
     uv_prepare_start(&nested->keeper, keep_alive);
-    uv_run(&nested->uv, UV_RUN_NOWAIT);
+    uv_run(&nested->loop.uv, UV_RUN_NOWAIT);
     uv_prepare_stop(&nested->keeper);
 }
 
@@ -102,12 +74,12 @@ int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__neste
 
     if (nested == NULL)
         return -ENOMEM;
-    error = sel__init_loop(sel, &nested->uv);
+    error = sel__loop_open(&nested->loop, sel);
     if (error < 0) {
         free(nested);
         return error;
     }
-    uv_prepare_init(&nested->uv, &nested->keeper);
+    uv_prepare_init(&nested->loop.uv, &nested->keeper);
     nested->sel = sel;
     nested->reactor = reactor;
     nested->fd = SEL__NO_FD;
@@ -116,7 +88,7 @@ int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__neste
     if (error == 0)
         *ret_nested = nested;
     else
-        close_nested(nested);
+        sel__end_nested(nested, false);
     return error;
 }
 
@@ -127,7 +99,7 @@ int sel__nested_timeout(sel__nested *nested)
     int ms;
 
     uv_prepare_start(&nested->keeper, keep_alive);
-    ms = uv_backend_timeout(&nested->uv);
+    ms = uv_backend_timeout(&nested->loop.uv);
     uv_prepare_stop(&nested->keeper);
     return ms;
 }
@@ -136,40 +108,8 @@ int sel__nested_timeout(sel__nested *nested)
 
 void sel__check_nested(sel__nested *nested)
 {
-    if (nested->gone || sel__loop_is_own(&nested->uv))
-        return;
-    nested->gone = true;
-    sel__unwatch_nested(nested);
-}
-
-/*
- * What the parent's signal handler wrote into the shared pipe never comes here,
- * and libuv before 1.45 would wait for it for ever when the handle is closed.
- * Nor does a wake-up that a thread of the parent's has sent, or was sending: the
- * handle is marked as sent to, and would be for ever, so that no other gets out.
- */
-static void forget_pending(uv_handle_t *handle, void *unused)
-{
-    uv_signal_t *signal = (uv_signal_t *)handle;
-
-    (void)unused;
-    if (uv_handle_get_type(handle) == UV_SIGNAL)
-        signal->caught_signals = signal->dispatched_signals = 0;
-    if (uv_handle_get_type(handle) == UV_ASYNC)
-        ((uv_async_t *)handle)->pending = 0;
-}
-
-/* A loop whose uv_loop_fork() failed has no epoll set and would abort if it ran. */
-static int fork_nested(sel__nested *nested)
-{
-    int error = nested->gone ? -EBADF :
-                nested->lost ? -ENOMEM : sel__fork_loop(&nested->uv);
-
-    nested->lost = error < 0 && !nested->gone;
-    nested->inherited |= nested->uv.active_reqs.count > 0;
-    uv_walk(&nested->uv, forget_pending, NULL);
-    forget_pending((uv_handle_t *)&nested->uv.wq_async, NULL); /* not walked to */
-    return error;
+    if (!sel__loop_check(&nested->loop))
+        sel__unwatch_nested(nested);
 }
 
 int sel__follow_fork(sel__nested *nested)
@@ -177,17 +117,18 @@ int sel__follow_fork(sel__nested *nested)
     int error;
 
     sel__unwatch_nested(nested);
-    error = fork_nested(nested);
+    error = sel__loop_fork(&nested->loop);
     return error < 0 ? error : watch(nested);
 }
 
 bool sel__end_nested(sel__nested *nested, bool forked)
 {
     close_duplicate(nested);
-    if (forked && fork_nested(nested) < 0) {
-        sel__leave_behind(nested);
+    if (forked && sel__loop_fork(&nested->loop) < 0) {
+        sel__loop_leave_behind(&nested->loop);
         return false;
     }
-    close_nested(nested);
+    if (sel__loop_close(&nested->loop, close_handle))
+        free(nested);
     return true;
 }

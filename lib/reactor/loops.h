@@ -10,13 +10,14 @@
 #define SEL_LOOPS_H
 
 #include "selector/selector.h"
+#include "uv/loop.h"
 
 #include <uv.h>
 
 struct sel__reactor;
 
 typedef struct sel__nested {
-    uv_loop_t uv;
+    sel__loop loop; /* first: libuv's callbacks know no more */
     uv_prepare_t keeper; /* what keeps uv_run() from returning at once */
     sel_selector *sel;
     struct sel__reactor *reactor;
@@ -24,10 +25,6 @@ typedef struct sel__nested {
     bool ready;  /* seen readable */
     bool shared; /* has handles of the program's */
     bool due;    /* shared, and to be run by the next dispatch */
-    bool lost;   /* a fork could not be followed */
-    bool gone;   /* the child has closed its descriptors: it must never run */
-    bool inherited; /* has requests that a thread of a parent's works at */
-    struct sel__nested *next; /* among those that a child has left behind */
 } sel__nested;
 
 /* A loop that is watched.  0 or a negative errno. */
@@ -50,12 +47,6 @@ void sel__check_nested(sel__nested *nested);
 int sel__follow_fork(sel__nested *nested);
 
 void sel__unwatch_nested(sel__nested *nested);
-
-/*
- * What a thread of the parent's has in hand never ends in a forked child, and libuv
- * can't close a loop that waits for it: it is left behind, and all that libuv has in it.
- */
-void sel__leave_behind(sel__nested *nested);
 
 /*
  * Close it; the selector's backend is closed by now. `forked`: in a child that has not

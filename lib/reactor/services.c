@@ -20,7 +20,7 @@ static sel__reactor *reactor_of(sel__services *services)
 
 static bool has_to_run(sel__nested *nested)
 {
-    uv_update_time(&nested->uv);
+    uv_update_time(&nested->loop.uv);
     return nested->ready || sel__nested_timeout(nested) == 0;
 }
 
@@ -54,7 +54,7 @@ static int64_t get_sleep(sel__services *services)
 
     if (ms < 0)
         return SEL__FOREVER;
-    left = ((int64_t)uv_now(&nested->uv) + ms) * SEL__NS_PER_MS - sel__now();
+    left = ((int64_t)uv_now(&nested->loop.uv) + ms) * SEL__NS_PER_MS - sel__now();
     return left > 0 ? left : SEL__NS_PER_MS / 10;
 }
 
@@ -81,8 +81,8 @@ static bool are_alive(sel__services *services)
 
     collect_all(services);
     return reactor->sel->recorded > 0 ||
-           (reactor->main != NULL && uv_loop_alive(&reactor->main->uv)) ||
-           (reactor->pool != NULL && uv_loop_alive(&reactor->pool->uv));
+           (reactor->main != NULL && uv_loop_alive(&reactor->main->loop.uv)) ||
+           (reactor->pool != NULL && uv_loop_alive(&reactor->pool->loop.uv));
 }
 
 /* --- forking and closing --- */
@@ -103,10 +103,10 @@ static int after_fork(sel__services *services)
     bool abandoned = sel__jobs_abandon(reactor);
     int error = 0;
 
-    if (reactor->pool != NULL && (abandoned || reactor->pool->gone)) {
+    if (reactor->pool != NULL && (abandoned || reactor->pool->loop.state == SEL__LOOP_GONE)) {
         /* a new loop is made with the next job */
         sel__unwatch_nested(reactor->pool);
-        sel__leave_behind(reactor->pool);
+        sel__loop_leave_behind(&reactor->pool->loop);
         reactor->pool = NULL;
     }
     sel__signals_forget(reactor);
@@ -128,7 +128,7 @@ static void close_all(sel__services *services, bool forked)
 
     sel__signals_close(reactor);
     if (forked && sel__jobs_abandon(reactor))
-        sel__leave_behind(reactor->pool);
+        sel__loop_leave_behind(&reactor->pool->loop);
     else if (reactor->pool != NULL)
         sel__end_nested(reactor->pool, forked);
     if (reactor->main != NULL && !sel__end_nested(reactor->main, forked))
@@ -196,5 +196,5 @@ struct uv_loop_s *sel_loop(sel_selector *sel)
     if (sel__get_main_loop(sel, __func__, &reactor) < 0)
         return NULL;
     reactor->main->shared = true;
-    return &reactor->main->uv;
+    return &reactor->main->loop.uv;
 }

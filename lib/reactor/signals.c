@@ -58,7 +58,7 @@ static int get_handler(sel__reactor *reactor, int signum, sel__handler **ret_han
         if (handler == NULL)
             return -ENOMEM;
         /* It opens nothing: the loop has had its pipe from the beginning. */
-        error = uv_signal_init(&reactor->main->uv, &handler->listener.uv);
+        error = uv_signal_init(&reactor->main->loop.uv, &handler->listener.uv);
         if (error < 0) {
             free(handler);
             return error;

@@ -83,7 +83,7 @@ static sel__timer *make_handle(sel__reactor *reactor)
 
     if (timer == NULL)
         return NULL;
-    uv_timer_init(&reactor->main->uv, &timer->uv);
+    uv_timer_init(&reactor->main->loop.uv, &timer->uv);
     timer->uv.data = timer;
     timer->slot = timers->length;
     timers->slots[timers->length++] = timer;
@@ -132,7 +132,7 @@ static void on_timer(uv_timer_t *handle)
 
 static void start(sel__reactor *reactor, sel__timer *timer)
 {
-    int64_t left = timer->due_ms - (int64_t)uv_now(&reactor->main->uv);
+    int64_t left = timer->due_ms - (int64_t)uv_now(&reactor->main->loop.uv);
 
     timer->pass = reactor->sel->passes;
     uv_timer_start(&timer->uv, on_timer, left > 0 ? (uint64_t)left : 0, 0);

@@ -15,7 +15,6 @@
 #include "uv/backend.h"
 
 #include "base/clock.h"
-#include "uv/loop.h"
 
 #include <stdlib.h>
 
@@ -26,15 +25,6 @@
 static void on_alarm(uv_timer_t *timer)
 {
     uv_stop(timer->loop);
-}
-
-/* A loop that lost its epoll set in a fork would abort the process if it ran. */
-static void leave_behind(sel__uv_state *state)
-{
-    static sel__uv_state *left_behind;
-
-    state->next = left_behind;
-    left_behind = state;
 }
 
 static void free_watcher(uv_handle_t *handle)
@@ -60,14 +50,11 @@ static void close_uv(void *data, bool forked)
     if (forked)
         sel__uv_follow_fork(state);
     sel__uv_close_rounds(state);
-    if (state->lost) {
-        leave_behind(state);
+    if (state->loop.state != SEL__LOOP_OPEN) {
+        sel__loop_leave_behind(&state->loop);
         return;
     }
-    uv_walk(&state->loop, close_handle, NULL);
-    sel__disown_loop(&state->loop);
-    while (uv_loop_close(&state->loop) == UV_EBUSY)
-        uv_run(&state->loop, UV_RUN_DEFAULT);
+    sel__loop_close(&state->loop, close_handle);
     free(state->watchers);
     free(state);
 }
@@ -82,12 +69,12 @@ static int open_uv(sel_selector *sel, void **ret_state)
     state->sel = sel;
     state->first_unsent = SEL__NO_FD;
     state->rounds.set = -1;
-    error = sel__init_loop(sel, &state->loop);
+    error = sel__loop_open(&state->loop, sel);
     if (error < 0) {
         free(state);
         return error;
     }
-    uv_timer_init(&state->loop, &state->alarm);
+    uv_timer_init(&state->loop.uv, &state->alarm);
     *ret_state = state;
     return 0;
 }
@@ -176,7 +163,7 @@ static void remove_uv(void *data, int fd)
  */
 SEL__RARE static void set_alarm(sel__uv_state *state, int64_t timeout)
 {
-    uv_loop_t *loop = &state->loop;
+    uv_loop_t *loop = &state->loop.uv;
     int64_t now = sel__now();
     int64_t due = (now + timeout) / SEL__NS_PER_MS + 1;
 
@@ -224,7 +211,7 @@ static int get_fileno(void *data)
 {
     sel__uv_state *state = data;
 
-    return uv_backend_fd(&state->loop);
+    return uv_backend_fd(&state->loop.uv);
 }
 
 const sel__backend sel__uv_backend = {

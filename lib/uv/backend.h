@@ -11,6 +11,7 @@
 
 #include "base/descriptor.h"
 #include "selector/selector.h"
+#include "uv/loop.h"
 
 #include <uv.h>
 
@@ -60,25 +61,22 @@ typedef struct {
 
 typedef struct sel__uv_state {
     sel_selector *sel;
-    uv_loop_t loop;
+    sel__loop loop;
     sel__uv_watcher **watchers; /* by descriptor */
     int length;                 /* of watchers */
     int handles;                /* how many watchers there are */
     int first_unsent; /* list of watchers; may hold some that are no longer UNSENT */
     bool unsent; /* something was started that libuv has yet to tell the kernel */
     bool stale;  /* the kernel may hold a ghost: a closed file under a number */
-    bool lost;   /* a fork could not be followed: the loop must not run */
-    bool gone;   /* because the child has closed its descriptors */
     sel__uv_rounds rounds;
     uv_timer_t alarm;
     int64_t alarm_ms; /* when it goes off, on CLOCK_MONOTONIC */
-    struct sel__uv_state *next; /* among those that a child has left behind */
 } sel__uv_state;
 
 /* The set that the kernel is to hear of changes for. */
 static inline int sel__uv_set(const sel__uv_state *state)
 {
-    return state->rounds.over ? state->rounds.set : uv_backend_fd(&state->loop);
+    return state->rounds.over ? state->rounds.set : uv_backend_fd(&state->loop.uv);
 }
 
 /* --- set.c --- */

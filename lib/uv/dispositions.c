@@ -105,7 +105,7 @@ static void stop(sel__listener *listener)
     *link = listener->next;
     listener->started = false;
     is_last = --dispositions[listener->signum].started == 0;
-    if (!sel__loop_is_own(listener->uv.loop))
+    if (!sel__loop_check((sel__loop *)listener->uv.loop))
         forsake(listener->signum, is_last);
     else if (is_last)
         stop_last(listener);

@@ -19,6 +19,9 @@
  */
 enum { FIRST_LOOP = 6, FIRST_LOOP_WITH_RINGS = 8 };
 
+/* To close a loop that a thread of the parent's may hold up for ever. */
+enum { MOST_TRIES = 4 };
+
 /* The standard numbers that are held, each by a descriptor of its own; else -1. */
 typedef struct {
     int fds[3];
@@ -140,7 +143,7 @@ static void own_loop(const uv_loop_t *loop)
             sel__note_own(numbers[i]);
 }
 
-void sel__disown_loop(const uv_loop_t *loop)
+static void disown_loop(const uv_loop_t *loop)
 {
     int numbers[NUMBERS];
 
@@ -149,15 +152,15 @@ void sel__disown_loop(const uv_loop_t *loop)
         sel__disown(numbers[i]);
 }
 
-bool sel__loop_is_own(const uv_loop_t *loop)
+bool sel__loop_check(sel__loop *loop)
 {
     int numbers[NUMBERS];
 
-    get_numbers(loop, numbers);
+    get_numbers(&loop->uv, numbers);
     for (int i = 0; i < NUMBERS; i++)
         if (numbers[i] >= 0 && !sel__is_own(numbers[i]))
-            return false;
-    return true;
+            loop->state = SEL__LOOP_GONE;
+    return loop->state != SEL__LOOP_GONE;
 }
 
 static int count_for_first(void)
@@ -180,7 +183,7 @@ static int init_loop(uv_loop_t *loop)
     return error;
 }
 
-int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
+int sel__loop_open(sel__loop *loop, sel_selector *sel)
 {
     holding held = nothing_held;
     int error;
@@ -191,7 +194,7 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
     error = prepare(&held, atomic_load(&is_warm) ? 0 : count_for_first());
     if (error < 0)
         return error;
-    error = init_loop(loop);
+    error = init_loop(&loop->uv);
     release(&held);
     set_up(&releases_in_child, after_libuv);
     if (error == 0)
@@ -199,17 +202,72 @@ int sel__init_loop(sel_selector *sel, uv_loop_t *loop)
     return error;
 }
 
-int sel__fork_loop(uv_loop_t *loop)
+static int follow(uv_loop_t *loop)
 {
     holding held = nothing_held;
     int error = hold(&held);
 
     if (error < 0)
         return error;
-    sel__disown_loop(loop);
+    disown_loop(loop);
     error = uv_loop_fork(loop);
     release(&held);
     if (error == 0)
         own_loop(loop);
     return error;
+}
+
+/*
+ * What the parent's signal handler wrote into the shared pipe never comes here,
+ * and libuv before 1.45 would wait for it for ever when the handle is closed.
+ * Nor does a wake-up that a thread of the parent's has sent, or was sending: the
+ * handle is marked as sent to, and would be for ever, so that no other gets out.
+ */
+static void forget_pending(uv_handle_t *handle, void *unused)
+{
+    uv_signal_t *signal = (uv_signal_t *)handle;
+
+    (void)unused;
+    if (uv_handle_get_type(handle) == UV_SIGNAL)
+        signal->caught_signals = signal->dispatched_signals = 0;
+    if (uv_handle_get_type(handle) == UV_ASYNC)
+        ((uv_async_t *)handle)->pending = 0;
+}
+
+int sel__loop_fork(sel__loop *loop)
+{
+    int error = loop->state == SEL__LOOP_LOST ? -ENOMEM :
+                sel__loop_check(loop) ? follow(&loop->uv) : -EBADF;
+
+    if (error < 0 && loop->state == SEL__LOOP_OPEN)
+        loop->state = SEL__LOOP_LOST;
+    loop->inherited |= loop->uv.active_reqs.count > 0;
+    uv_walk(&loop->uv, forget_pending, NULL);
+    forget_pending((uv_handle_t *)&loop->uv.wq_async, NULL); /* not walked to */
+    return error;
+}
+
+void sel__loop_leave_behind(sel__loop *loop)
+{
+    static sel__loop *left_behind;
+
+    loop->next = left_behind;
+    left_behind = loop;
+}
+
+/* A callback of the program's that runs because its handle ends may make another. */
+bool sel__loop_close(sel__loop *loop, uv_walk_cb close_handle)
+{
+    int tries = 0;
+
+    do {
+        if (loop->inherited && tries++ == MOST_TRIES) {
+            sel__loop_leave_behind(loop);
+            return false;
+        }
+        uv_walk(&loop->uv, close_handle, NULL);
+        uv_run(&loop->uv, loop->inherited ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+        disown_loop(&loop->uv);
+    } while (uv_loop_close(&loop->uv) == UV_EBUSY);
+    return true;
 }

@@ -42,15 +42,15 @@ static void have_done_nothing(uv_work_t *request, int status)
  */
 static void at_exit(void)
 {
-    uv_loop_t loop = {0};
+    sel__loop loop = {0};
     uv_work_t request;
 
     if (atomic_load(&owner) != NOBODYS || sel__try_pool() < 0 ||
-        sel__init_loop(NULL, &loop) < 0)
+        sel__loop_open(&loop, NULL) < 0)
         return;
-    uv_queue_work(&loop, &request, do_nothing, have_done_nothing);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
+    uv_queue_work(&loop.uv, &request, do_nothing, have_done_nothing);
+    uv_run(&loop.uv, UV_RUN_DEFAULT);
+    uv_loop_close(&loop.uv);
 }
 
 /* Two threads at once may both get there: what is done twice does no harm. */

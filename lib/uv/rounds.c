@@ -24,7 +24,7 @@ static int open_sets(sel__uv_state *state)
 {
     sel__uv_rounds *rounds = &state->rounds;
 
-    rounds->set = sel__own(fcntl(uv_backend_fd(&state->loop), F_DUPFD_CLOEXEC, 0));
+    rounds->set = sel__own(fcntl(uv_backend_fd(&state->loop.uv), F_DUPFD_CLOEXEC, 0));
     if (rounds->set < 0)
         return rounds->set;
     rounds->empty = sel__own(epoll_create1(EPOLL_CLOEXEC));
@@ -54,7 +54,7 @@ void sel__uv_told(sel__uv_state *state)
     sel__uv_rounds *rounds = &state->rounds;
 
     if (++rounds->told >= ROUND && !rounds->over && rounds->set >= 0)
-        rounds->over = dup3(rounds->empty, uv_backend_fd(&state->loop), O_CLOEXEC) >= 0;
+        rounds->over = dup3(rounds->empty, uv_backend_fd(&state->loop.uv), O_CLOEXEC) >= 0;
 }
 
 /* As the epoll backend does it: the events become pairs where they are. */
@@ -87,13 +87,13 @@ SEL__RARE static int restore(sel__uv_rounds *rounds, int number)
 int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
 {
     sel__uv_rounds *rounds = &state->rounds;
-    int number = uv_backend_fd(&state->loop);
+    int number = uv_backend_fd(&state->loop.uv);
     int error = rounds->over ? restore(rounds, number) : 0;
 
     if (error < 0)
         return error;
     rounds->told = 0;
-    uv_run(&state->loop, mode);
+    uv_run(&state->loop.uv, mode);
     if (rounds->over) {
         take_rest(state);
         restore(rounds, number);
@@ -103,7 +103,7 @@ int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
 
 int sel__uv_replace_set(sel__uv_state *state, int fresh)
 {
-    if (dup3(fresh, uv_backend_fd(&state->loop), O_CLOEXEC) < 0 ||
+    if (dup3(fresh, uv_backend_fd(&state->loop.uv), O_CLOEXEC) < 0 ||
         (state->rounds.set >= 0 && dup3(fresh, state->rounds.set, O_CLOEXEC) < 0))
         return -errno;
     state->rounds.over = false;

@@ -5,8 +5,6 @@
  */
 #include "uv/backend.h"
 
-#include "uv/loop.h"
-
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -91,7 +89,7 @@ static int fill(sel__uv_state *state, int set)
  */
 static int replace_set(sel__uv_state *state, int fresh)
 {
-    int number = uv_backend_fd(&state->loop);
+    int number = uv_backend_fd(&state->loop.uv);
     int error = fill(state, fresh);
     int entered;
 
@@ -124,7 +122,7 @@ int sel__uv_renew(sel__uv_state *state)
  */
 static void stop_resting(sel__uv_state *state)
 {
-    dup3(state->loop.async_io_watcher.fd, uv_backend_fd(&state->loop), O_CLOEXEC);
+    dup3(state->loop.uv.async_io_watcher.fd, uv_backend_fd(&state->loop.uv), O_CLOEXEC);
     for (int fd = 0; fd < state->length; fd++)
         if (state->watchers[fd] != NULL)
             sel__uv_stop(state->watchers[fd]);
@@ -138,25 +136,19 @@ static int restart(sel__uv_state *state)
             sel__uv_list_unsent(state->watchers[fd]);
     state->unsent = true;
     state->stale = false;
-    return fill(state, uv_backend_fd(&state->loop));
+    return fill(state, uv_backend_fd(&state->loop.uv));
 }
 
 int sel__uv_follow_fork(sel__uv_state *state)
 {
-    int error = state->gone ? -EBADF : state->lost ? -ENOMEM : 0;
+    int error;
 
-    if (error == 0 && !sel__loop_is_own(&state->loop))
-        error = -EBADF;
-    if (error == 0) {
+    if (sel__loop_check(&state->loop) && state->loop.state == SEL__LOOP_OPEN) {
         stop_resting(state);
         sel__uv_close_rounds(state);
-        error = sel__fork_loop(&state->loop);
     }
-    if (error < 0) {
-        state->gone = error == -EBADF;
-        state->lost = true;
-        return error;
-    }
-    error = restart(state);
+    error = sel__loop_fork(&state->loop);
+    if (error == 0)
+        error = restart(state);
     return error < 0 ? error : sel__uv_prepare_rounds(state);
 }

@@ -134,7 +134,7 @@ int sel__uv_open_watcher(sel__uv_watcher *watcher)
 
     if (flags < 0)
         return -errno;
-    error = uv_poll_init(&watcher->state->loop, &watcher->poll, watcher->fd);
+    error = uv_poll_init(&watcher->state->loop.uv, &watcher->poll, watcher->fd);
     watcher->poll.data = watcher->state->sel;
     watcher->next_unsent = SEL__UNLISTED;
     enter(watcher, SEL__UV_STOPPED);
