@@ -8,6 +8,7 @@
  * still stands for the registered file is asked before it is reported.
  */
 #include "backend/polling.h"
+#include "base/grow.h"
 #include "selector/selector.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@ struct state {
     sel_selector *sel;
     struct pollfd *fds;
     unsigned length;
-    unsigned capacity;
+    int capacity;
     sel__polling polling;
 };
 
@@ -47,30 +48,15 @@ static void close_poll(void *data, bool forked)
     free(state);
 }
 
-static int reserve(struct state *state, unsigned length)
-{
-    unsigned capacity = length + length / 8 + 8;
-    struct pollfd *fds;
-
-    if (length <= state->capacity)
-        return 0;
-    fds = realloc(state->fds, capacity * sizeof *fds);
-    if (fds == NULL)
-        return -ENOMEM;
-    state->fds = fds;
-    state->capacity = capacity;
-    return 0;
-}
-
 static int add(void *data, int fd, int events)
 {
     struct state *state = data;
     int error = sel__admit(&state->polling, sel__entry_at(state->sel, fd), fd);
 
+    if (error == 0)
+        error = sel__grow(&state->fds, &state->capacity, (int)state->length + 1, sizeof *state->fds);
     if (error < 0)
         return error;
-    if (reserve(state, state->length + 1) < 0)
-        return -ENOMEM;
     sel__entry_at(state->sel, fd)->mark = state->length;
     state->fds[state->length++] = (struct pollfd){.fd = fd, .events = sel__to_poll(events)};
     return 0;

@@ -2,6 +2,7 @@
 #include "base/own.h"
 
 #include "base/descriptor.h"
+#include "base/grow.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,7 +22,7 @@ static struct {
     pthread_mutex_t lock;
     struct own *all;
     size_t length;
-    size_t capacity;
+    int capacity;
     uint32_t serial; /* the newest */
 } list = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -60,27 +61,12 @@ static struct own *find(int fd)
     return place < list.length && list.all[place].fd == fd ? &list.all[place] : NULL;
 }
 
-static int reserve(size_t length)
-{
-    size_t capacity = 2 * length + 8;
-    struct own *all;
-
-    if (length <= list.capacity)
-        return 0;
-    all = realloc(list.all, capacity * sizeof *all);
-    if (all == NULL)
-        return -ENOMEM;
-    list.all = all;
-    list.capacity = capacity;
-    return 0;
-}
-
 /* Room for a number that is not in the list. */
 static struct own *insert(int fd)
 {
     size_t place = find_place(fd);
 
-    if (reserve(list.length + 1) < 0)
+    if (sel__grow(&list.all, &list.capacity, (int)list.length + 1, sizeof *list.all) < 0)
         return NULL;
     memmove(&list.all[place + 1], &list.all[place],
             (list.length++ - place) * sizeof *list.all);

@@ -3,6 +3,7 @@
 #include "debug/observer.h"
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/say.h"
 #include "debug/trace.h"
 
@@ -148,19 +149,10 @@ static int bytes_to_read(int fd)
 
 static struct unread *unread_of(sel__observer *observer, int fd)
 {
-    int length = fd + 1;
-    struct unread *unread;
+    int error = sel__grow(&observer->unread, &observer->unread_length, fd + 1,
+                          sizeof *observer->unread);
 
-    if (fd < observer->unread_length)
-        return &observer->unread[fd];
-    unread = realloc(observer->unread, (size_t)length * sizeof *unread);
-    if (unread == NULL)
-        return NULL;
-    memset(unread + observer->unread_length, 0,
-           (size_t)(length - observer->unread_length) * sizeof *unread);
-    observer->unread = unread;
-    observer->unread_length = length;
-    return &unread[fd];
+    return error == 0 ? &observer->unread[fd] : NULL;
 }
 
 /* Before a wait: what was readable after the last one, has it been read? */

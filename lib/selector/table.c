@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "selector/table.h"
 
+#include "base/grow.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 static sel__entry *new_block(void)
 {
@@ -16,24 +17,11 @@ static sel__entry *new_block(void)
     return block;
 }
 
-static int lengthen(sel__table *table, int index)
-{
-    int length = index + 1 + index / 8;
-    sel__entry **blocks = realloc(table->blocks, (size_t)length * sizeof *blocks);
-
-    if (blocks == NULL)
-        return -ENOMEM;
-    memset(blocks + table->length, 0, (size_t)(length - table->length) * sizeof *blocks);
-    table->blocks = blocks;
-    table->length = length;
-    return 0;
-}
-
 int sel__table_reserve(sel__table *table, int fd)
 {
     int index = fd >> SEL__BLOCK_BITS;
 
-    if (index >= table->length && lengthen(table, index) < 0)
+    if (sel__grow(&table->blocks, &table->length, index + 1, sizeof *table->blocks) < 0)
         return -ENOMEM;
     if (table->blocks[index] == NULL)
         table->blocks[index] = new_block();

@@ -15,6 +15,7 @@
 #include "uv/backend.h"
 
 #include "base/clock.h"
+#include "base/grow.h"
 
 #include <stdlib.h>
 
@@ -79,26 +80,10 @@ static int open_uv(sel_selector *sel, void **ret_state)
     return 0;
 }
 
-static int make_room(sel__uv_state *state, int fd)
-{
-    int length = fd + 1 + fd / 8;
-    sel__uv_watcher **watchers;
-
-    if (fd < state->length)
-        return 0;
-    watchers = realloc(state->watchers, (size_t)length * sizeof *watchers);
-    if (watchers == NULL)
-        return -ENOMEM;
-    while (state->length < length)
-        watchers[state->length++] = NULL;
-    state->watchers = watchers;
-    return 0;
-}
-
 static int open_watcher(sel__uv_state *state, int fd)
 {
     sel__uv_watcher *watcher;
-    int error = make_room(state, fd);
+    int error = sel__grow(&state->watchers, &state->length, fd + 1, sizeof *state->watchers);
 
     if (error == 0)
         error = sel__uv_prepare_rounds(state);
