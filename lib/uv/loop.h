@@ -1,8 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Having libuv open descriptors beside keys that may be closed by now, in a process
- * whose standard descriptors may be closed and that may have no more to open: an
- * error, where libuv would end the process.
+ * A libuv loop that ends no process, and what has to be known of libuv for that and for
+ * the rest. Comments elsewhere name a guard by its number.
+ *
+ *     libuv (versions)                              so                         where
+ *  1  aborts where the kernel refuses a started     the kernel is asked        watcher.c
+ *     handle in uv_run()                            first, by us               set.c
+ *  2  takes 1,024 events and asks again, up to      its set is an empty one    rounds.c
+ *     48 times                                      after the first
+ *  3  shows a hang-up only where nothing else is    poll(2) is asked           watcher.c
+ *     ready, and UV_EBADF for any error
+ *  4  sets O_NONBLOCK on the open file              it is set back             watcher.c
+ *  5  runs timers before it polls (below 1.45):     an alarm stops the loop    backend.c
+ *     a due one leaves the poll without an end
+ *  6  does not look at the kernel where no handle   a handle keeps it from     reactor/
+ *     is active                                     that                       loops.c
+ *  7  aborts when it closes a descriptor of its     those numbers are held     loop.c
+ *     own that is 0, 1 or 2                         while it opens some
+ *  8  aborts where a process's first loop has no    so many are tried first    loop.c
+ *     descriptors left
+ *  9  leaves the epoll set of a loop that could     it is closed               loop.c
+ *     not be made (1.44)
+ * 10  has no set after a uv_loop_fork() that        such a loop is LOST        loop.c
+ *     failed, and would abort
+ * 11  waits in a child for what a signal or a       that is forgotten          loop.c
+ *     thread of the parent's was about to send
+ * 12  can't close a loop that waits for a           it is left behind          loop.c
+ *     thread's request, which is the parent's
+ * 13  aborts where it can't have its threads        they are tried first       pool.c
+ * 14  joins the parent's threads when a child       the child has threads of   pool_end.c
+ *     exits                                         its own by then
+ * 15  gives a signal a handler for good, and in a   dispositions come back     dispositions.c
+ *     child one that writes into its parent's pipe
+ *
+ * What can't be helped: it aborts when memory runs out inside it, or when another thread
+ * closes a descriptor between our look and its call.
  */
 #ifndef SEL_LOOP_H
 #define SEL_LOOP_H
