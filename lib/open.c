@@ -4,13 +4,12 @@
  * none.
  */
 #include "base/own.h"
+#include "base/set.h"
 #include "debug/observer.h"
 #include "selector/selector.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -181,23 +180,6 @@ int sel_close(sel_selector *sel)
     return 0;
 }
 
-/*
- * The loop of the program's that the selector is attached to watches the old set's
- * number. Nothing else may get that in between.
- */
-static int renew_outer(sel_selector *sel)
-{
-    int fresh = epoll_create1(EPOLL_CLOEXEC);
-    int error = 0;
-
-    if (fresh < 0)
-        return -errno;
-    if (dup3(fresh, sel->outer, O_CLOEXEC) < 0)
-        error = -errno;
-    close(fresh);
-    return error;
-}
-
 /* The wake-up descriptor is an eventfd, which parent and child share. */
 static int replace_wakeup(sel_selector *sel)
 {
@@ -238,8 +220,8 @@ int sel_after_fork(sel_selector *sel)
         return error;
     forget_closed(sel);
     sel__check_all(sel);
-    if (sel->attachment != NULL)
-        error = sel->outer >= 0 ? renew_outer(sel) : -EBADF;
+    if (sel->attachment != NULL) /* its loop watches the number */
+        error = sel->outer >= 0 ? sel__set_renew(sel->outer) : -EBADF;
     else
         sel__close_outer(sel);
     if (error < 0)

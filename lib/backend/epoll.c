@@ -14,6 +14,7 @@
  */
 #include "backend/epoll_wait.h"
 #include "base/own.h"
+#include "base/set.h"
 #include "selector/selector.h"
 
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static int open_epoll(sel_selector *sel, void **ret_state)
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
-    state->set = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    state->set = sel__set_open();
     if (state->set < 0) {
         int error = state->set;
 
@@ -131,7 +132,7 @@ static int renew(void *data)
     sel__check_all(state->sel);
     if (!sel__is_own(state->set))
         state->set = -1; /* a child has closed it: the number may be the new one's */
-    set = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    set = sel__set_open();
     error = set >= 0 ? fill(state, set) : set;
     if (error == 0)
         error = sel__enter_outer(state->sel, set);

@@ -4,13 +4,13 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/own.h"
+#include "base/set.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 
@@ -56,7 +56,7 @@ static int reserve(sel__polling *polling, int fd)
 
 int sel__open_polling(sel__polling *polling)
 {
-    *polling = (sel__polling){.probe = sel__own(epoll_create1(EPOLL_CLOEXEC))};
+    *polling = (sel__polling){.probe = sel__set_open()};
     return polling->probe < 0 ? polling->probe : 0;
 }
 
@@ -74,7 +74,7 @@ int sel__rearm_polling(sel__polling *polling)
 
     if (!sel__is_own(polling->probe))
         polling->probe = -1;
-    fresh = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    fresh = sel__set_open();
     if (fresh < 0)
         return fresh;
     if (polling->probe >= 0)
@@ -85,23 +85,20 @@ int sel__rearm_polling(sel__polling *polling)
 
 /*
  * Only the kernel knows which files have something to wait for: some regular
- * ones do (/proc/self/mounts), some devices do not (/dev/null). What the set has
- * already an earlier look could not take out.
+ * ones do (/proc/self/mounts), some devices do not (/dev/null).
  */
-static int ask_epoll(int set, int fd)
+static int ask_kernel(int set, int fd)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    int error = sel__set_add(set, fd);
 
-    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
-        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
-        return -errno;
-    epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
-    return 0;
+    if (error == 0)
+        sel__set_remove(set, fd);
+    return error;
 }
 
 /*
- * What epoll says of the descriptor. Sockets and pipes it takes, unless O_PATH opened
- * no more than their names.
+ * What a kernel's set says of the descriptor. Sockets and pipes it takes, unless O_PATH
+ * opened no more than their names.
  */
 static int check_waitable(const sel__polling *polling, const sel__entry *entry, int fd)
 {
@@ -110,7 +107,7 @@ static int check_waitable(const sel__polling *polling, const sel__entry *entry, 
     if (entry->flags & SEL__INTERNAL)
         return 0;
     if (entry->kind == SEL__OTHER)
-        return ask_epoll(polling->probe, fd);
+        return ask_kernel(polling->probe, fd);
     flags = fcntl(fd, F_GETFL);
     if (flags < 0)
         return -errno;

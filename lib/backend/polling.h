@@ -15,7 +15,7 @@
 typedef struct {
     unsigned long *words; /* the memory that sel__poll() may need, */
     int limit;            /* for descriptors below this */
-    int probe;            /* an empty epoll set; kept, since there may be no other later */
+    int probe;            /* an empty set; kept, since there may be no other later */
 } sel__polling;
 
 /* 0 or a negative errno. */

@@ -9,11 +9,11 @@
  */
 #include <selkie/uv.h>
 
+#include "base/set.h"
 #include "reactor/services.h"
 #include "selector/selector.h"
 
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 typedef struct sel__guest {
     sel__attachment seen; /* first: what the selector sees */
@@ -127,18 +127,6 @@ static void close_handles(sel__guest *guest)
     uv_close((uv_handle_t *)&guest->timer, on_closed);
 }
 
-/*
- * libuv would only do so when the loop runs, and abort if the kernel refuses: for
- * want of memory, or because by then the selector watches that loop in its turn. Now
- * it is the circle's last link that is refused.
- */
-static int tell_kernel(uv_loop_t *loop, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    return epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
-}
-
 /* The loop of sel_loop(): the selector would be inside itself. */
 static bool is_ours(const sel_selector *sel, const struct uv_loop_s *loop)
 {
@@ -178,7 +166,12 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
     guest->seen = (sel__attachment){.revive = revive, .detach = detach};
     guest->sel = sel;
     uv_poll_start(&guest->poll, UV_READABLE, on_poll);
-    error = tell_kernel(loop, fd);
+    /*
+     * libuv would only tell the kernel when the loop runs, and abort if that refuses: for
+     * want of memory, or because by then the selector watches that loop in its turn. Now
+     * it is the circle's last link that is refused.
+     */
+    error = sel__set_add(uv_backend_fd(loop), fd);
     if (error < 0) {
         close_handles(guest);
         return error;

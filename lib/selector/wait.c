@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "debug/observer.h"
 #include "base/own.h"
+#include "base/set.h"
 
 #include <math.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 /*
@@ -221,17 +221,13 @@ double sel_get_timeout(sel_selector *sel)
  */
 int sel__enter_outer(sel_selector *sel, int fd)
 {
-    struct epoll_event event = {.events = EPOLLIN};
-
-    if (sel->outer < 0 || epoll_ctl(sel->outer, EPOLL_CTL_ADD, fd, &event) == 0)
-        return 0;
-    return -errno;
+    return sel->outer >= 0 ? sel__set_add(sel->outer, fd) : 0;
 }
 
 void sel__leave_outer(sel_selector *sel, int fd)
 {
     if (sel->outer >= 0)
-        epoll_ctl(sel->outer, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+        sel__set_remove(sel->outer, fd);
 }
 
 void sel__close_outer(sel_selector *sel)
@@ -252,7 +248,7 @@ int sel_fileno(sel_selector *sel)
     if (sel->outer >= 0)
         return sel->outer;
     sel__check_all(sel);
-    error = sel->outer = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    error = sel->outer = sel__set_open();
     if (error >= 0)
         error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
     if (error < 0)

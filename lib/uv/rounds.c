@@ -13,6 +13,7 @@
 
 #include "backend/epoll_wait.h"
 #include "base/own.h"
+#include "base/set.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ static int open_sets(sel__uv_state *state)
     rounds->set = sel__own(fcntl(uv_backend_fd(&state->loop.uv), F_DUPFD_CLOEXEC, 0));
     if (rounds->set < 0)
         return rounds->set;
-    rounds->empty = sel__own(epoll_create1(EPOLL_CLOEXEC));
+    rounds->empty = sel__set_open();
     if (rounds->empty >= 0)
         return 0;
     sel__close_own(rounds->set);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* For C libraries with epoll_pwait2(); the kernel has it since Linux 5.11. */
 #include "backend/epoll_wait.h"
 
 #include "base/clock.h"
@@ -7,9 +6,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+/* NULL in C libraries that have none; the kernel has it since Linux 5.11. */
+extern int epoll_pwait2(int set, struct epoll_event *events, int capacity,
+                        const struct timespec *timeout, const sigset_t *mask)
+    __attribute__((weak));
+
 /*
  * Old kernels and valgrind say ENOSYS, some filters EPERM, others any error that
- * they were told to.  So whatever it says, epoll_wait() is asked, which has the same
+ * they were told to. So whatever it says, epoll_wait() is asked, which has the same
  * to say of what is really wrong; where that works, only the call was refused.
  */
 static atomic_bool no_pwait2;
@@ -19,7 +23,7 @@ int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int
     struct timespec left = sel__to_timespec(timeout);
     int count;
 
-    if (atomic_load_explicit(&no_pwait2, memory_order_relaxed))
+    if (epoll_pwait2 == NULL || atomic_load_explicit(&no_pwait2, memory_order_relaxed))
         return sel__epoll_wait_ms(set, events, capacity, sel__to_ms(timeout));
     count = epoll_pwait2(set, events, capacity, &left, NULL);
     if (count >= 0 || errno == EINTR)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/set.h"
+
+#include "base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+int sel__set_open(void)
+{
+    return sel__own(epoll_create1(EPOLL_CLOEXEC));
+}
+
+/* Nothing else may get the number in between. */
+int sel__set_renew(int number)
+{
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    int error = 0;
+
+    if (fresh < 0)
+        return -errno;
+    if (dup3(fresh, number, O_CLOEXEC) < 0)
+        error = -errno;
+    close(fresh);
+    return error;
+}
+
+/* With its number in `data`, as libuv has it in the sets of its loops. */
+int sel__set_add(int set, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 &&
+        (errno != EEXIST || epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) < 0))
+        return -errno;
+    return 0;
+}
+
+void sel__set_remove(int set, int fd)
+{
+    epoll_ctl(set, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+}
