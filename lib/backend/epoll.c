@@ -20,12 +20,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+typedef enum {
+    NO_GHOSTS,
+    POSSIBLE_GHOSTS, /* something could not be removed from the set */
+    SEEN_GHOSTS      /* and it has been reported: the set is to be made anew */
+} ghosts;
+
 struct state {
     sel_selector *sel;
     int set;
-    uint32_t generation;  /* of the newest registration; the mark of its entry */
-    bool ghosts_possible; /* something could not be removed from the set */
-    bool ghost_seen;      /* and it has been reported */
+    uint32_t generation; /* of the newest registration; the mark of its entry */
+    ghosts ghosts;
 };
 
 static int control(int set, int operation, int fd, uint32_t generation, int events)
@@ -87,7 +92,7 @@ static int change(void *data, int fd, int events)
     struct state *state = data;
     int error;
 
-    if (state->ghosts_possible && !sel__check(state->sel, fd))
+    if (state->ghosts != NO_GHOSTS && !sel__check(state->sel, fd))
         return 0;
     error = control(state->set, EPOLL_CTL_MOD, fd, sel__entry_at(state->sel, fd)->mark, events);
     if (!sel__means_gone(error))
@@ -100,8 +105,8 @@ static void remove_epoll(void *data, int fd)
 {
     struct state *state = data;
 
-    if (control(state->set, EPOLL_CTL_DEL, fd, 0, 0) < 0)
-        state->ghosts_possible = true;
+    if (control(state->set, EPOLL_CTL_DEL, fd, 0, 0) < 0 && state->ghosts == NO_GHOSTS)
+        state->ghosts = POSSIBLE_GHOSTS;
     sel__entry_at(state->sel, fd)->mark = 0;
 }
 
@@ -144,7 +149,7 @@ static int renew(void *data)
     sel__leave_outer(state->sel, state->set);
     sel__close_own(state->set);
     state->set = set;
-    state->ghosts_possible = state->ghost_seen = false;
+    state->ghosts = NO_GHOSTS;
     return 0;
 }
 
@@ -176,9 +181,9 @@ static int wait_epoll(void *data, int64_t timeout)
         if (entry->mark == tag >> 32)
             sel__report_entry(sel, entry, fd, sel__from_poll((int)event->events));
         else
-            state->ghost_seen = true;
+            state->ghosts = SEEN_GHOSTS;
     }
-    return state->ghost_seen ? look_without_ghosts(state, count == capacity) : 0;
+    return state->ghosts == SEEN_GHOSTS ? look_without_ghosts(state, count == capacity) : 0;
 }
 
 /* Ghosts may have taken the place of others in a batch that is full. */

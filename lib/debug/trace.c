@@ -21,13 +21,18 @@
  */
 enum { BUFFER_SIZE = 1 << 16, NAME_SIZE = 256, LONGEST_EVENT = 512 };
 
+/*
+ *            begin()          end_here(), another has written there, a fork
+ *     FRESH ────────► BEGUN ─────────────────────────────────────────────► ENDED
+ */
+typedef enum { FRESH, BEGUN, ENDED } phase;
+
 static struct {
     pthread_mutex_t lock;
-    int fd; /* open while there are users, until it has ended */
+    int fd; /* open while there are users, until it has ENDED */
     int users;
     bool watching_forks;
-    bool begun;
-    bool ended;         /* it can't go on */
+    phase phase;
     unsigned int forks; /* the process it belongs to */
     struct stat left;   /* the file, as it was closed */
     off_t end;          /* where the array's closing bracket stands */
@@ -75,7 +80,7 @@ static void end_here(int error)
     if (ftruncate(trace.fd, trace.end) == 0)
         write_at(brackets, strlen(brackets), trace.end);
     close(trace.fd);
-    trace.ended = true;
+    trace.phase = ENDED;
     sel__say("the trace ends early: %s", sel_strerror(error));
 }
 
@@ -105,7 +110,7 @@ static int begin(void)
         "\"args\":{\"name\":\"selkie\"}}", (int)getpid(), (int)gettid());
     if (error == 0)
         error = flush();
-    trace.begun = error == 0;
+    trace.phase = error == 0 ? BEGUN : FRESH;
     trace.forks = sel__forks();
     return error;
 }
@@ -135,10 +140,12 @@ static int begin_or_go_on(void)
         return -ESPIPE;
     if (flock(trace.fd, LOCK_EX | LOCK_NB) < 0)
         return -errno;
-    if (!trace.begun)
+    if (trace.phase == FRESH)
         return begin();
-    trace.ended = !is_as_left(&file);
-    return trace.ended ? -ESTALE : 0;
+    if (is_as_left(&file))
+        return 0;
+    trace.phase = ENDED;
+    return -ESTALE;
 }
 
 static int open_file(const char *path)
@@ -185,9 +192,10 @@ static void in_parent(void)
 /* A forked child does not write into its parent's trace, and has none. */
 static void in_child(void)
 {
-    if (trace.users > 0 && !trace.ended)
+    if (trace.users > 0 && trace.phase != ENDED)
         close(trace.fd);
-    trace.ended |= trace.begun;
+    if (trace.phase == BEGUN)
+        trace.phase = ENDED;
     pthread_mutex_unlock(&trace.lock);
 }
 
@@ -203,7 +211,7 @@ static int watch_forks(void)
 /* A child of which no pthread_atfork() handler was told has none either. */
 static bool is_over(void)
 {
-    return trace.ended || (trace.begun && trace.forks != sel__forks());
+    return trace.phase == ENDED || (trace.phase == BEGUN && trace.forks != sel__forks());
 }
 
 /* --- what is called from outside --- */

@@ -26,7 +26,8 @@ static void on_ready(sel_selector *sel, const sel_key *key, int mask)
 
     (void)sel;
     (void)mask;
-    nested->ready = true;
+    if (nested->phase == SEL__NESTED_IDLE)
+        nested->phase = SEL__NESTED_READY;
 }
 
 static int watch(sel__nested *nested)
@@ -61,7 +62,7 @@ static void keep_alive(uv_prepare_t *unused)
  */
 void sel__run_nested(sel__nested *nested)
 {
-    nested->ready = false;
+    nested->phase = SEL__NESTED_IDLE;
     uv_prepare_start(&nested->keeper, keep_alive);
     uv_run(&nested->loop.uv, UV_RUN_NOWAIT);
     uv_prepare_stop(&nested->keeper);

@@ -16,15 +16,28 @@
 
 struct sel__reactor;
 
+/*
+ *            readable            collect()
+ *     IDLE ──────────► READY ──────────────────► DUE    only where it is shared
+ *      ▲                 │                        │
+ *      └─────────────────┴────────────────────────┘     sel__run_nested()
+ *
+ * What only uv_run() makes known to the kernel makes an idle one due, too.
+ */
+typedef enum {
+    SEL__NESTED_IDLE,
+    SEL__NESTED_READY, /* seen readable */
+    SEL__NESTED_DUE    /* to be run by the next dispatch */
+} sel__nested_phase;
+
 typedef struct sel__nested {
     sel__loop loop; /* first: libuv's callbacks know no more */
     uv_prepare_t keeper; /* what keeps uv_run() from returning at once */
     sel_selector *sel;
     struct sel__reactor *reactor;
     int fd;      /* as it is registered; SEL__NO_FD: not */
-    bool ready;  /* seen readable */
     bool shared; /* has handles of the program's */
-    bool due;    /* shared, and to be run by the next dispatch */
+    sel__nested_phase phase;
 } sel__nested;
 
 /* A loop that is watched.  0 or a negative errno. */

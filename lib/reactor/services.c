@@ -21,7 +21,7 @@ static sel__reactor *reactor_of(sel__services *services)
 static bool has_to_run(sel__nested *nested)
 {
     uv_update_time(&nested->loop.uv);
-    return nested->ready || sel__nested_timeout(nested) == 0;
+    return nested->phase != SEL__NESTED_IDLE || sel__nested_timeout(nested) == 0;
 }
 
 static void collect(sel__nested *nested)
@@ -30,8 +30,8 @@ static void collect(sel__nested *nested)
         return;
     if (!nested->shared) {
         sel__run_nested(nested);
-    } else if (!nested->due) {
-        nested->due = true;
+    } else if (nested->phase != SEL__NESTED_DUE) {
+        nested->phase = SEL__NESTED_DUE;
         nested->sel->recorded++;
     }
 }
@@ -64,8 +64,7 @@ static int dispatch(sel__services *services)
     sel__nested *nested = reactor->main;
     int called;
 
-    if (nested != NULL && nested->due) {
-        nested->due = false;
+    if (nested != NULL && nested->phase == SEL__NESTED_DUE) {
         reactor->sel->recorded--;
         sel__run_nested(nested);
     }
