@@ -55,7 +55,7 @@ static void keep_alive(uv_prepare_t *unused)
 }
 
 /*
- * uv_run() does not look at the kernel when no handle is active, but something
+ * Guard 6. uv_run() would not look at the kernel when no handle is active, but something
  * may be there to be taken: a pool thread's wake-up that comes after its job
  * was already seen, a signal whose handler has just been removed. Left there it
  * would end every wait.

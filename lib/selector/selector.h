@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The selector, as the files of this folder see it.
+ * The selector, as this room and those above it see it.
  *
- *     reactor.c    sel_run and tasks          attach.c  inside a libuv program
- *        |
- *     dispatch.c   calls what was collected
- *        |                              \
- *     wait.c       sel_select            services.h  timers, signals, executor
- *        |                              /
- *     keys.c       register, modify, unregister; selector.c  open, fork, close
- *        |
- *     backend.h    uv, epoll, poll, select
+ *     keys.c                 register, modify, unregister
+ *     wait.c                 sel_select(): the one loop around a backend's wait
+ *     dispatch.c, call.h     calls what a wait has collected
+ *     tasks.h, wakeup.h      what this thread and others hand over for that
+ *     table.h, batch.h       the keys; the pairs of one wait
+ *     backend.h, services.h  what the rooms above fill in
  */
 #ifndef SEL_SELECTOR_H
 #define SEL_SELECTOR_H
@@ -36,6 +33,7 @@ enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
  * one that replaces it, and the services' two loops.
  */
 enum { SEL__MOST_INTERNAL = 4 };
+
 struct sel_selector {
     const sel__backend *backend;
     void *state; /* the backend's */

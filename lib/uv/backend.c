@@ -2,11 +2,10 @@
 /*
  * libuv: one uv_poll_t for every descriptor.
  *
- * libuv tells the kernel of a started handle inside uv_run(), and aborts the
- * process when the kernel refuses. So the kernel is asked first, by us, and hears
- * all that comes later from us alone; libuv speaks to it once for each number, just
- * before a wait, after a look whether the number is still the file that was
- * registered.
+ * Guard 1. libuv would tell the kernel of a started handle inside uv_run(), where it
+ * can't take a refusal. So the kernel is asked first, by us, and hears all that comes
+ * later from us alone; libuv speaks to it once for each number, just before a wait, after
+ * a look whether the number is still the file that was registered.
  *
  * uv_run() is no timed wait either: it ends at a signal, and a timer counts
  * from the loop's own idea of now. Here it only sleeps; the caller knows the
@@ -20,8 +19,8 @@
 #include <stdlib.h>
 
 /*
- * libuv before 1.45 runs timers before it polls: an alarm that is due by then
- * would leave the poll without an end. Stopped, the loop only looks.
+ * Guard 5. An alarm that is due before the poll would leave that without an end.
+ * Stopped, the loop only looks.
  */
 static void on_alarm(uv_timer_t *timer)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libuv owns a signal's disposition while it has a handle for it, of whoever's, and
+ * Guard 15. libuv owns a signal's disposition while it has a handle for it, of whoever's, and
  * leaves SIG_DFL behind with its last. What was there before our first handle is
  * kept here and put back then, unless it was libuv's own, for a handle of the
  * program's or of another copy of this library: that may be gone by then, and

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /*
- * What the first loop of a process takes: its set, the pipe by which libuv guards
+ * Guard 8. What the first loop of a process takes: its set, the pipe by which libuv guards
  * signals, which stays, the loop's own pipe for them and its eventfd; and the two
  * io_uring rings of libuv 1.45 and later. Without the guard's pipe libuv aborts;
  * what any other loop lacks it says.
@@ -46,8 +46,8 @@ static void release(holding *held)
 }
 
 /*
- * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. So those
- * that are free are held while it opens some: from below, each is the lowest free.
+ * Guard 7. The standard numbers that are free are held while libuv opens descriptors:
+ * from below, each is the lowest free.
  */
 static int hold(holding *held)
 {
@@ -97,8 +97,8 @@ static int prepare(holding *held, int count)
 }
 
 /*
- * In a child libuv opens the guard's pipe anew, with whatever numbers are free by
- * then. What comes before and after that, for children's handlers are called in the
+ * Guard 7, in a child: libuv opens its guard's pipe anew, with whatever numbers are free
+ * by then. What comes before and after that, for children's handlers are called in the
  * order in which they were set up. One that could not be is tried with the next loop.
  */
 static holding held_in_child = {{-1, -1, -1}};
@@ -169,8 +169,8 @@ static int count_for_first(void)
 }
 
 /*
- * A loop that could not be made: libuv 1.44 leaves its epoll set open, later ones
- * close it and say -1; 0 is left when there was no memory to begin with.
+ * Guard 9. Of a loop that could not be made libuv 1.44 leaves the epoll set open; later
+ * ones close it and say -1; 0 is left when there was no memory to begin with.
  */
 static int init_loop(uv_loop_t *loop)
 {
@@ -218,7 +218,7 @@ static int follow(uv_loop_t *loop)
 }
 
 /*
- * What the parent's signal handler wrote into the shared pipe never comes here,
+ * Guard 11. What the parent's signal handler wrote into the shared pipe never comes here,
  * and libuv before 1.45 would wait for it for ever when the handle is closed.
  * Nor does a wake-up that a thread of the parent's has sent, or was sending: the
  * handle is marked as sent to, and would be for ever, so that no other gets out.
@@ -234,6 +234,7 @@ static void forget_pending(uv_handle_t *handle, void *unused)
         ((uv_async_t *)handle)->pending = 0;
 }
 
+/* Guard 10: after a failure the loop has no set. */
 int sel__loop_fork(sel__loop *loop)
 {
     int error = loop->state == SEL__LOOP_LOST ? -ENOMEM :
@@ -255,7 +256,10 @@ void sel__loop_leave_behind(sel__loop *loop)
     left_behind = loop;
 }
 
-/* A callback of the program's that runs because its handle ends may make another. */
+/*
+ * Guard 12. A callback of the program's that runs because its handle ends may make
+ * another.
+ */
 bool sel__loop_close(sel__loop *loop, uv_walk_cb close_handle)
 {
     int tries = 0;

@@ -30,8 +30,8 @@
  * 13  aborts where it can't have its threads        they are tried first       pool.c
  * 14  joins the parent's threads when a child       the child has threads of   pool_end.c
  *     exits                                         its own by then
- * 15  gives a signal a handler for good, and in a   dispositions come back     dispositions.c
- *     child one that writes into its parent's pipe
+ * 15  leaves a signal SIG_DFL, and writes a         dispositions come back     dispositions.c
+ *     child's into its parent's pipe
  *
  * What can't be helped: it aborts when memory runs out inside it, or when another thread
  * closes a descriptor between our look and its call.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libuv's threads, which it starts with a process's first job and without which it
- * ends the process.
+ * Guard 13: libuv's threads, which it starts with a process's first job and without which
+ * it ends the process.
  */
 #ifndef SEL_POOL_H
 #define SEL_POOL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a process that libuv's pool is known to.
+ * Guard 14: the end of a process that libuv's pool is known to.
  *
  * libuv's destructor joins the pool's threads. In a forked child that has not used the
  * pool itself those are its parent's, of which there is nothing in the child but their

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * More than libuv takes at a time.
+ * Guard 2: more than libuv takes at a time.
  *
  * uv_run() takes 1,024 events and, while that many come, asks again, up to 48 times; a
  * callback that only records readiness leaves all of it ready, and 2,000 ready

@@ -44,7 +44,7 @@ static void enter(sel__uv_watcher *watcher, sel__uv_phase phase)
 }
 
 /*
- * libuv shows a hang-up only where nothing else was ready, and no error beside an
+ * Guard 3. libuv shows a hang-up only where nothing else was ready, and no error beside an
  * urgent condition. The change that a regular file in /proc or /sys tells is always
  * both, but told once: there is nothing left to ask for. poll(2) asks the number,
  * so what it adds is believed of the file that was registered only.
@@ -73,7 +73,7 @@ static void take_out(sel__uv_watcher *watcher)
 }
 
 /*
- * On an error libuv says UV_EBADF whatever it was, and has stopped the handle. At one
+ * Guard 3. On an error libuv says UV_EBADF whatever it was, and has stopped the handle. At one
  * that rests it is a ghost's.
  */
 static void on_error(sel__uv_watcher *watcher)
@@ -111,7 +111,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         report_unsure(watcher, status, events);
 }
 
-/* Where more may be ready than libuv takes at a time. */
+/* For guard 2. */
 static void on_poll_counted(uv_poll_t *poll, int status, int events)
 {
     on_poll(poll, status, events);
@@ -124,8 +124,8 @@ void sel__uv_count(sel__uv_watcher *watcher)
 }
 
 /*
- * uv_poll_init() sets O_NONBLOCK on the open file, which other processes may
- * share. It goes back by FIONBIO, which touches no other flag.
+ * Guard 4. Other processes may share the open file. Its flag goes back by FIONBIO, which
+ * touches no other.
  */
 int sel__uv_open_watcher(sel__uv_watcher *watcher)
 {
