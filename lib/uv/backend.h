@@ -108,7 +108,15 @@ int sel__uv_prepare_rounds(sel__uv_state *state);
 void sel__uv_told(sel__uv_state *state);
 
 /* uv_run(), and what it would have gone on for. 0 or -errno. */
-int sel__uv_run(sel__uv_state *state, uv_run_mode mode);
+int sel__uv_run_rounds(sel__uv_state *state, uv_run_mode mode);
+
+static inline int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
+{
+    if (state->rounds.set >= 0)
+        return sel__uv_run_rounds(state, mode);
+    uv_run(&state->loop.uv, mode);
+    return 0;
+}
 
 /* The loop's number means this set from now on. 0 or -errno. */
 int sel__uv_replace_set(sel__uv_state *state, int fresh);

@@ -85,7 +85,7 @@ SEL__RARE static int restore(sel__uv_rounds *rounds, int number)
 }
 
 /* What has been told is told, also if the set can be restored only by the next run. */
-int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
+int sel__uv_run_rounds(sel__uv_state *state, uv_run_mode mode)
 {
     sel__uv_rounds *rounds = &state->rounds;
     int number = uv_backend_fd(&state->loop.uv);
