@@ -243,7 +243,7 @@ static void look_at_many(world *w)
     close_in_child(w);
 }
 
-/* libuv's further loops and their portals. */
+/* More than libuv takes at a time: on uv there are two sets more to follow with. */
 static void forked_with_many(world *w)
 {
     int count = w->backend == SEL_BACKEND_SELECT ? 900 : 1050;

@@ -250,7 +250,7 @@ static void ghost_inside_another_loop(world *w)
     take_byte(w->beacon[0]);
 }
 
-/* A ghost on a loop below the first, whose portal has to be made anew. */
+/* More than libuv takes at a time: on uv the set to be made anew has two numbers. */
 static void ghost_among_many(world *w)
 {
     static int fds[1050];
