@@ -37,11 +37,7 @@ def all_ready(tools):
 
 
 def _limit_of_one(contender, watched):
-    if contender == 'selkie/epoll' and watched <= 10000:
-        return 1.2
-    if contender == 'selkie/uv':
-        return 1.2 if watched <= 1000 else 3
-    return None
+    return 1.2 if contender in ('selkie/uv', 'selkie/epoll') and watched <= 10000 else None
 
 
 CONTENDERS = ('epoll', 'poll', 'select', 'selkie/uv', 'selkie/epoll', 'selkie/poll',
