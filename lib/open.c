@@ -191,8 +191,7 @@ static int replace_wakeup(sel_selector *sel)
         sel__wakeup_close(&fresh);
     error = number >= 0 ? sel__add_wakeup(sel, number) : number;
     if (error < 0) {
-        if (number >= 0)
-            sel__close_own(number);
+        sel__close_own(number);
         return error;
     }
     if (sel->wakeup.fd >= 0)

@@ -142,8 +142,7 @@ static int renew(void *data)
     if (error == 0)
         error = sel__enter_outer(state->sel, set);
     if (error < 0) {
-        if (set >= 0)
-            sel__close_own(set);
+        sel__close_own(set);
         return error;
     }
     sel__leave_outer(state->sel, state->set);

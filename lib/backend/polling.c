@@ -62,8 +62,7 @@ int sel__open_polling(sel__polling *polling)
 
 void sel__close_polling(sel__polling *polling)
 {
-    if (polling->probe >= 0)
-        sel__close_own(polling->probe);
+    sel__close_own(polling->probe);
     free(polling->words);
 }
 
@@ -77,8 +76,7 @@ int sel__rearm_polling(sel__polling *polling)
     fresh = sel__set_open();
     if (fresh < 0)
         return fresh;
-    if (polling->probe >= 0)
-        sel__close_own(polling->probe);
+    sel__close_own(polling->probe);
     polling->probe = fresh;
     return 0;
 }

@@ -148,7 +148,7 @@ void sel__disown(int fd)
 
 void sel__close_own(int fd)
 {
-    bool still_own = sel__is_own(fd);
+    bool still_own = fd >= 0 && sel__is_own(fd);
 
     sel__disown(fd);
     if (still_own)

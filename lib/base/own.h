@@ -23,7 +23,7 @@ int sel__own(int fd);
 /* The same of one that stays open whatever comes of it. 0 or a negative errno. */
 int sel__note_own(int fd);
 
-/* Close a descriptor of the library's, unless it is another file by now. */
+/* Close a descriptor of the library's, unless it is another file by now. A negative one is none. */
 void sel__close_own(int fd);
 
 /* It is about to be closed by somebody else. */

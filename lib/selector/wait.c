@@ -232,8 +232,7 @@ void sel__leave_outer(sel_selector *sel, int fd)
 
 void sel__close_outer(sel_selector *sel)
 {
-    if (sel->outer >= 0)
-        sel__close_own(sel->outer);
+    sel__close_own(sel->outer);
     sel->outer = -1;
 }
 

@@ -21,8 +21,7 @@ int sel__wakeup_open(sel__wakeup *wakeup)
 
 void sel__wakeup_close(sel__wakeup *wakeup)
 {
-    if (wakeup->fd >= 0)
-        sel__close_own(wakeup->fd);
+    sel__close_own(wakeup->fd);
     wakeup->fd = -1;
 }
 

@@ -35,8 +35,6 @@ static void free_watcher(uv_handle_t *handle)
 static void close_handle(uv_handle_t *handle, void *unused)
 {
     (void)unused;
-    if (uv_is_closing(handle))
-        return;
     if (uv_handle_get_type(handle) == UV_POLL)
         uv_close(handle, free_watcher);
     else

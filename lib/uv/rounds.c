@@ -54,7 +54,7 @@ void sel__uv_told(sel__uv_state *state)
 {
     sel__uv_rounds *rounds = &state->rounds;
 
-    if (++rounds->told >= ROUND && !rounds->over && rounds->set >= 0)
+    if (++rounds->told >= ROUND && !rounds->over)
         rounds->over = dup3(rounds->empty, uv_backend_fd(&state->loop.uv), O_CLOEXEC) >= 0;
 }
 
@@ -65,7 +65,7 @@ static void take_rest(sel__uv_state *state)
     int capacity = (int)(sel->batch.capacity - sel->batch.length);
     const struct epoll_event *end = (struct epoll_event *)(sel->batch.pairs + sel->batch.capacity);
     struct epoll_event *event = (struct epoll_event *)end - capacity;
-    int count = capacity > 0 ? sel__epoll_wait_ms(state->rounds.set, event, capacity, 0) : 0;
+    int count = sel__epoll_wait_ms(state->rounds.set, event, capacity, 0);
 
     for (end = event + count; event < end; event++) {
         int fd = event->data.fd;

@@ -38,9 +38,8 @@ int sel__uv_send(sel__uv_state *state)
 {
     int error = arm_unsent(state);
 
-    if (error < 0)
-        return error;
-    error = sel__uv_run(state, UV_RUN_NOWAIT);
+    if (error == 0)
+        error = sel__uv_run(state, UV_RUN_NOWAIT);
     if (error == 0)
         error = arm_unsent(state);
     if (error < 0)
