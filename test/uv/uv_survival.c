@@ -417,6 +417,54 @@ START_TEST(what_another_thread_closes_while_ghosts_are_driven_out_is_silent)
 }
 END_TEST
 
+START_TEST(a_refusal_while_ghosts_are_driven_out_is_the_waits)
+{
+    sel_selector *sel = open_selector(_i);
+    int ghost = make_eventfd(1), copy = fcntl(ghost, F_DUPFD_CLOEXEC, 0);
+
+    victim = make_eventfd(1);
+    assert_ok(sel_register(sel, ghost, READ, NULL, NULL));
+    assert_ok(sel_register(sel, victim, READ, NULL, NULL));
+    ck_assert_int_eq(count_ready(sel), 2);
+    close(ghost);
+    assert_ok(sel_unregister(sel, ghost));
+    refused = 1;
+    assert_error(sel_select(sel, 0, NULL), ENOSPC);
+    ck_assert_int_eq(refused, 0);
+    for (int round = 0; round < 2; round++)
+        ck_assert_int_eq(count_ready(sel), 1);
+    assert_ok(sel_close(sel));
+    close(victim);
+    close(copy);
+}
+END_TEST
+
+static void follow_twice(int unused, int unused_too)
+{
+    (void)unused;
+    (void)unused_too;
+    refused = 1;
+    assert_error(sel_after_fork(inherited), ENOSPC);
+    assert_error(sel_select(inherited, 0, NULL), ECHILD);
+    assert_ok(sel_after_fork(inherited));
+    ck_assert_int_eq(look(inherited, victim), READ);
+    assert_ok(sel_close(inherited));
+}
+
+START_TEST(after_a_refusal_the_fork_can_be_followed_again)
+{
+    inherited = open_selector(_i);
+    victim = make_eventfd(1);
+    assert_ok(sel_register(inherited, victim, READ, NULL, NULL));
+    for (int round = 0; round < 2; round++) {
+        ck_assert_int_eq(look(inherited, victim), READ);
+        fork_off(follow_twice, 0, 0);
+    }
+    assert_ok(sel_close(inherited));
+    close(victim);
+}
+END_TEST
+
 /* More than libuv takes at a time, some of them in the set that a renewal makes. */
 START_TEST(ghosts_of_a_crowd_are_driven_out)
 {
@@ -524,11 +572,14 @@ int main(void)
                             first_backend(), 2);
     tcase_add_loop_test(tcase, what_the_kernel_refuses_to_watch_is_no_key,
                         first_backend(), 2);
+    tcase_add_loop_test(tcase, after_a_refusal_the_fork_can_be_followed_again,
+                        first_backend(), 2);
     if (may_open(2 * CROWD, "a crowd")) {
         add_backend_test(tcase, ghosts_of_a_crowd_are_driven_out);
         add_backend_test(tcase, a_crowd_follows_a_fork);
     }
     tcase_add_loop_test(tcase, what_the_kernel_refuses_at_a_wait_is_the_waits_error, 0, 1);
+    tcase_add_loop_test(tcase, a_refusal_while_ghosts_are_driven_out_is_the_waits, 0, 1);
     tcase_add_loop_test(tcase, what_another_thread_closes_before_it_is_added_is_silent, 0,
                         1);
     tcase_add_loop_test(
