@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector's life: made, forked, ended. This file knows every room, and is known by
- * none.
+ * A selector's life: made, forked, ended. Here alone the backends are named; no file
+ * includes anything of this one.
  */
 #include "base/own.h"
 #include "base/set.h"
@@ -16,26 +16,24 @@
 
 /* --- which backend a program gets --- */
 
-static const sel__backend *const backends[] = {
-    [SEL_BACKEND_UV] = UV_BACKEND,
-    [SEL_BACKEND_EPOLL] = &sel__epoll_backend,
-    [SEL_BACKEND_POLL] = &sel__poll_backend,
-    [SEL_BACKEND_SELECT] = &sel__select_backend,
+/* Where one is not in this build it has its name, and NULL. */
+static const struct {
+    const char *name;
+    const sel__backend *backend;
+} backends[] = {
+    [SEL_BACKEND_UV] = {"uv", UV_BACKEND},
+    [SEL_BACKEND_EPOLL] = {"epoll", &sel__epoll_backend},
+    [SEL_BACKEND_POLL] = {"poll", &sel__poll_backend},
+    [SEL_BACKEND_SELECT] = {"select", &sel__select_backend},
 };
 
 enum { COUNT = sizeof backends / sizeof backends[0] };
 
 static sel_backend by_name(const char *name)
 {
-    static const char *const names[COUNT] = {
-        [SEL_BACKEND_UV] = "uv",
-        [SEL_BACKEND_EPOLL] = "epoll",
-        [SEL_BACKEND_POLL] = "poll",
-        [SEL_BACKEND_SELECT] = "select",
-    };
     int i = SEL_BACKEND_UV;
 
-    while (i < COUNT && strcmp(name, names[i]) != 0)
+    while (i < COUNT && strcmp(name, backends[i].name) != 0)
         i++;
     return (sel_backend)i;
 }
@@ -46,7 +44,7 @@ static sel_backend choose_default(void)
 
     if (name != NULL)
         return by_name(name);
-    return backends[SEL_BACKEND_UV] != NULL ? SEL_BACKEND_UV : SEL_BACKEND_EPOLL;
+    return backends[SEL_BACKEND_UV].backend != NULL ? SEL_BACKEND_UV : SEL_BACKEND_EPOLL;
 }
 
 static const sel__backend *find_backend(sel_backend backend, int *ret_error)
@@ -58,7 +56,7 @@ static const sel__backend *find_backend(sel_backend backend, int *ret_error)
         return NULL;
     }
     *ret_error = -ENOTSUP;
-    return backends[backend];
+    return backends[backend].backend;
 }
 
 int sel_backend_available(sel_backend backend)

@@ -95,7 +95,7 @@ struct sel_ready {
 
 /* What a selector waits with: Python's family of selector classes. */
 typedef enum {
-    SEL_BACKEND_DEFAULT, /* `uv`, or what SELKIE_BACKEND names */
+    SEL_BACKEND_DEFAULT, /* `uv` or `epoll`, or what SELKIE_BACKEND names */
     SEL_BACKEND_UV,      /* one libuv poll handle for every descriptor */
     SEL_BACKEND_EPOLL,   /* epoll(7) itself */
     SEL_BACKEND_POLL,    /* poll(2) */
@@ -105,8 +105,9 @@ typedef enum {
 /*
  * Make a selector.
  *
- * SEL_BACKEND_DEFAULT is `uv`, unless the environment's SELKIE_BACKEND says
- * uv, epoll, poll or select; a program that runs setuid does not look there.
+ * SEL_BACKEND_DEFAULT is `uv`, or `epoll` in a build without libuv, unless the
+ * environment's SELKIE_BACKEND says uv, epoll, poll or select; a program that
+ * runs setuid does not look there.
  *
  * Returns 0 and the selector in *ret_sel.
  * Errors: -EINVAL   ret_sel is NULL; no such backend; SELKIE_BACKEND is no name

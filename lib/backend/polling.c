@@ -24,7 +24,7 @@ static int wait_or_look(struct pollfd *fds, unsigned length, int64_t timeout)
 {
     struct timespec rest = sel__to_timespec(timeout);
 
-    if (timeout == INT64_MAX)
+    if (timeout == SEL__FOREVER)
         return poll(fds, length, -1);
     if (timeout > 0 && timeout < SEL__NS_PER_MS)
         return ppoll(fds, length, &rest, NULL);
@@ -180,7 +180,7 @@ static int select_instead(struct pollfd *fds, unsigned length, int64_t timeout,
     sets asked = fill(fds, length, polling->words);
     struct timespec left = sel__to_timespec(timeout);
     int count = pselect(asked.limit, (fd_set *)asked.words[0], (fd_set *)asked.words[1],
-                        (fd_set *)asked.words[2], timeout != INT64_MAX ? &left : NULL, NULL);
+                        (fd_set *)asked.words[2], timeout != SEL__FOREVER ? &left : NULL, NULL);
 
     if (count < 0)
         return errno == EBADF ? find_closed(fds, length) : -errno;

@@ -7,6 +7,7 @@
 #ifndef SEL_POLLING_H
 #define SEL_POLLING_H
 
+#include "selector/backend.h"
 #include "selector/table.h"
 
 #include <poll.h>
@@ -32,7 +33,7 @@ int sel__rearm_polling(sel__polling *polling);
 int sel__admit(sel__polling *polling, const sel__entry *entry, int fd);
 
 /*
- * Wait up to `timeout` nanoseconds (0 looks, INT64_MAX), or less: the caller goes
+ * Wait up to `timeout` nanoseconds (0 looks, SEL__FOREVER), or less: the caller goes
  * on.  Returns how many have `revents`, or a negative errno.
  */
 int sel__poll(struct pollfd *fds, unsigned length, int64_t timeout, sel__polling *polling);

@@ -20,7 +20,7 @@ int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind);
 
 bool sel__is_open(int fd);
 
-/* One of those regular files that can be waited for are in /proc and /sys. */
+/* The regular files that can be waited for are in /proc and /sys. */
 bool sel__is_regular(int fd);
 
 #endif

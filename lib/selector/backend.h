@@ -5,7 +5,12 @@
  *
  * Every rule of the contract stands above it, once, for all backends.  A
  * backend checks no argument: what reaches it is a registered descriptor and a
- * mask of SEL_EVENT_ bits.
+ * mask of SEL_EVENT_ bits. Of the descriptor's entry, sel__entry_at(), it may use
+ * `mark` as it likes; `events` is what the key wants, `armed` what change() was told.
+ *
+ * sel__check() and sel__gone() call remove() from inside wait(), change() and rearm():
+ * whoever walks through an array of its own there walks downwards. poll.c is the
+ * shortest backend, and the one to copy.
  */
 #ifndef SEL_BACKEND_H
 #define SEL_BACKEND_H
@@ -33,7 +38,9 @@ typedef struct sel__backend {
 
     /*
      * Begin to watch an open descriptor that is not watched.  0, or a negative
-     * errno and nothing done: -EPERM for what can't be waited for.
+     * errno and nothing done: -EPERM for what can't be waited for, where the
+     * kernel's call does not say so by itself: see polling.h. What is
+     * SEL__INTERNAL is always taken.
      */
     int (*add)(void *state, int fd, int events);
 
@@ -51,17 +58,21 @@ typedef struct sel__backend {
      * Wait up to `timeout` nanoseconds (0 looks, SEL__FOREVER) and sel__report()
      * what is ready.  It may come back early with nothing: the caller goes on.
      * Returns 0, -EINTR, or another negative errno, after which a later call
-     * tries again.  Allocates nothing.
+     * tries again.  Allocates nothing. The time for which the process is stopped
+     * counts, and RLIMIT_NOFILE may be below what is watched: see polling.h.
      */
     int (*wait)(void *state, int64_t timeout);
 
     /*
      * In a forked child: replace the kernel's side by one that is not shared
-     * and watch the same descriptors with it.
+     * and watch the same descriptors with it. It may have closed yours, which
+     * sel__is_own() tells, and given the number away. After a failure it is
+     * called again.
      */
     int (*rearm)(void *state);
 
-    /* The descriptor that is readable while a wait would report; or NULL. */
+    /* The descriptor that is readable while a wait would report. NULL: sel_fileno()
+       and sel_attach_loop() say -ENOTSUP. */
     int (*fileno)(void *state);
 } sel__backend;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calling what a wait has collected. Nothing of the program's is called from
- * anywhere else.
+ * Calling what a wait has collected: tasks, pairs, and through the services' table
+ * timers, signal handlers and results. Nothing of the program's is called at any other
+ * time, but the `done` of jobs that sel_close() ends.
  *
  * What is called may fork and return in the child too. There the pass ends: what
  * it had taken goes back to where it was.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ending a wait from another thread or a signal handler: an eventfd, watched as
- * an ordinary descriptor, and a flag that makes calls coalesce.
+ * an ordinary descriptor, a flag that makes calls coalesce, and one that says
+ * that the wait is to return.
  *
  * Not uv_async_t: its pending flag does not survive uv_loop_fork (a send that
  * was pending swallows every later one), and its init is not thread-safe.
@@ -14,9 +15,9 @@
 
 typedef struct sel__wakeup {
     int fd;
-    atomic_bool pending;
+    atomic_bool pending;   /* the descriptor is readable, or about to be */
     atomic_bool requested; /* a wait is to return, whatever else there is */
-    atomic_uint senders; /* calls of other threads that have not returned yet */
+    atomic_uint senders;   /* calls of other threads that have not returned yet */
 } sel__wakeup;
 
 int sel__wakeup_open(sel__wakeup *wakeup);
@@ -31,11 +32,11 @@ void sel__wakeup_begin(sel__wakeup *wakeup);
 void sel__wakeup_send(sel__wakeup *wakeup);
 void sel__wakeup_end(sel__wakeup *wakeup);
 
+/* sel__wakeup_send(), and the wait is to return. */
+void sel__wakeup_request(sel__wakeup *wakeup);
+
 /* Until no sender is between begin and end. */
 void sel__wakeup_wait_for_senders(sel__wakeup *wakeup);
-
-/* The same, for a wait that is to return. */
-void sel__wakeup_request(sel__wakeup *wakeup);
 
 /* Take what was sent.  What senders did before is visible afterwards. */
 void sel__wakeup_receive(sel__wakeup *wakeup);

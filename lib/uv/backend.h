@@ -26,7 +26,7 @@
  *        └──────────────┴──────────────────────┘      watch()     │
  *        └────────────────────────────────────────────────────────┘
  *
- * Back to STOPPED: what was never sent is forgotten, libuv stops what has an error,
+ * After a fork what is WATCHED is UNSENT again. Back to STOPPED: what was never sent is forgotten, libuv stops what has an error,
  * and what rests is stopped before libuv itself opens a descriptor for the loop.
  */
 typedef enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every test file here uses: the four backends as a loop variable, a
+ * What every test file here uses: every backend as a loop variable, a
  * fixture that misses no descriptor, and short ways to make what is watched.
  */
 #ifndef TEST_SUPPORT_H
