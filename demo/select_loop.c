@@ -12,26 +12,18 @@
  * sel_compat_select() goes on waiting after a signal, so signals (and the time
  * limits) come from a selector, which is a descriptor in `inputs` as any other.
  */
-#include "kit/bytearray.h"
+#include "kit/connection.h"
 #include "kit/listen.h"
 
 #include <selkie.h>
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/select.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    READ_SIZE = 16 * 1024,
-    HIGH_WATER = 64 * 1024,
-    ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
-    FLUSH_SECONDS = 3, /* how long a client may take to read when the server stops */
-};
-static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
+enum { FLUSH_SECONDS = 3 }; /* how long a client may take to read when the server stops */
 
 typedef struct {
     int fds[FD_SETSIZE];
@@ -39,15 +31,10 @@ typedef struct {
 } fd_list;
 
 typedef struct {
-    bool open;
-    bool ended; /* it has sent its last byte */
-    bytearray message_queue;
-} connection;
-
-typedef struct {
     fd_list inputs;
     fd_list outputs;
-    connection connections[FD_SETSIZE]; /* by descriptor */
+    bool is_client[FD_SETSIZE];         /* by descriptor */
+    connection connections[FD_SETSIZE]; /* of those */
     int clients;
     int listener;
     int reserve;
@@ -69,11 +56,6 @@ static void list_set(fd_list *list, int fd, bool wanted)
         list->fds[i] = list->fds[--list->count];
 }
 
-static bool would_block(void)
-{
-    return errno == EAGAIN || errno == EINTR;
-}
-
 /* Nothing left to select on: the loop ends. */
 static void end(select_server *server)
 {
@@ -83,13 +65,11 @@ static void end(select_server *server)
 
 static void hang_up(select_server *server, int fd, const char *why)
 {
-    connection *conn = &server->connections[fd];
     note(server->verbose, "%d: %s", fd, why);
     list_set(&server->inputs, fd, false);
     list_set(&server->outputs, fd, false);
-    bytearray_clear(&conn->message_queue);
-    conn->open = false;
-    close(fd);
+    server->is_client[fd] = false;
+    connection_close(&server->connections[fd]);
     if (--server->clients == 0 && server->stopping)
         end(server);
 }
@@ -97,28 +77,25 @@ static void hang_up(select_server *server, int fd, const char *why)
 /* Put the connection into the lists it belongs in, or hang up if there is none. */
 static void watch(select_server *server, int fd)
 {
-    connection *conn = &server->connections[fd];
-    size_t queued = conn->message_queue.size;
-    if (queued == 0 && conn->ended) {
+    const connection *conn = &server->connections[fd];
+    bool reads = connection_wants_read(conn), writes = connection_wants_write(conn);
+    list_set(&server->inputs, fd, reads);
+    list_set(&server->outputs, fd, writes);
+    if (!reads && !writes)
         hang_up(server, fd, "closed");
-        return;
-    }
-    if (queued == 0 && server->stopping)
-        shutdown(fd, SHUT_WR);
-    bool room = queued < HIGH_WATER || server->stopping;
-    list_set(&server->inputs, fd, !conn->ended && room);
-    list_set(&server->outputs, fd, queued > 0);
 }
 
-static void add_connection(select_server *server, int fd)
+static void add_connection(void *data, int fd)
 {
+    select_server *server = data;
     if (fd >= FD_SETSIZE) {
         note(server->verbose, "%d: turned away: select() ends at %d", fd, FD_SETSIZE);
         close(fd);
         return;
     }
     note(server->verbose, "%d: accepted", fd);
-    server->connections[fd] = (connection){.open = true};
+    server->is_client[fd] = true;
+    server->connections[fd] = (connection){.fd = fd};
     server->clients++;
     watch(server, fd);
 }
@@ -131,48 +108,31 @@ static void resume_accepting(sel_selector *sel, void *data)
         list_set(&server->inputs, server->listener, true);
 }
 
-/* A listener that is readable but not accepted from would keep the loop spinning. */
-static void pause_accepting(select_server *server, int error)
+static void pause_accepting(select_server *server)
 {
-    note(server->verbose, "cannot accept for now: %s", sel_strerror(error));
     int failed = sel_call_later(server->signals, PAUSE_SECONDS, resume_accepting, server,
                                 NULL);
     if (failed == 0)
         list_set(&server->inputs, server->listener, false);
 }
 
-static void accept_clients(select_server *server)
+static void accept_connections(select_server *server)
 {
-    for (int i = 0; i < ACCEPTS_PER_PASS; i++) {
-        int fd = accept_client(server->listener, &server->reserve);
-        if (fd >= 0) {
-            add_connection(server, fd);
-        } else if (fd == -EMFILE) {
-            note(server->verbose, "turned away: %s", sel_strerror(fd));
-        } else if (fd != -ECONNABORTED) {
-            if (fd != -EAGAIN)
-                pause_accepting(server, fd);
-            return;
-        }
-    }
+    int error = accept_clients(server->listener, &server->reserve, add_connection, server,
+                               server->verbose);
+    if (error < 0)
+        pause_accepting(server);
 }
 
 static void read_from(select_server *server, int fd)
 {
-    connection *conn = &server->connections[fd];
-    if (!conn->open) /* the selector: what it has is for sel_dispatch() */
+    if (!server->is_client[fd]) /* the selector: what it has is for sel_dispatch() */
         return;
-    char data[READ_SIZE];
-    ssize_t size = recv(fd, data, sizeof data, 0);
-    int error = size < 0 && !would_block() ? -errno : 0;
-    if (size == 0)
-        conn->ended = true;
-    if (size > 0 && !server->stopping) {
+    ssize_t size = connection_receive(&server->connections[fd]);
+    if (size > 0)
         note(server->verbose, "%d: echoing %zd bytes", fd, size);
-        error = bytearray_extend(&conn->message_queue, data, (size_t)size);
-    }
-    if (error < 0)
-        hang_up(server, fd, sel_strerror(error));
+    if (size < 0)
+        hang_up(server, fd, sel_strerror((int)size));
     else
         watch(server, fd);
 }
@@ -180,36 +140,28 @@ static void read_from(select_server *server, int fd)
 static void write_to(select_server *server, int fd)
 {
     connection *conn = &server->connections[fd];
-    bytearray *queue = &conn->message_queue;
-    if (!conn->open || queue->size == 0)
+    if (!server->is_client[fd] || !connection_wants_write(conn))
         return;
-    ssize_t sent = send(fd, bytearray_bytes(queue), queue->size, MSG_NOSIGNAL);
-    if (sent > 0)
-        bytearray_remove(queue, (size_t)sent);
-    if (sent < 0 && !would_block())
-        hang_up(server, fd, sel_strerror(errno));
+    ssize_t sent = connection_send(conn);
+    if (sent < 0)
+        hang_up(server, fd, sel_strerror((int)sent));
     else
         watch(server, fd);
 }
 
-/* Exceptional means an urgent byte; it is no part of the stream and not echoed. */
-static void take_urgent(select_server *server, int fd)
+/* Exceptional means an urgent byte. */
+static void take_urgent(const select_server *server, int fd)
 {
-    char byte;
-    if (server->connections[fd].open && recv(fd, &byte, 1, MSG_OOB) == 1)
-        note(server->verbose, "%d: an urgent byte", fd);
+    if (server->is_client[fd])
+        connection_take_urgent(&server->connections[fd], server->verbose);
 }
 
-/*
- * Let a client go once it has what is queued for it: it is sent our end, and what
- * it sends is read and dropped until it sends its own.
- */
 static void finish(select_server *server, int fd)
 {
-    if (server->connections[fd].message_queue.size == 0 && is_settled(fd))
-        hang_up(server, fd, "closed");
-    else
+    if (connection_leave(&server->connections[fd]))
         watch(server, fd);
+    else
+        hang_up(server, fd, "closed");
 }
 
 static void time_is_up(sel_selector *sel, void *data)
@@ -234,7 +186,7 @@ static void stop(sel_selector *sel, void *data)
     if (error < 0 || server->clients == 0)
         end(server);
     for (int fd = 0; fd < FD_SETSIZE; fd++)
-        if (server->connections[fd].open)
+        if (server->is_client[fd])
             finish(server, fd);
 }
 
@@ -272,7 +224,7 @@ static void serve(select_server *server, double timeout)
         }
         for (size_t i = 0; i < readable.count; i++) {
             if (readable.fds[i] == server->listener)
-                accept_clients(server);
+                accept_connections(server);
             else
                 read_from(server, readable.fds[i]);
         }
@@ -314,7 +266,7 @@ int main(int argc, char **argv)
     serve(&server, options.timeout);
 
     for (int fd = 0; fd < FD_SETSIZE; fd++)
-        if (server.connections[fd].open)
+        if (server.is_client[fd])
             hang_up(&server, fd, "dropped");
     sel_close(server.signals);
     return EXIT_SUCCESS;

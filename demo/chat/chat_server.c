@@ -26,7 +26,6 @@ enum {
     READ_SIZE = 4096,
     ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
 };
-static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
 
 void hang_up(chat_client *client)
 {

@@ -21,7 +21,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 64 };
+enum {
+    THREADS_MAX = 64,
+    ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
+};
+const double PAUSE_SECONDS = 0.1;
 
 void parse_options(int argc, char **argv, server_options *options)
 {
@@ -195,6 +199,25 @@ int accept_client(int listener, int *reserve)
     default:
         return fd;
     }
+}
+
+int accept_clients(int listener, int *reserve, client_adder *add, void *data,
+                   bool verbose)
+{
+    for (int i = 0; i < ACCEPTS_PER_PASS; i++) {
+        int fd = accept_client(listener, reserve);
+        if (fd >= 0) {
+            add(data, fd);
+        } else if (fd == -EMFILE) {
+            note(verbose, "turned away: %s", sel_strerror(fd));
+        } else if (fd == -EAGAIN) {
+            return 0;
+        } else if (fd != -ECONNABORTED) {
+            note(verbose, "cannot accept for now: %s", sel_strerror(fd));
+            return fd;
+        }
+    }
+    return 0;
 }
 
 bool is_settled(int fd)

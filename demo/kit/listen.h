@@ -62,6 +62,17 @@ int open_reserve(void);
 int accept_client(int listener, int *reserve);
 
 /*
+ * Accept who waits, ACCEPTS_PER_PASS at most, and hand them on.  Returns 0, or a
+ * negative errno when the kernel has no room for another client: a listener that is
+ * readable but not accepted from would keep the loop spinning, so don't watch it for
+ * PAUSE_SECONDS.
+ */
+typedef void client_adder(void *data, int fd); /* the descriptor is its own */
+int accept_clients(int listener, int *reserve, client_adder *add, void *data,
+                   bool verbose);
+extern const double PAUSE_SECONDS;
+
+/*
  * Has the client got all that was sent to it, and have we read all it sent?
  * Closing a socket with unread bytes resets the connection, and then what is
  * still on its way to the client is lost.

@@ -16,7 +16,7 @@
  * this loop at once, with what is queued unsent, and while the kernel has no room
  * for another client it spins.
  */
-#include "kit/bytearray.h"
+#include "kit/connection.h"
 #include "kit/listen.h"
 #include "kit/stop.h"
 
@@ -27,21 +27,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     READ_ONLY = POLLIN | POLLPRI | POLLHUP | POLLERR,
     READ_WRITE = READ_ONLY | POLLOUT,
     WRITE_ONLY = READ_WRITE & ~POLLIN,
-    READ_SIZE = 16 * 1024,
-    HIGH_WATER = 64 * 1024, /* no reading from who has so much queued */
 };
-
-typedef struct {
-    bool ended; /* it has sent its last byte */
-    bytearray message_queue;
-} connection;
 
 typedef struct {
     struct pollfd *fds;
@@ -82,31 +74,26 @@ static void poll_unregister(poll_server *server, size_t i)
     server->connections[i] = server->connections[server->count];
 }
 
-static bool would_block(void)
-{
-    return errno == EAGAIN || errno == EINTR;
-}
-
 static void hang_up(poll_server *server, size_t i, const char *why)
 {
-    note(server->verbose, "%d: %s", server->fds[i].fd, why);
-    close(server->fds[i].fd);
-    bytearray_clear(&server->connections[i]->message_queue);
-    free(server->connections[i]);
+    connection *conn = server->connections[i];
+    note(server->verbose, "%d: %s", conn->fd, why);
     poll_unregister(server, i);
+    connection_close(conn);
+    free(conn);
 }
 
 /* Modify what is asked for, or hang up if there is nothing more to do. */
 static void watch(poll_server *server, size_t i)
 {
-    connection *conn = server->connections[i];
-    size_t queued = conn->message_queue.size;
-    if (queued == 0 && conn->ended)
+    const connection *conn = server->connections[i];
+    bool reads = connection_wants_read(conn), writes = connection_wants_write(conn);
+    if (!reads && !writes)
         hang_up(server, i, "closed");
-    else if (conn->ended || queued >= HIGH_WATER)
+    else if (!reads)
         server->fds[i].events = WRITE_ONLY;
     else
-        server->fds[i].events = queued > 0 ? READ_WRITE : READ_ONLY;
+        server->fds[i].events = writes ? READ_WRITE : READ_ONLY;
 }
 
 static void accept_connection(poll_server *server)
@@ -120,67 +107,41 @@ static void accept_connection(poll_server *server)
         close(fd);
         return;
     }
+    conn->fd = fd;
     note(server->verbose, "%d: accepted", fd);
 }
 
-static void take_urgent(poll_server *server, size_t i)
+static ssize_t read_from(const poll_server *server, connection *conn)
 {
-    char byte; /* no part of the stream and not echoed */
-    if (recv(server->fds[i].fd, &byte, 1, MSG_OOB) == 1)
-        note(server->verbose, "%d: an urgent byte", server->fds[i].fd);
+    ssize_t size = connection_receive(conn);
+    if (size > 0)
+        note(server->verbose, "%d: received %zd bytes", conn->fd, size);
+    return size;
 }
 
-/* Returns 0 or a negative errno, as write_to() does. */
-static int read_from(poll_server *server, size_t i)
+static ssize_t write_to(const poll_server *server, connection *conn)
 {
-    connection *conn = server->connections[i];
-    char data[READ_SIZE];
-    ssize_t size = recv(server->fds[i].fd, data, sizeof data, 0);
-    if (size < 0)
-        return would_block() ? 0 : -errno;
-    if (size == 0) {
-        conn->ended = true;
-        return 0;
-    }
-    note(server->verbose, "%d: received %zd bytes", server->fds[i].fd, size);
-    return bytearray_extend(&conn->message_queue, data, (size_t)size);
-}
-
-static int write_to(poll_server *server, size_t i)
-{
-    bytearray *queue = &server->connections[i]->message_queue;
-    ssize_t sent = send(server->fds[i].fd, bytearray_bytes(queue), queue->size,
-                        MSG_NOSIGNAL);
-    if (sent < 0)
-        return would_block() ? 0 : -errno;
-    note(server->verbose, "%d: sent %zd bytes", server->fds[i].fd, sent);
-    bytearray_remove(queue, (size_t)sent);
-    return 0;
-}
-
-/* What the connection failed of; asking clears it. */
-static int pending_error(int fd)
-{
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    return -error;
+    ssize_t size = connection_send(conn);
+    if (size > 0)
+        note(server->verbose, "%d: sent %zd bytes", conn->fd, size);
+    return size;
 }
 
 /* In this order: there may be something left to read behind a hang-up. */
 static void serve(poll_server *server, size_t i, int flags)
 {
-    int error = 0;
+    connection *conn = server->connections[i];
+    ssize_t result = 0;
     if (flags & POLLPRI)
-        take_urgent(server, i);
+        connection_take_urgent(conn, server->verbose);
     if (flags & POLLIN)
-        error = read_from(server, i);
+        result = read_from(server, conn);
     else if (flags & POLLERR)
-        error = pending_error(server->fds[i].fd);
-    if (error == 0 && (flags & POLLOUT) && server->connections[i]->message_queue.size > 0)
-        error = write_to(server, i);
-    if (error < 0)
-        hang_up(server, i, strerror(-error));
+        result = connection_error(conn);
+    if (result >= 0 && flags & POLLOUT)
+        result = write_to(server, conn);
+    if (result < 0)
+        hang_up(server, i, strerror((int)-result));
     else if ((flags & POLLHUP) && !(flags & POLLIN))
         hang_up(server, i, "hung up"); /* nobody is left to send to */
     else

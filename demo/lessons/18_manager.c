@@ -35,7 +35,6 @@ enum {
     ANSWER_SIZE = 2048,
     HIGH_WATER = 16 * 1024,
 };
-static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
 
 typedef struct {
     struct {

@@ -12,7 +12,6 @@ enum {
     BUFFER_SIZE = 16 * 1024,
     ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
 };
-static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
 
 struct echo_client {
     echo_service *service;

@@ -26,7 +26,6 @@ enum {
     ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
     STREAM_BUFFER = 4096, /* the kernel's: what waits there grows old */
 };
-static const double PAUSE_SECONDS = 0.1; /* when the kernel has no room for a client */
 /* Nobody else's page may frame this one, and this one loads nothing. */
 static const char SECURITY[] =
     "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; "
