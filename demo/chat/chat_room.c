@@ -4,35 +4,37 @@
  *
  * A client's queue never holds more than QUEUE_LIMIT.  Once a line was skipped, all
  * are until the client is told how many: what it reads is in order.
+ *
+ * Only client_cb() and a timer end a client: an error in sending to one comes again in
+ * that one's own callback, so that nobody's words can end another.
  */
 #include "chat/chat_room.h"
+#include "kit/fail.h"
+#include "kit/nonblocking.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { TEXT_SIZE = CLEAN_GROWTH * LINE_LIMIT + 100 };
+enum {
+    READ_SIZE = 4096,
+    TEXT_SIZE = CLEAN_GROWTH * LINE_LIMIT + 100,
+    FLUSH_SECONDS = 3, /* how long one who leaves may take to read the rest */
+};
 
-int watch(chat_client *client)
+static sel_callback client_cb;
+
+/* Watch for what the client needs next.  Returns 0 or a negative errno. */
+static int watch(chat_client *client)
 {
     int events = client->ended ? 0 : SEL_EVENT_READ;
     if (client->queue.size > 0)
         events |= SEL_EVENT_WRITE;
-    return sel_modify(client->server->sel, client->fd, events, client_cb, client);
-}
-
-int send_queued(chat_client *client)
-{
-    bytearray *queue = &client->queue;
-    if (queue->size == 0)
-        return 0;
-    ssize_t sent = send(client->fd, bytearray_bytes(queue), queue->size, MSG_NOSIGNAL);
-    if (sent < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    bytearray_remove(queue, (size_t)sent);
-    return 0;
+    return sel_modify(client->room->sel, client->fd, events, client_cb, client);
 }
 
 static void say_to(chat_client *client, const char *text, size_t size)
@@ -44,14 +46,14 @@ static void say_to(chat_client *client, const char *text, size_t size)
         return;
     }
     if (queue->size == size)
-        send_queued(client);
+        send_now(client->fd, queue);
     watch(client);
 }
 
-static void say_to_all(chat_server *server, const chat_client *but, const char *text,
+static void say_to_all(chat_room *room, const chat_client *but, const char *text,
                        size_t size)
 {
-    for (chat_client *client = server->first; client != NULL; client = client->next)
+    for (chat_client *client = room->first; client != NULL; client = client->next)
         if (client != but && !client->leaving)
             say_to(client, text, size);
 }
@@ -61,17 +63,20 @@ static void tell(chat_client *client, const char *text)
     say_to(client, text, strlen(text));
 }
 
-void tell_all(chat_server *server, const chat_client *but, const char *format, ...)
+/* To all who listen but one, which may be NULL. */
+static void __attribute__((format(printf, 3, 4)))
+tell_all(chat_room *room, const chat_client *but, const char *format, ...)
 {
     char text[TEXT_SIZE];
     va_list arguments;
     va_start(arguments, format);
     int size = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    say_to_all(server, but, text, (size_t)size);
+    say_to_all(room, but, text, (size_t)size);
 }
 
-void tell_skipped(chat_client *client)
+/* To one that reads again: how many lines it has missed. */
+static void tell_skipped(chat_client *client)
 {
     char text[100];
     snprintf(text, sizeof text, "* you read too slowly: %d lines skipped\n",
@@ -80,31 +85,50 @@ void tell_skipped(chat_client *client)
     tell(client, text);
 }
 
+static void hang_up(chat_client *client)
+{
+    chat_room *room = client->room;
+    note(room->verbose, "%d: closed", client->fd);
+    chat_client **link = &room->first;
+    while (*link != client)
+        link = &(*link)->next;
+    *link = client->next;
+    sel_cancel(room->sel, client->patience);
+    sel_unregister(room->sel, client->fd);
+    close(client->fd);
+    bytearray_clear(&client->queue);
+    line_clear(&client->line);
+    free(client);
+    if (room->first == NULL && room->closing)
+        sel_stop(room->sel);
+}
+
 static void lose_patience(sel_selector *sel, void *data)
 {
     (void)sel;
     hang_up(data);
 }
 
-void leave(chat_client *client)
+/* From now on it only gets what is queued for it, and not for long. */
+static void leave(chat_client *client)
 {
     client->leaving = true;
     line_clear(&client->line);
-    sel_call_later(client->server->sel, FLUSH_SECONDS, lose_patience, client,
+    sel_call_later(client->room->sel, FLUSH_SECONDS, lose_patience, client,
                    &client->patience);
 }
 
 static void say_good_bye(chat_client *client)
 {
-    chat_server *server = client->server;
-    tell_all(server, client, "* %s has left\n", client->name);
+    chat_room *room = client->room;
+    tell_all(room, client, "* %s has left\n", client->name);
     tell(client, "* good bye\n");
     leave(client);
 }
 
-static bool is_taken(const chat_server *server, const char *name)
+static bool is_taken(const chat_room *room, const char *name)
 {
-    for (const chat_client *client = server->first; client != NULL; client = client->next)
+    for (const chat_client *client = room->first; client != NULL; client = client->next)
         if (!client->leaving && strcmp(client->name, name) == 0)
             return true;
     return false;
@@ -119,10 +143,10 @@ static void rename_client(chat_client *client, const char *name, size_t size)
         memcpy(wanted, name, size);
     if (*wanted == '\0' || strspn(wanted, letters) != size) {
         tell(client, "* a name is 1 to 20 letters, digits, - and _\n");
-    } else if (is_taken(client->server, wanted)) {
+    } else if (is_taken(client->room, wanted)) {
         tell(client, "* that name is taken\n");
     } else {
-        tell_all(client->server, NULL, "* %s is now %s\n", client->name, wanted);
+        tell_all(client->room, NULL, "* %s is now %s\n", client->name, wanted);
         memcpy(client->name, wanted, sizeof wanted);
     }
 }
@@ -133,7 +157,7 @@ static void say(chat_client *client, const char *line, size_t size)
     int head = snprintf(text, sizeof text, "%s: ", client->name);
     size_t end = (size_t)head + clean_text(line, size, text + head);
     text[end++] = '\n';
-    say_to_all(client->server, client, text, end);
+    say_to_all(client->room, client, text, end);
 }
 
 static void hear(chat_client *client)
@@ -154,7 +178,7 @@ static void hear(chat_client *client)
     line_clear(&client->line);
 }
 
-void take(chat_client *client, const char *bytes, size_t size)
+static void take(chat_client *client, const char *bytes, size_t size)
 {
     while (size > 0 && !client->leaving) {
         bool complete;
@@ -166,20 +190,55 @@ void take(chat_client *client, const char *bytes, size_t size)
     }
 }
 
-void take_rest(chat_client *client)
+/* What it has sent last, if no newline follows. */
+static void take_rest(chat_client *client)
 {
     if (client->line.text.size > 0 || client->line.too_long)
         hear(client);
 }
 
-void welcome(chat_client *client)
+/* Returns 0 or a negative errno. */
+static int receive(chat_client *client)
 {
-    chat_server *server = client->server;
+    char bytes[READ_SIZE];
+    ssize_t size = receive_now(client->fd, bytes, sizeof bytes, &client->ended);
+    if (size > 0)
+        take(client, bytes, (size_t)size);
+    if (client->ended)
+        take_rest(client);
+    return size < 0 ? (int)size : 0;
+}
+
+static void client_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)sel;
+    chat_client *client = key->data;
+    ssize_t result = mask & SEL_EVENT_WRITE ? send_now(client->fd, &client->queue) : 0;
+    if (result >= 0 && client->skipped > 0 && client->queue.size <= QUEUE_LIMIT / 2)
+        tell_skipped(client);
+    if (result >= 0 && mask & SEL_EVENT_READ)
+        result = receive(client);
+    if ((result < 0 || client->ended) && !client->leaving) {
+        tell_all(client->room, client, "* %s has left\n", client->name);
+        leave(client);
+    }
+    bool all_sent = client->queue.size == 0;
+    if (client->leaving && all_sent)
+        shutdown(client->fd, SHUT_WR);
+    if (result >= 0)
+        result = watch(client);
+    if (result < 0 || (client->ended && all_sent))
+        hang_up(client);
+}
+
+static void welcome(chat_client *client)
+{
+    chat_room *room = client->room;
     do
-        snprintf(client->name, sizeof client->name, "guest%d", ++server->guests);
-    while (is_taken(server, client->name));
-    tell_all(server, NULL, "* %s is here\n", client->name);
-    chat_client **last = &server->first;
+        snprintf(client->name, sizeof client->name, "guest%d", ++room->guests);
+    while (is_taken(room, client->name));
+    tell_all(room, NULL, "* %s is here\n", client->name);
+    chat_client **last = &room->first;
     while (*last != NULL)
         last = &(*last)->next;
     *last = client;
@@ -187,4 +246,40 @@ void welcome(chat_client *client)
     snprintf(text, sizeof text, "* welcome, %s: /nick NAME renames you, exit leaves\n",
              client->name);
     tell(client, text);
+}
+
+void enter_room(void *data, int fd)
+{
+    chat_room *room = data;
+    chat_client *client = calloc(1, sizeof *client);
+    int error = client == NULL ? -ENOMEM : 0;
+    if (error == 0)
+        error = sel_register(room->sel, fd, SEL_EVENT_READ, client_cb, client);
+    if (error < 0) {
+        note(room->verbose, "%d: turned away: %s", fd, sel_strerror(error));
+        free(client);
+        close(fd);
+        return;
+    }
+    *client = (chat_client){.room = room, .fd = fd, .line = {.limit = LINE_LIMIT}};
+    welcome(client);
+    note(room->verbose, "%d: %s", fd, client->name);
+}
+
+void close_room(chat_room *room)
+{
+    room->closing = true;
+    tell_all(room, NULL, "* the server stops\n");
+    for (chat_client *client = room->first; client != NULL; client = client->next) {
+        if (!client->leaving)
+            leave(client);
+        if (client->queue.size == 0)
+            shutdown(client->fd, SHUT_WR);
+    }
+}
+
+void empty_room(chat_room *room)
+{
+    while (room->first != NULL)
+        hang_up(room->first);
 }

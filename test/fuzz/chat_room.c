@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chat room (demo/chat/chat_server.c and what it is made of), with clients that do what
+ * The chat room (demo/chat/chat_room.c and what it is made of), with clients that do what
  * the input says: come, send any bytes, read or don't, end or reset.
  *
  * Whatever one sends, the others read nothing but whole lines of clean text, and a queue
@@ -10,8 +10,6 @@
 
 #include "fuzz.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,24 +23,20 @@ typedef struct {
     size_t column;
 } visitor;
 
-static chat_server server;
+static chat_room room;
 static visitor visitors[CLIENTS];
 
-/* As add_client() in chat_server.c, which needs a listener. */
 static void come(visitor *one)
 {
     int ends[2], kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, small = 4096;
-    chat_client *client = calloc(1, sizeof *client);
+    int guests = room.guests;
 
     must(socketpair(AF_UNIX, kind, 0, ends), "socketpair");
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    if (client == NULL ||
-        sel_register(server.sel, ends[0], SEL_EVENT_READ, client_cb, client) < 0)
-        broken("no client");
-    *client = (chat_client){
-        .server = &server, .fd = ends[0], .line = {.limit = LINE_LIMIT}};
     *one = (visitor){.fd = ends[1]};
-    welcome(client);
+    enter_room(&room, ends[0]);
+    if (room.guests == guests)
+        broken("no client");
 }
 
 static void check_received(visitor *one, const char *bytes, size_t size)
@@ -77,13 +71,13 @@ static void go(visitor *one)
 
 static void pass(void)
 {
-    for (int i = 0; i < PASSES && sel_select(server.sel, 0, NULL) > 0; i++)
-        sel_dispatch(server.sel);
+    for (int i = 0; i < PASSES && sel_select(room.sel, 0, NULL) > 0; i++)
+        sel_dispatch(room.sel);
 }
 
 static void check_room(void)
 {
-    const chat_client *client = server.first;
+    const chat_client *client = room.first;
 
     for (; client != NULL; client = client->next) {
         if (client->queue.size > QUEUE_LIMIT || client->line.text.size > LINE_LIMIT)
@@ -144,10 +138,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fuzz_input input = {bytes, bytes + size};
     int descriptors = count_descriptors();
 
-    server = (chat_server){.listener = -1, .reserve = -1};
+    room = (chat_room){.sel = NULL};
     for (int i = 0; i < CLIENTS; i++)
         visitors[i].fd = -1;
-    if (sel_open(SEL_BACKEND_EPOLL, &server.sel) < 0)
+    if (sel_open(SEL_BACKEND_EPOLL, &room.sel) < 0)
         broken("no selector");
     while (bytes_left(&input) > 0)
         take_step(&input);
@@ -155,9 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (visitors[i].fd >= 0)
             go(&visitors[i]);
     pass();
-    while (server.first != NULL)
-        hang_up(server.first);
-    sel_close(server.sel);
+    empty_room(&room);
+    sel_close(room.sel);
     check_descriptors(descriptors);
     return 0;
 }
