@@ -5,10 +5,10 @@
  * All clients have one message under way at a time: it is sent for each, then each echo
  * is read.  So with one client it is a round trip that is measured.
  */
+#include "lessons/14_measure.h"
 #include "kit/blocking.h"
 #include "kit/fail.h"
 #include "kit/process.h"
-#include "lessons/14_server_models.h"
 
 #include <selkie.h>
 
@@ -21,18 +21,7 @@
 #include <unistd.h>
 
 enum { ROWS = 3, MESSAGES = 2000, MOST = 100 };
-static const char *const names[MODELS] = {"fork", "thread", "loop"};
 static const int counts[ROWS] = {1, 10, MOST};
-
-server_model find_model(const char *name)
-{
-    int model = 0;
-    while (model < MODELS && strcmp(names[model], name) != 0)
-        model++;
-    if (model == MODELS)
-        fail(EXIT_USAGE, "--model is fork, thread or loop, not '%s'", name);
-    return (server_model)model;
-}
 
 static int connect_to(int listener)
 {
@@ -75,15 +64,15 @@ static double measure(int listener, int count)
     return rounds * count / seconds;
 }
 
-static void measure_model(server_model model, const server_options *where,
-                          double rates[ROWS][MODELS])
+static void measure_model(server_model model, model_function *serve,
+                          const server_options *where, double rates[ROWS][MODELS])
 {
     int listener = open_listener(where), life[2];
     open_pair(life);
     pid_t pid = fork_child();
     if (pid == 0) {
         close(life[0]);
-        serve_model(model, listener, life[1]);
+        serve(model, listener, life[1]);
         _exit(EXIT_SUCCESS);
     }
     close(life[1]);
@@ -94,11 +83,12 @@ static void measure_model(server_model model, const server_options *where,
     waitpid(pid, NULL, 0);
 }
 
-void measure_models(const server_options *where)
+void measure_models(const server_options *where, const char *const names[MODELS],
+                    model_function *serve)
 {
     double rates[ROWS][MODELS];
     for (int model = 0; model < MODELS; model++)
-        measure_model((server_model)model, where, rates);
+        measure_model((server_model)model, serve, where, rates);
     printf("messages a second\nclients");
     for (int model = 0; model < MODELS; model++)
         printf(" %10s", names[model]);

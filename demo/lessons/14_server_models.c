@@ -8,13 +8,13 @@
  * few clients threads may well win.  docs/twins/server_models.py is the same program in
  * Python.
  */
-#include "lessons/14_server_models.h"
+#include "kit/acceptor.h"
 #include "kit/blocking.h"
-#include "kit/bytearray.h"
 #include "kit/check.h"
 #include "kit/command_line.h"
-#include "kit/listen.h"
+#include "kit/connection.h"
 #include "kit/process.h"
+#include "lessons/14_measure.h"
 
 #include <selkie.h>
 
@@ -24,25 +24,25 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16 * 1024, HIGH_WATER = 64 * 1024 };
+enum { CLIENTS_MAX = 1000 };
+static const char *const names[MODELS] = {"fork", "thread", "loop"};
 
 typedef struct {
-    int fd;
+    connection conn;
     pid_t pid;        /* of its process */
     pthread_t thread; /* of its thread */
     atomic_bool done; /* its thread is at its end */
-    bytearray queue;  /* in the loop */
-    bool ended;       /* it has sent its last byte */
 } served_client;
 
 typedef struct {
     sel_selector *sel;
     server_model model;
-    int listener, reserve;
+    acceptor acceptor;
     served_client *clients[CLIENTS_MAX];
     int count;
 } model_server;
@@ -63,8 +63,7 @@ static void forget(model_server *server, served_client *client)
     while (server->clients[i] != client)
         i++;
     server->clients[i] = server->clients[--server->count];
-    close(client->fd);
-    bytearray_clear(&client->queue);
+    connection_close(&client->conn);
     free(client);
 }
 
@@ -73,11 +72,11 @@ static void start_process(model_server *server, served_client *client)
     client->pid = fork_child();
     if (client->pid > 0)
         return;
-    close(server->listener);
+    close(server->acceptor.listener);
     for (int i = 0; i < server->count; i++) /* else they would never see their end */
         if (server->clients[i] != client)
-            close(server->clients[i]->fd);
-    serve_one(client->fd);
+            close(server->clients[i]->conn.fd);
+    serve_one(client->conn.fd);
     _exit(EXIT_SUCCESS);
 }
 
@@ -98,15 +97,16 @@ static void reap(sel_selector *sel, void *data)
 static void *serve_in_thread(void *data)
 {
     served_client *client = data;
-    serve_one(client->fd);
-    shutdown(client->fd, SHUT_RDWR);
+    serve_one(client->conn.fd);
+    shutdown(client->conn.fd, SHUT_RDWR);
     atomic_store(&client->done, true);
     return NULL;
 }
 
 /* Whose threads have ended: the next to come finds out. */
-static void join_done(model_server *server)
+static void join_done(void *data)
 {
+    model_server *server = data;
     for (int i = server->count - 1; i >= 0; i--)
         if (atomic_load(&server->clients[i]->done)) {
             pthread_join(server->clients[i]->thread, NULL);
@@ -127,56 +127,35 @@ static void start_thread(model_server *server, served_client *client)
 
 static void hang_up(model_server *server, served_client *client)
 {
-    sel_unregister(server->sel, client->fd);
+    sel_unregister(server->sel, client->conn.fd);
     forget(server, client);
 }
-
-static model_server served;
 
 static void client_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     served_client *client = key->data;
-    bytearray *queue = &client->queue;
-    char bytes[READ_SIZE];
-    int error = 0;
-    if (mask & SEL_EVENT_READ) {
-        ssize_t size = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (size > 0)
-            error = bytearray_extend(queue, bytes, (size_t)size);
-        else if (size < 0 && errno != EAGAIN)
-            error = -errno;
-        client->ended = size == 0;
-    }
-    if (error == 0 && queue->size > 0) {
-        ssize_t sent = send(client->fd, bytearray_bytes(queue), queue->size,
-                            MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent > 0)
-            bytearray_remove(queue, (size_t)sent);
-        else if (errno != EAGAIN)
-            error = -errno;
-    }
-    int events = queue->size < HIGH_WATER && !client->ended ? SEL_EVENT_READ : 0;
-    events |= queue->size > 0 ? SEL_EVENT_WRITE : 0;
-    if (error == 0 && events != 0)
-        error = sel_modify(sel, client->fd, events, client_cb, client);
-    if (error < 0 || events == 0)
-        hang_up(&served, client);
+    connection *conn = &client->conn;
+    ssize_t result = mask & SEL_EVENT_READ ? connection_receive(conn) : 0;
+    if (result >= 0)
+        result = connection_send(conn);
+    int events = connection_wants_read(conn) ? SEL_EVENT_READ : 0;
+    events |= connection_wants_write(conn) ? SEL_EVENT_WRITE : 0;
+    if (result >= 0 && events != 0)
+        result = sel_modify(sel, conn->fd, events, client_cb, client);
+    if (result < 0 || events == 0)
+        hang_up(conn->server, client);
 }
 
-static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
+static void add_client(void *data, int fd)
 {
-    (void)mask;
-    model_server *server = key->data;
-    join_done(server);
-    int fd = accept_client(key->fd, &server->reserve);
-    served_client *client = fd < 0 ? NULL : calloc(1, sizeof *client);
+    model_server *server = data;
+    served_client *client = calloc(1, sizeof *client);
     if (client == NULL || server->count == CLIENTS_MAX) {
-        if (fd >= 0)
-            close(fd);
+        close(fd);
         free(client);
         return;
     }
-    client->fd = fd;
+    client->conn = (connection){.fd = fd, .server = server};
     server->clients[server->count++] = client;
     if (server->model != MODEL_LOOP)
         set_blocking(fd);
@@ -184,7 +163,7 @@ static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
         start_process(server, client);
     else if (server->model == MODEL_THREAD)
         start_thread(server, client);
-    else if (sel_register(sel, fd, SEL_EVENT_READ, client_cb, client) < 0)
+    else if (sel_register(server->sel, fd, SEL_EVENT_READ, client_cb, client) < 0)
         forget(server, client);
 }
 
@@ -201,10 +180,10 @@ static void end_client(model_server *server, served_client *client)
         kill(client->pid, SIGTERM);
         waitpid(client->pid, NULL, 0);
     } else if (server->model == MODEL_THREAD) {
-        shutdown(client->fd, SHUT_RDWR); /* its recv() returns */
+        shutdown(client->conn.fd, SHUT_RDWR); /* its recv() returns */
         pthread_join(client->thread, NULL);
     } else {
-        sel_unregister(server->sel, client->fd);
+        sel_unregister(server->sel, client->conn.fd);
     }
     forget(server, client);
 }
@@ -216,17 +195,22 @@ static void life_cb(sel_selector *sel, const sel_key *key, int mask)
     sel_stop(sel);
 }
 
-void serve_model(server_model model, int listener, int life)
+/* Serve until SIGINT, SIGTERM, or the end of `life` (-1: none). */
+static void serve_model(server_model model, int listener, int life)
 {
-    served = (model_server){.model = model, .listener = listener,
-                            .reserve = open_reserve()};
-    check(sel_open(SEL_BACKEND_DEFAULT, &served.sel), "open a selector");
-    sel_selector *sel = served.sel;
-    check(sel_register(sel, listener, SEL_EVENT_READ, accept_cb, &served), "wait");
+    model_server server = {.model = model};
+    check(sel_open(SEL_BACKEND_DEFAULT, &server.sel), "open a selector");
+    sel_selector *sel = server.sel;
+    server.acceptor = (acceptor){.sel = sel,
+                                 .listener = listener,
+                                 .before = join_done,
+                                 .add_client = add_client,
+                                 .data = &server};
+    check(acceptor_start(&server.acceptor), "wait");
     check(sel_add_signal_handler(sel, SIGINT, stop, NULL), "watch SIGINT");
     check(sel_add_signal_handler(sel, SIGTERM, stop, NULL), "watch SIGTERM");
     if (model == MODEL_FORK)
-        check(sel_add_signal_handler(sel, SIGCHLD, reap, &served), "watch SIGCHLD");
+        check(sel_add_signal_handler(sel, SIGCHLD, reap, &server), "watch SIGCHLD");
     if (life >= 0)
         check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
     else
@@ -234,11 +218,20 @@ void serve_model(server_model model, int listener, int life)
 
     check(sel_run(sel), "wait");
 
-    while (served.count > 0)
-        end_client(&served, served.clients[0]);
+    while (server.count > 0)
+        end_client(&server, server.clients[0]);
+    acceptor_stop(&server.acceptor);
     sel_close(sel);
-    close(listener);
-    close(served.reserve);
+}
+
+static server_model find_model(const char *name)
+{
+    int model = 0;
+    while (model < MODELS && strcmp(names[model], name) != 0)
+        model++;
+    if (model == MODELS)
+        fail(EXIT_USAGE, "--model is fork, thread or loop, not '%s'", name);
+    return (server_model)model;
 }
 
 int main(int argc, char **argv)
@@ -260,10 +253,9 @@ int main(int argc, char **argv)
     server_options where = {.host = host, .port = service, .backlog = 4096};
     server_model chosen = find_model(model);
     if (measure) {
-        measure_models(&where);
+        measure_models(&where, names, serve_model);
         return EXIT_SUCCESS;
     }
-    int listener = open_listener(&where);
-    serve_model(chosen, listener, -1);
+    serve_model(chosen, open_listener(&where), -1);
     return EXIT_SUCCESS;
 }
