@@ -14,7 +14,9 @@ static void resume_accepting(sel_selector *sel, void *data)
 
 static void pause_accepting(acceptor *self)
 {
-    if (sel_call_later(self->sel, PAUSE_SECONDS, resume_accepting, self, &self->pause) == 0)
+    int error = sel_call_later(self->sel, PAUSE_SECONDS, resume_accepting, self,
+                               &self->pause);
+    if (error == 0)
         sel_modify(self->sel, self->listener, 0, accept_cb, self);
 }
 

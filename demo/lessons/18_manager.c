@@ -8,11 +8,12 @@
  * asks and never reads keeps nobody waiting.
  */
 #include "lessons/18_manager.h"
-#include "kit/bytearray.h"
 #include "chat/chat_text.h"
+#include "kit/acceptor.h"
+#include "kit/bytearray.h"
 #include "kit/check.h"
 #include "kit/fail.h"
-#include "kit/listen.h"
+#include "kit/nonblocking.h"
 #include "kit/process.h"
 
 #include <selkie.h>
@@ -43,8 +44,7 @@ typedef struct {
     } dict[PAIRS_MAX];
     int list[LIST_MAX];
     int pairs, items;
-    int listener;
-    int reserve;
+    acceptor acceptor;
 } storage;
 
 typedef struct {
@@ -180,34 +180,19 @@ static int answer_request(manager_client *client)
     return bytearray_extend(&client->queue, bytes, strlen(bytes));
 }
 
-static int result(ssize_t size)
-{
-    return size < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
-}
-
+/* Returns 0 or a negative errno. */
 static int receive(manager_client *client, int fd)
 {
     char bytes[LINE_LIMIT];
-    ssize_t size = recv(fd, bytes, sizeof bytes, 0);
-    int error = result(size);
-    client->ended = size == 0;
-    for (size_t taken = 0; error == 0 && size > 0 && taken < (size_t)size;) {
+    ssize_t size = receive_now(fd, bytes, sizeof bytes, &client->ended);
+    int error = size < 0 ? (int)size : 0;
+    for (size_t taken = 0; error == 0 && taken < (size_t)size;) {
         bool complete;
         taken += line_take(&client->line, bytes + taken, (size_t)size - taken, &complete);
         if (complete)
             error = answer_request(client);
     }
     return error;
-}
-
-static int send_queued(bytearray *queue, int fd)
-{
-    if (queue->size == 0)
-        return 0;
-    ssize_t sent = send(fd, bytearray_bytes(queue), queue->size, MSG_NOSIGNAL);
-    if (sent > 0)
-        bytearray_remove(queue, (size_t)sent);
-    return result(sent);
 }
 
 static void hang_up(sel_selector *sel, manager_client *client, int fd)
@@ -223,21 +208,23 @@ static void client_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     manager_client *client = key->data;
     int fd = key->fd, events = 0;
-    int error = mask & SEL_EVENT_READ ? receive(client, fd) : 0;
-    if (error == 0)
-        error = send_queued(&client->queue, fd);
+    ssize_t result = mask & SEL_EVENT_READ ? receive(client, fd) : 0;
+    if (result >= 0)
+        result = send_now(fd, &client->queue);
     if (!client->ended && client->queue.size < HIGH_WATER)
         events |= SEL_EVENT_READ;
     if (client->queue.size > 0)
         events |= SEL_EVENT_WRITE;
-    if (error == 0 && events != 0)
-        error = sel_modify(sel, fd, events, client_cb, client);
-    if (error < 0 || events == 0)
+    if (result >= 0 && events != 0)
+        result = sel_modify(sel, fd, events, client_cb, client);
+    if (result < 0 || events == 0)
         hang_up(sel, client, fd);
 }
 
-static void add_client(sel_selector *sel, storage *store, int fd)
+static void add_client(void *data, int fd)
 {
+    storage *store = data;
+    sel_selector *sel = store->acceptor.sel;
     manager_client *added = calloc(1, sizeof *added);
     if (added == NULL || sel_register(sel, fd, SEL_EVENT_READ, client_cb, added) < 0) {
         close(fd);
@@ -245,26 +232,6 @@ static void add_client(sel_selector *sel, storage *store, int fd)
         return;
     }
     *added = (manager_client){.storage = store, .line = {.limit = LINE_LIMIT}};
-}
-
-static sel_callback accept_cb;
-
-static void resume_accepting(sel_selector *sel, void *data)
-{
-    storage *store = data;
-    sel_modify(sel, store->listener, SEL_EVENT_READ, accept_cb, store);
-}
-
-static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
-{
-    (void)mask;
-    storage *store = key->data;
-    int fd = accept_client(store->listener, &store->reserve);
-    if (fd >= 0)
-        add_client(sel, store, fd);
-    else if (fd != -EAGAIN && fd != -ECONNABORTED && fd != -EMFILE &&
-             sel_call_later(sel, PAUSE_SECONDS, resume_accepting, store, NULL) == 0)
-        sel_modify(sel, store->listener, 0, accept_cb, store);
 }
 
 static void life_cb(sel_selector *sel, const sel_key *key, int mask)
@@ -278,10 +245,10 @@ static _Noreturn void run_manager(int listener, int life)
 {
     static storage store;
     sel_selector *sel = NULL;
-    store.listener = listener;
-    store.reserve = open_reserve();
     check(sel_open(SEL_BACKEND_DEFAULT, &sel), "open a selector");
-    check(sel_register(sel, listener, SEL_EVENT_READ, accept_cb, &store), "listen");
+    store.acceptor = (acceptor){
+        .sel = sel, .listener = listener, .add_client = add_client, .data = &store};
+    check(acceptor_start(&store.acceptor), "listen");
     check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
     check(sel_run(sel), "wait");
     _exit(EXIT_SUCCESS);

@@ -2,12 +2,13 @@
 /*
  * An echo service as a part of a program that has other things on the same selector.
  *
- * A client has one buffer: it is read from only when all that it sent has been sent
- * back, so that it costs no more, whatever it does.
+ * A client is read from only when all that it sent has been sent back, so that it costs
+ * READ_SIZE bytes, whatever it does.
  */
 #ifndef DEMO_ECHO_SERVICE_H
 #define DEMO_ECHO_SERVICE_H
 
+#include "kit/acceptor.h"
 #include "kit/meter.h"
 
 #include <selkie.h>
@@ -21,7 +22,7 @@ typedef struct {
     int listener;
     meter *meter;
     bool verbose;
-    int reserve; /* from here on echo_start() sets them */
+    acceptor acceptor; /* from here on echo_start() sets them */
     int clients;
     echo_client *first;
 } echo_service;

@@ -8,9 +8,9 @@
  */
 #include "monitor/http.h"
 #include "kit/bytearray.h"
+#include "kit/nonblocking.h"
 #include "monitor/http_host.h"
 #include "monitor/http_request.h"
-#include "kit/listen.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,6 @@
 enum {
     INPUT_SIZE = 4096,
     HEADER_SIZE = 1024,
-    ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
     STREAM_BUFFER = 4096, /* the kernel's: what waits there grows old */
 };
 /* Nobody else's page may frame this one, and this one loads nothing. */
@@ -165,16 +164,10 @@ static void answer_error(http_client *client, int status)
 /* Returns 0 or a negative errno. */
 static int send_queued(http_client *client)
 {
-    bytearray *queued = &client->queue;
-    if (queued->size == 0)
-        return 0;
-    ssize_t sent = send(client->fd, bytearray_bytes(queued), queued->size, MSG_NOSIGNAL);
-    if (sent < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    bytearray_remove(queued, (size_t)sent);
-    if (client->state == STREAMING && queued->size == 0)
+    ssize_t sent = send_now(client->fd, &client->queue);
+    if (sent > 0 && client->state == STREAMING && client->queue.size == 0)
         postpone(client);
-    return 0;
+    return sent < 0 ? (int)sent : 0;
 }
 
 /* What comes when nothing is to be read any more is dropped. */
@@ -182,11 +175,10 @@ static int receive(http_client *client)
 {
     if (client->state != READING)
         client->input_size = 0;
-    char *free_space = client->input + client->input_size;
-    ssize_t size = recv(client->fd, free_space, INPUT_SIZE - client->input_size, 0);
+    ssize_t size = receive_now(client->fd, client->input + client->input_size,
+                               INPUT_SIZE - client->input_size, &client->ended);
     if (size < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    client->ended = size == 0;
+        return (int)size;
     client->input_size += (size_t)size;
     return 0;
 }
@@ -301,8 +293,9 @@ static void sweep(sel_selector *sel, void *data)
     }
 }
 
-static void add_client(http_server *server, int fd)
+static void add_client(void *data, int fd)
 {
+    http_server *server = data;
     http_client *client = NULL;
     int error = server->clients < HTTP_CLIENTS_MAX ? 0 : -EUSERS;
     if (error == 0 && (client = calloc(1, sizeof *client)) == NULL)
@@ -324,47 +317,21 @@ static void add_client(http_server *server, int fd)
     note(server->verbose, "%d: accepted", fd);
 }
 
-static sel_callback accept_cb;
-
-static void resume_accepting(sel_selector *sel, void *data)
-{
-    http_server *server = data;
-    sel_modify(sel, server->listener, SEL_EVENT_READ, accept_cb, server);
-}
-
-static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
-{
-    (void)mask;
-    http_server *server = key->data;
-    for (int i = 0; i < ACCEPTS_PER_PASS; i++) {
-        int fd = accept_client(server->listener, &server->reserve);
-        if (fd >= 0) {
-            add_client(server, fd);
-        } else if (fd != -ECONNABORTED && fd != -EMFILE) {
-            /* A listener readable but not accepted from would keep the loop spinning. */
-            if (fd != -EAGAIN && sel_call_later(sel, PAUSE_SECONDS, resume_accepting,
-                                                server, NULL) == 0)
-                sel_modify(sel, server->listener, 0, accept_cb, server);
-            return;
-        }
-    }
-}
-
 int http_start(http_server *server)
 {
-    server->reserve = open_reserve();
-    sel_selector *sel = server->sel;
-    int error = sel_register(sel, server->listener, SEL_EVENT_READ, accept_cb, server);
-    if (error == 0)
-        error = sel_call_every(sel, server->timeout / SWEEPS, sweep, server, NULL);
-    return error;
+    server->acceptor = (acceptor){.sel = server->sel,
+                                  .listener = server->listener,
+                                  .add_client = add_client,
+                                  .data = server};
+    int error = acceptor_start(&server->acceptor);
+    if (error < 0)
+        return error;
+    return sel_call_every(server->sel, server->timeout / SWEEPS, sweep, server, NULL);
 }
 
 void http_stop(http_server *server)
 {
     while (server->first != NULL)
         hang_up(server->first);
-    sel_unregister(server->sel, server->listener);
-    close(server->listener);
-    close(server->reserve);
+    acceptor_stop(&server->acceptor);
 }

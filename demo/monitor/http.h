@@ -10,6 +10,8 @@
 #ifndef DEMO_HTTP_H
 #define DEMO_HTTP_H
 
+#include "kit/acceptor.h"
+
 #include <selkie.h>
 
 #include <stdbool.h>
@@ -30,7 +32,7 @@ typedef struct {
     void *data; /* the handler's */
     double timeout; /* seconds */
     bool verbose;
-    int reserve; /* from here on http_start() sets them */
+    acceptor acceptor; /* from here on http_start() sets them */
     int clients;
     int streams;
     http_client *first;

@@ -102,11 +102,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     sel_selector *sel = NULL;
     sel_key key;
 
-    store = (storage){.listener = -1};
     socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
     if (sel_open(SEL_BACKEND_EPOLL, &sel) < 0)
         broken("no selector");
-    add_client(sel, &store, ends[0]);
+    store = (storage){.acceptor.sel = sel};
+    add_client(&store, ends[0]);
     if (sel_get_key(sel, ends[0], &key) < 0)
         broken("no client");
     if (size > 0 && bytes[size - 1] == '!') {
