@@ -8,12 +8,13 @@
  * sent.  What the server sends is cleaned before the terminal sees it.
  * docs/twins/chat_client.py is the same program in Python.
  */
-#include "kit/bytearray.h"
 #include "chat/chat_text.h"
+#include "kit/bytearray.h"
 #include "kit/check.h"
 #include "kit/command_line.h"
 #include "kit/connect.h"
 #include "kit/fail.h"
+#include "kit/nonblocking.h"
 
 #include <selkie.h>
 
@@ -47,13 +48,11 @@ static void send_queued(chat_client *client)
     bytearray *queue = &client->queue;
     if (queue->size == 0)
         return;
-    ssize_t sent = send(client->fd, bytearray_bytes(queue), queue->size, MSG_NOSIGNAL);
-    if (sent > 0)
-        bytearray_remove(queue, (size_t)sent);
-    else if (errno != EAGAIN && errno != EINTR && errno != EPIPE)
-        check(-errno, "send");
-    else if (errno == EPIPE) /* it has hung up, and may have said why */
+    ssize_t sent = send_now(client->fd, queue);
+    if (sent == -EPIPE) /* it has hung up, and may have said why */
         bytearray_clear(queue);
+    else
+        check((int)sent, "send");
     if (queue->size == 0 && client->input_ended)
         shutdown(client->fd, SHUT_WR);
 }
@@ -75,7 +74,7 @@ static void take_input(chat_client *client)
 {
     char bytes[READ_SIZE];
     ssize_t size = read(STDIN_FILENO, bytes, sizeof bytes);
-    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+    if (size < 0 && would_block())
         return;
     if (size > 0)
         check(bytearray_extend(&client->queue, bytes, (size_t)size), "keep a line");
@@ -125,18 +124,16 @@ static void show(chat_client *client)
 static void receive(chat_client *client)
 {
     char bytes[READ_SIZE];
-    ssize_t size = recv(client->fd, bytes, sizeof bytes, 0);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (size < 0)
-        check(-errno, "receive");
+    bool ended = false;
+    ssize_t size = receive_now(client->fd, bytes, sizeof bytes, &ended);
+    check((int)size, "receive");
     for (size_t taken = 0; taken < (size_t)size;) {
         bool complete;
         taken += line_take(&client->line, bytes + taken, (size_t)size - taken, &complete);
         if (complete)
             show(client);
     }
-    if (size == 0)
+    if (ended)
         sel_stop(client->sel);
     flush_stdout();
 }

@@ -9,6 +9,7 @@
 #include "kit/status.h"
 #include "kit/bytearray.h"
 #include "kit/listen.h"
+#include "kit/nonblocking.h"
 #include "kit/status_view.h"
 
 #include <errno.h>
@@ -103,7 +104,7 @@ static void send_queued(status *self)
     ssize_t sent = write(self->terminal, bytearray_bytes(queue), queue->size);
     if (sent > 0)
         bytearray_remove(queue, (size_t)sent);
-    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+    else if (sent < 0 && !would_block())
         bytearray_clear(queue); /* it has hung up; the next picture finds out again */
 }
 

@@ -11,9 +11,10 @@
 #include "kit/check.h"
 #include "kit/connect.h"
 #include "kit/fail.h"
+#include "kit/nonblocking.h"
+#include "kit/resource_limits.h"
 #include "load/load_options.h"
 #include "load/load_report.h"
-#include "kit/resource_limits.h"
 
 #include <selkie.h>
 
@@ -67,11 +68,6 @@ static void fill(const connection *conn, size_t offset, char *bytes, size_t size
         if (next == length)
             next = 0;
     }
-}
-
-static bool would_block(void)
-{
-    return errno == EAGAIN || errno == EINTR;
 }
 
 static void close_connection(connection *conn)

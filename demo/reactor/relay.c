@@ -7,6 +7,7 @@
  */
 #include "reactor/relay.h"
 #include "kit/fail.h"
+#include "kit/nonblocking.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,7 @@ static void write_some(line_relay *relay)
     ssize_t written = write(STDOUT_FILENO, bytearray_bytes(queue), size);
     if (written >= 0)
         bytearray_remove(queue, (size_t)written);
-    else if (errno != EAGAIN && errno != EINTR)
+    else if (!would_block())
         fail_to_print(relay, errno);
 }
 
@@ -117,7 +118,7 @@ static void read_cb(sel_selector *sel, const sel_key *key, int mask)
     line_relay *relay = pipe->relay;
     char data[READ_SIZE];
     ssize_t size = read(pipe->fd, data, sizeof data);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    if (size < 0 && would_block())
         return;
     if (size <= 0)
         close_pipe(pipe);
