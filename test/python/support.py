@@ -146,6 +146,12 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def allow_descriptors(self, count):
+        """From now on; what is open beyond stays open.  Returns how many were allowed."""
+        allowed, most = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, most))
+        return allowed
+
     def memory(self):
         """Its resident size in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import support
@@ -264,6 +265,20 @@ class ServerModels(LessonTests):
                         self.assertEqual(sock.recv(1), b"x")
                         self.assertEqual(server.stop(signal.SIGINT), 0)
                         self.assertEqual(sock.recv(1), b"")
+
+    def test_14_no_room_for_another_client(self):
+        """One that could not be accepted kept the loop spinning."""
+        for model in self.models:
+            with self.subTest(model=model), \
+                    Server(kind(self.program, "c"), "--model", model) as server:
+                allowed = server.allow_descriptors(3)
+                with server.connect() as sock:
+                    before = server.cpu()
+                    time.sleep(1)
+                    self.assertLess(server.cpu() - before, 0.1)
+                    server.allow_descriptors(allowed)
+                    sock.sendall(b"x")
+                    self.assertEqual(sock.recv(1), b"x")
 
 
 @lesson(10)

@@ -273,6 +273,19 @@ class SideBySide(unittest.TestCase):
                         self.assertEqual(ask(sock, b"room again"), b"room again")
                     self.assertEqual(server.stop(), 0)
 
+    def test_no_room_for_another_client(self):
+        """Not even for one that is turned away, as when the kernel's table is full."""
+        with every_server("--verbose") as servers, closing_all() as socks:
+            allowed = [server.allow_descriptors(3) for server in servers]
+            socks += [server.connect() for server in servers]
+            shares = self.cpu_shares(servers, 1.0)
+            for server, share, sock, count in zip(servers, shares, socks, allowed):
+                with self.about(server):
+                    self.assertLess(share, 0.05)
+                    self.assertIn("cannot accept for now", server.errors())
+                    server.allow_descriptors(count)
+                    self.assertEqual(ask(sock, b"room at last"), b"room at last")
+
     def test_a_full_backlog(self):
         with every_server("--backlog", "1") as servers, closing_all() as socks:
             for server in servers:
