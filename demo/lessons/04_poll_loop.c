@@ -4,7 +4,7 @@
  * in Python, where select.poll() keeps the array that is kept here.
  *
  * fds[0 .. count) is what poll() watches and connections[i] is who fds[i] belongs
- * to; the listener and the stop descriptor are nobody's (NULL).  There is no limit
+ * to; the listener and the stop descriptor are told by theirs.  There is no limit
  * at 1024 as select() has it, but still every call hands the whole array over and
  * looks through it.
  *
@@ -39,14 +39,13 @@ typedef struct {
     struct pollfd *fds;
     connection **connections;
     size_t count, capacity;
-    int listener;
+    connection listener, stop;
     int reserve;
-    int stop;
     bool verbose;
 } poll_server;
 
 /* select.poll().register(): false when there is no memory. */
-static bool poll_register(poll_server *server, int fd, short events, connection *conn)
+static bool poll_register(poll_server *server, connection *conn, short events)
 {
     if (server->count == server->capacity) {
         size_t capacity = 2 * server->capacity + 8;
@@ -61,7 +60,7 @@ static bool poll_register(poll_server *server, int fd, short events, connection 
             return false;
         server->capacity = capacity;
     }
-    server->fds[server->count] = (struct pollfd){.fd = fd, .events = events};
+    server->fds[server->count] = (struct pollfd){.fd = conn->fd, .events = events};
     server->connections[server->count++] = conn;
     return true;
 }
@@ -98,16 +97,20 @@ static void watch(poll_server *server, size_t i)
 
 static void accept_connection(poll_server *server)
 {
-    int fd = accept_client(server->listener, &server->reserve);
+    int fd = accept_client(server->listener.fd, &server->reserve);
     if (fd < 0)
         return;
     connection *conn = calloc(1, sizeof *conn);
-    if (conn == NULL || !poll_register(server, fd, READ_ONLY, conn)) {
-        free(conn);
+    if (conn == NULL) {
         close(fd);
         return;
     }
     conn->fd = fd;
+    if (!poll_register(server, conn, READ_ONLY)) {
+        connection_close(conn);
+        free(conn);
+        return;
+    }
     note(server->verbose, "%d: accepted", fd);
 }
 
@@ -160,13 +163,15 @@ static void note_flags(const poll_server *server, const char *who, int flags)
 static bool serve_ready(poll_server *server)
 {
     for (size_t i = server->count; i-- > 0;) {
-        int fd = server->fds[i].fd, flags = server->fds[i].revents;
+        const connection *conn = server->connections[i];
+        int flags = server->fds[i].revents;
         if (flags == 0)
             continue;
-        if (fd == server->stop)
+        if (conn == &server->stop)
             return false;
-        note_flags(server, fd == server->listener ? "listener:" : "client:", flags);
-        if (fd == server->listener)
+        bool is_listener = conn == &server->listener;
+        note_flags(server, is_listener ? "listener:" : "client:", flags);
+        if (is_listener)
             accept_connection(server);
         else
             serve(server, i, flags);
@@ -185,14 +190,14 @@ int main(int argc, char **argv)
         .purpose = "Send every client back what it sends: one loop around poll().",
         .takes_timeout = true};
     parse_options(argc, argv, &options);
-    poll_server server = {.listener = open_listener(&options),
+    poll_server server = {.listener = {.fd = open_listener(&options)},
                           .reserve = open_reserve(),
-                          .stop = open_stop(),
+                          .stop = {.fd = open_stop()},
                           .verbose = options.verbose};
-    if (!poll_register(&server, server.stop, READ_ONLY, NULL) ||
-        !poll_register(&server, server.listener, READ_ONLY, NULL))
+    if (!poll_register(&server, &server.stop, READ_ONLY) ||
+        !poll_register(&server, &server.listener, READ_ONLY))
         fail(EXIT_FAILURE, "no memory");
-    print_listening(server.listener);
+    print_listening(server.listener.fd);
 
     int ready;
     do {

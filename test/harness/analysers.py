@@ -36,8 +36,6 @@ Finding = collections.namedtuple('Finding', 'file line message')
 EXCUSED = [
     ('gcc_fanalyzer', 'demo/lessons/16_event_queue.c', 'leak of *e* [[]CWE-401]*',
      'the event is in the queue, and run_event() frees it'),
-    ('gcc_fanalyzer', 'demo/lessons/14_server_models.c', 'leak of *client* [[]CWE-401]*',
-     'the client is in the array that it is sought in'),
     ('gcc_fanalyzer', 'lib/reactor/signals.c', 'dereference of NULL *[[]CWE-476]*',
      'without an error there is a handler'),
     ('gcc_fanalyzer', 'lib/selector/tasks.c', 'leak of *queued* [[]CWE-401]*', 'it is in the queue'),
@@ -56,8 +54,6 @@ EXCUSED = [
      'the text has a length'),
     ('clang_tidy', 'demo/kit/command_line.c', "Access to field 'name'*core.NullDereference]",
      'the options are an array with an end'),
-    ('clang_tidy', 'demo/lessons/04_poll_loop.c', 'Dereference of null pointer*',
-     'only the stop and the listener have no connection, and neither comes here'),
     ('clang_tidy', 'demo/*', '*bugprone-implicit-widening-of-multiplication-result]',
      'twice a small constant'),
     ('clang_tidy', 'demo/*', '*cert-err34-c]',
