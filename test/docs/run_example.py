@@ -9,6 +9,7 @@ differ.
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ def comparable(text):
 
 def main(program, expected):
     both = 'SELKIE_DEBUG' in os.environ
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a careless parent leaves its own
     ended = subprocess.run(
         [program], input='hello\n', stdout=subprocess.PIPE, text=True, timeout=50,
         stderr=subprocess.STDOUT if both else None)

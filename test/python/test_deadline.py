@@ -177,7 +177,7 @@ class DeadlineTests(ProgramTests):
             os.close(0)
 
         def one_more_descriptor():
-            os.dup2(0, 17)
+            os.dup2(0, 117)
 
         def limits():
             os.umask(0o027)
@@ -192,8 +192,10 @@ class DeadlineTests(ProgramTests):
                 with self.subTest(prepare=prepare.__name__, command=command):
                     expected = subprocess.run(
                         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                        preexec_fn=prepare, timeout=PATIENCE).stdout.splitlines()
-                    ended = self.run_program(*command, preexec_fn=prepare)
+                        preexec_fn=prepare, close_fds=self.is_twin,  # as Python does
+                        timeout=PATIENCE).stdout.splitlines()
+                    ended = self.run_program(*command, preexec_fn=prepare,
+                                             close_fds=self.is_twin)
                     self.assertEqual((ended.returncode, ended.stderr), (0, ""))
                     self.assertEqual(lines_of("out", ended.stdout), expected)
 
