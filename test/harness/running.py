@@ -18,6 +18,8 @@ import time
 from harness import results
 
 SKIP = 77
+BOUND = 600  # seconds, for a test that has none of its own
+JOBS = (os.cpu_count() or 1) + 2  # many of the tests mostly wait
 LEFT_OUT = re.compile(r'^left out (.+?): (.+)$', re.MULTILINE)  # a suite says so
 
 # What one test program gave; `skips` are (test, reason).
@@ -105,7 +107,7 @@ def judge(name, status, output, check_outcomes):
 
 def run_one(test, logs, manner, columns):
     """Run one of meson's tests and read what it said."""
-    name, bound = test['name'], (test['timeout'] or 600) * manner.slower
+    name, bound = test['name'], (test['timeout'] or BOUND) * manner.slower
     check_log = logs / f'{name}.xml'
     check_log.unlink(missing_ok=True)
     environment = {
@@ -147,16 +149,16 @@ def longest(records):
 def run_tests(tests, logs, manner, columns):
     """Yield a Run for each test as it ends.
 
-    Those that can't share the machine come last, those that took long last time first: a
-    long one that begins last has the machine to itself and leaves the most of it idle.
-    Many of them mostly wait, so there is one more at a time than there are processors.
+    Those that can't share the machine come last, those that took long last time, or may,
+    where that is not known, first: a long one that begins last has the machine to itself
+    and leaves the most of it idle.
     """
     logs.mkdir(parents=True, exist_ok=True)
     record = logs / 'seconds.json'
     seconds = read_seconds(record)
     took = {**longest(logs.parent.glob('*/seconds.json')), **seconds}
-    tests = sorted(tests, key=lambda test: -took.get(test['name'], 0))
-    for jobs, alone in (((os.cpu_count() or 1) + 1, False), (1, True)):
+    tests = sorted(tests, key=lambda test: -took.get(test['name'], test['timeout'] or BOUND))
+    for jobs, alone in ((JOBS, False), (1, True)):
         chosen = [t for t in tests if t['is_parallel'] is not alone]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             futures = [pool.submit(run_one, t, logs, manner, columns) for t in chosen]

@@ -5,7 +5,6 @@ Whatever is run goes through Session.add(), so that the counts at the end are of
 """
 
 import collections
-import os
 import re
 import time
 
@@ -26,8 +25,8 @@ def expected(tests, logs):
     took = running.read_seconds(logs / 'seconds.json')
     if not all(test['name'] in took for test in tests):
         return ''
-    jobs = (os.cpu_count() or 1) + 1
-    seconds = sum(took[test['name']] / (jobs if test['is_parallel'] else 1) for test in tests)
+    seconds = sum(took[test['name']] / (running.JOBS if test['is_parallel'] else 1)
+                  for test in tests)
     return f', about {seconds:.0f} s'
 
 
