@@ -7,9 +7,8 @@
 #include <stdbool.h>
 
 /* NULL in C libraries that have none; the kernel has it since Linux 5.11. */
-extern int epoll_pwait2(int set, struct epoll_event *events, int capacity,
-                        const struct timespec *timeout, const sigset_t *mask)
-    __attribute__((weak));
+extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
+                        const sigset_t *) __attribute__((weak));
 
 /*
  * Old kernels and valgrind say ENOSYS, some filters EPERM, others any error that

@@ -15,19 +15,19 @@
  */
 static inline int sel__grow(void *array, int *length, int wanted, size_t size)
 {
-    size_t before = (size_t)*length * size;
-    int after = wanted + wanted / 8 + 4;
-    char *elements;
+    size_t used = (size_t)*length * size;
+    int count = wanted + wanted / 8 + 4;
+    char *old, *grown;
 
     if (wanted <= *length)
         return 0;
-    memcpy(&elements, array, sizeof elements);
-    elements = realloc(elements, (size_t)after * size);
-    if (elements == NULL)
+    memcpy(&old, array, sizeof old);
+    grown = realloc(old, (size_t)count * size);
+    if (grown == NULL)
         return -ENOMEM;
-    memset(elements + before, 0, (size_t)after * size - before);
-    memcpy(array, &elements, sizeof elements);
-    *length = after;
+    memset(grown + used, 0, (size_t)count * size - used);
+    memcpy(array, &grown, sizeof grown);
+    *length = count;
     return 0;
 }
 

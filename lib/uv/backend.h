@@ -60,8 +60,8 @@ typedef struct {
 } sel__uv_rounds;
 
 typedef struct sel__uv_state {
+    sel__loop loop; /* first: it is what is left behind */
     sel_selector *sel;
-    sel__loop loop;
     sel__uv_watcher **watchers; /* by descriptor */
     int length;                 /* of watchers */
     int handles;                /* how many watchers there are */

@@ -14,6 +14,7 @@
 #include "support/support.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -61,7 +62,7 @@ WEAK int epoll_pwait(int set, struct epoll_event *events, int length, int timeou
     return next(set, events, length, timeout, mask);
 }
 
-/* Not every C library declares it; where there is none, nobody calls it. */
+/* Not every C library has it; then this one is what the library finds. */
 int epoll_pwait2(int set, struct epoll_event *events, int length,
                  const struct timespec *timeout, const sigset_t *mask);
 
@@ -69,6 +70,10 @@ WEAK int epoll_pwait2(int set, struct epoll_event *events, int length,
                       const struct timespec *timeout, const sigset_t *mask)
 {
     BEGIN_ROUND(epoll_pwait2, "__epoll_pwait2_time64");
+    if (next == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
     return next(set, events, length, timeout, mask);
 }
 
