@@ -68,18 +68,6 @@ int sel_backend_available(sel_backend backend)
 
 /* --- open, fork, close --- */
 
-static void drop_tasks(sel_selector *sel)
-{
-    sel__item *item = sel__tasks_take(&sel->tasks);
-
-    while (item != NULL) {
-        sel__item *next = item->next;
-
-        free(item);
-        item = next;
-    }
-}
-
 /*
  * Free what there is of a selector, whole or not. libuv calls the program back for
  * what ends with its loops: it finds a selector that refuses everything.
@@ -94,7 +82,8 @@ static void destroy(sel_selector *sel, bool forked)
         sel->services->table->close(sel->services, forked);
     if (sel->observer != NULL)
         sel__observer_close(sel->observer);
-    drop_tasks(sel);
+    sel__tasks_free(&sel->tasks);
+    sel__timers_free(&sel->timers);
     sel__close_outer(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
@@ -120,6 +109,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     sel->mark = atomic_load(&sel__forks_mark);
     sel->first_changed = SEL__NO_FD;
     sel->outer = -1;
+    sel__timers_open(&sel->timers);
 
     error = sel__wakeup_open(&sel->wakeup);
     if (error == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A build without libuv: no timers, signal handlers and executor. */
+/* A build without libuv: no signal handlers and no executor. */
 #include "selector/selector.h"
 
 static int refuse(const sel_selector *sel)
@@ -7,36 +7,6 @@ static int refuse(const sel_selector *sel)
     int error = sel__usable(sel);
 
     return error < 0 ? error : -ENOTSUP;
-}
-
-int sel_call_later(sel_selector *sel, double delay, sel_task *task, void *data, sel_timer *ret_timer)
-{
-    (void)ret_timer;
-    (void)data;
-    return task == NULL || isnan(delay) ? -EINVAL : refuse(sel);
-}
-
-int sel_call_at(sel_selector *sel, double when, sel_task *task, void *data, sel_timer *ret_timer)
-{
-    (void)ret_timer;
-    (void)data;
-    return task == NULL || isnan(when) ? -EINVAL : refuse(sel);
-}
-
-int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *data,
-                   sel_timer *ret_timer)
-{
-    (void)ret_timer;
-    (void)data;
-    return task == NULL || !(interval > 0) ? -EINVAL : refuse(sel);
-}
-
-int sel_cancel(sel_selector *sel, sel_timer timer)
-{
-    int error = sel__usable(sel);
-
-    (void)timer;
-    return error < 0 ? error : -ENOENT;
 }
 
 int sel_add_signal_handler(sel_selector *sel, int signum, sel_task *task, void *data)

@@ -46,7 +46,7 @@ int sel_call_soon(sel_selector *sel, sel_task *task, void *data)
     if (error == 0 && task == NULL)
         error = -EINVAL;
     if (error == 0)
-        error = sel__tasks_push(&sel->tasks, task, data);
+        error = sel__tasks_push(&sel->tasks, (sel__call){task, data});
     if (error == 0)
         sel__revive(sel);
     return error;
@@ -61,7 +61,7 @@ int sel_call_soon_threadsafe(sel_selector *sel, sel_task *task, void *data)
     if (error < 0)
         return error;
     sel__wakeup_begin(&sel->wakeup);
-    error = sel__tasks_post(&sel->tasks, task, data);
+    error = sel__tasks_post(&sel->tasks, (sel__call){task, data});
     if (error == 0)
         sel__wakeup_send(&sel->wakeup);
     sel__wakeup_end(&sel->wakeup);

@@ -68,8 +68,7 @@ static int dispatch(sel__services *services)
         reactor->sel->recorded--;
         sel__run_nested(nested);
     }
-    called = sel__timers_dispatch(reactor);
-    called += sel__signals_dispatch(reactor);
+    called = sel__signals_dispatch(reactor);
     return called + sel__jobs_dispatch(reactor);
 }
 
@@ -132,7 +131,6 @@ static void close_all(sel__services *services, bool forked)
         sel__end_nested(reactor->pool, forked);
     if (reactor->main != NULL && !sel__end_nested(reactor->main, forked))
         return;
-    sel__timers_free(reactor);
     sel__signals_free(reactor);
     free(reactor);
 }

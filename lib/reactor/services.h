@@ -13,17 +13,8 @@
 #include <signal.h>
 #include <uv.h>
 
-typedef struct sel__timer sel__timer;
 typedef struct sel__handler sel__handler;
 typedef struct sel__job sel__job;
-
-typedef struct sel__timers {
-    sel__timer **slots;
-    uint32_t length; /* of slots */
-    uint64_t made;
-    sel__timer *idle; /* stopped handles */
-    sel__queue due;
-} sel__timers;
 
 typedef struct sel__signals {
     sel__handler *handlers[NSIG];
@@ -39,9 +30,8 @@ typedef struct sel__jobs {
 typedef struct sel__reactor {
     sel__services services; /* first: what the selector sees */
     sel_selector *sel;
-    sel__nested *main; /* timers, signals, the program's handles */
+    sel__nested *main; /* signals, the program's handles */
     sel__nested *pool; /* the executor */
-    sel__timers timers;
     sel__signals signals;
     sel__jobs jobs;
 } sel__reactor;
@@ -52,7 +42,7 @@ static inline sel__reactor *sel__reactor_of(const sel_selector *sel)
     return (sel__reactor *)sel->services;
 }
 
-/* A selector's with its loop for timers and signals, or for jobs: made if need be.
+/* A selector's with its loop for signals and handles, or for jobs: made if need be.
    `call` is who asks. */
 int sel__get_main_loop(sel_selector *sel, const char *call, sel__reactor **ret_reactor);
 int sel__get_pool_loop(sel_selector *sel, const char *call, sel__reactor **ret_reactor);
@@ -69,9 +59,6 @@ static inline void sel__record(sel__reactor *reactor, sel__queue *queue, sel__it
     sel__queue_push(queue, item);
     reactor->sel->recorded++;
 }
-
-int sel__timers_dispatch(sel__reactor *reactor);
-void sel__timers_free(sel__reactor *reactor);
 
 int sel__signals_dispatch(sel__reactor *reactor);
 

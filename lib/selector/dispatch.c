@@ -10,27 +10,52 @@
 #include "selector/call.h"
 #include "selector/selector.h"
 
-#include <stdlib.h>
+/* Like what follows it returns how many were called, or -ECHILD. */
+static int call_these(sel_selector *sel, sel__call (*pop)(sel__tasks *tasks), uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        sel__call call = pop(&sel->tasks);
 
-/*
- * What a task queues is not taken any more: it runs in the next pass. Like what
- * follows it returns how many were called, or -ECHILD.
- */
+        sel__call_task(sel, call.task, call.data, "task");
+        if (sel__is_foreign(sel))
+            return -ECHILD;
+    }
+    return (int)count;
+}
+
+/* What a task queues runs in the next pass. */
 SEL__RARE static int call_tasks(sel_selector *sel)
 {
-    sel__item *item = sel__tasks_take(&sel->tasks);
-    int called = 0;
+    uint32_t count = sel->tasks.count, posted;
+    int called;
 
-    while (item != NULL && !sel__is_foreign(sel)) {
-        sel__queued task = *(sel__queued *)item;
+    sel__tasks_collect(&sel->tasks);
+    posted = sel->tasks.posted_count;
+    called = call_these(sel, sel__tasks_pop, count);
+    if (called >= 0 && posted > 0)
+        called = call_these(sel, sel__tasks_pop_posted, posted);
+    return called >= 0 ? (int)(count + posted) : called;
+}
 
-        free(item);
-        item = task.item.next;
-        sel__call_task(sel, task.task, task.data, "task");
+/* What a timer's task makes due is not taken any more: it runs in the next pass. */
+SEL__RARE static int call_timers(sel_selector *sel, int called)
+{
+    sel__timers *timers = &sel->timers;
+
+    for (sel__timer *next = sel__timers_next(timers); next != NULL;
+         next = sel__timers_next(timers)) {
+        sel__timer timer = *next; /* the array may move */
+        uint32_t slot = (uint32_t)(next - timers->slots);
+
+        if (timer.interval == 0)
+            next->task = NULL;
+        sel__call_task(sel, timer.task, timer.data, "timer");
+        sel__timers_done(timers, slot, timer.interval > 0 ? sel__now() : 0);
+        if (sel__is_foreign(sel))
+            return -ECHILD;
         called++;
     }
-    sel__queue_put_back(&sel->tasks.queue, item);
-    return sel__is_foreign(sel) ? -ECHILD : called;
+    return called;
 }
 
 static inline bool is_to_call(const sel_ready *pair)
@@ -73,12 +98,18 @@ static inline int call_all(sel_selector *sel, bool observed)
     int called = 0;
 
     sel->busy |= SEL__DISPATCHING;
+    if (sel->timers.waiting > 0)
+        sel__timers_take(&sel->timers, sel__now());
     if (sel__tasks_exist(&sel->tasks))
         called = call_tasks(sel);
     if (called >= 0)
         called = call_ready(sel, observed, called);
+    if (called >= 0 && sel__timers_taken(&sel->timers))
+        called = call_timers(sel, called);
     if (called >= 0 && sel->services != NULL)
         called = call_services(sel, called);
+    if (called < 0)
+        sel__timers_put_back(&sel->timers);
     sel->busy &= (uint8_t)~SEL__DISPATCHING;
     if (called >= 0)
         sel->callbacks += (unsigned)called;

@@ -14,11 +14,13 @@
 
 #include "selector/backend.h"
 #include "selector/batch.h"
+#include "base/clock.h"
 #include "base/fork.h"
 #include "debug/observer.h"
 #include "selector/services.h"
 #include "selector/table.h"
 #include "selector/tasks.h"
+#include "selector/timers.h"
 #include "selector/wakeup.h"
 
 #include <errno.h>
@@ -51,6 +53,7 @@ struct sel_selector {
     bool closing;  /* sel_close() has begun to free; its mark is nobody's */
     sel__wakeup wakeup;
     sel__tasks tasks;
+    sel__timers timers;
     sel__services *services;            /* NULL until something needs them */
     sel__attachment *attachment;        /* to a loop of the program's, or NULL */
     sel__observer *observer;            /* NULL: nobody looks */
@@ -101,7 +104,7 @@ static inline bool sel__is_busy(const sel_selector *sel)
 /* What sel_run() goes on for: is there anything left to wait for? */
 static inline bool sel__is_alive(sel_selector *sel)
 {
-    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) ||
+    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) || sel->timers.waiting > 0 ||
            (sel->services != NULL && sel->services->table->are_alive(sel->services));
 }
 
@@ -174,13 +177,19 @@ static inline void sel__report(sel_selector *sel, int fd, int ready)
 /* Is there anything to dispatch but pairs? */
 static inline bool sel__has_to_run(const sel_selector *sel)
 {
-    return sel->tasks.queue.first != NULL || sel->recorded > 0;
+    return sel__tasks_queued(&sel->tasks) || sel->recorded > 0;
+}
+
+static inline bool sel__timer_is_due(const sel_selector *sel)
+{
+    return sel->timers.waiting > 0 && sel->timers.heap[0].due <= sel__now();
 }
 
 /* Has this wait something to return for? */
 static inline bool sel__is_over(const sel_selector *sel)
 {
-    return sel->batch.length > 0 || sel->woken || sel__has_to_run(sel);
+    return sel->batch.length > 0 || sel->woken || sel__has_to_run(sel) ||
+           sel__timer_is_due(sel);
 }
 
 /* Does the number still stand for the file that was registered? */

@@ -2,7 +2,7 @@
 /*
  * What a selector may have of the room above it, and how that is called.
  *
- * Services are the reactor's timers, signal handlers, jobs and handles; an attachment is
+ * Services are the reactor's signal handlers, jobs and handles; an attachment is
  * the loop of the program's that runs the selector. Both are made by the room above when
  * they are first asked for, and never in a build without libuv.
  */
@@ -21,13 +21,13 @@ typedef struct sel__services_table {
      */
     void (*collect)(sel__services *services);
 
-    /* Nanoseconds until the next timer, SEL__FOREVER without one. */
+    /* Nanoseconds until the next timer of the program's on that loop, or SEL__FOREVER. */
     int64_t (*sleep)(sel__services *services);
 
-    /* Run due timers, then signal handlers, then results; returns how many. */
+    /* Run signal handlers, then results; returns how many. */
     int (*dispatch)(sel__services *services);
 
-    /* Is there a timer, a signal handler, a job or an active handle? */
+    /* Is there a signal handler, a job or an active handle? */
     bool (*are_alive)(sel__services *services);
 
     /* First of all in a forked child: what has it closed the descriptors of? */

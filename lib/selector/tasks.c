@@ -3,28 +3,68 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-static sel__queued *new_task(sel_task *task, void *data)
+enum { LEAST = 16 };
+
+/* --- the ring --- */
+
+/* What stood before the end of the old one may go on at its beginning. */
+static int widen(sel__tasks *tasks)
 {
-    sel__queued *queued = malloc(sizeof *queued);
+    uint32_t before = tasks->capacity;
+    uint32_t after = before > 0 ? 2 * before : LEAST;
+    sel__call *ring = realloc(tasks->ring, after * sizeof *ring);
 
-    if (queued == NULL)
-        return NULL;
-    *queued = (sel__queued){.task = task, .data = data};
-    return queued;
+    if (ring == NULL)
+        return -ENOMEM;
+    if (tasks->first > 0)
+        memcpy(ring + before, ring, tasks->first * sizeof *ring);
+    tasks->ring = ring;
+    tasks->capacity = after;
+    return 0;
 }
 
-int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data)
+sel__call sel__tasks_pop(sel__tasks *tasks)
 {
-    sel__queued *queued = new_task(task, data);
-    sel__item *item;
+    sel__call call = tasks->ring[tasks->first];
 
-    if (queued == NULL)
+    tasks->first = (tasks->first + 1) & (tasks->capacity - 1);
+    tasks->count--;
+    return call;
+}
+
+/* --- what is posted --- */
+
+static sel__posted *make_posted(sel__call call)
+{
+    sel__posted *posted = malloc(sizeof *posted);
+
+    if (posted != NULL)
+        *posted = (sel__posted){.call = call};
+    return posted;
+}
+
+static void append(sel__tasks *tasks, sel__posted *posted)
+{
+    posted->next = NULL;
+    if (tasks->posted == NULL)
+        tasks->posted = posted;
+    else
+        tasks->last_posted->next = posted;
+    tasks->last_posted = posted;
+    tasks->posted_count++;
+}
+
+int sel__tasks_post(sel__tasks *tasks, sel__call call)
+{
+    sel__posted *posted = make_posted(call);
+
+    if (posted == NULL)
         return -ENOMEM;
-    item = &queued->item;
-    item->next = atomic_load_explicit(&tasks->inbox, memory_order_relaxed);
+    posted->next = atomic_load_explicit(&tasks->inbox, memory_order_relaxed);
     /* GCOVR_EXCL_START: whether it repeats is a race's outcome */
-    while (!atomic_compare_exchange_weak(&tasks->inbox, &item->next, item))
+    while (!atomic_compare_exchange_weak(&tasks->inbox, &posted->next, posted))
         continue;
     /* GCOVR_EXCL_STOP */
     return 0;
@@ -32,39 +72,65 @@ int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data)
 
 void sel__tasks_collect(sel__tasks *tasks)
 {
-    sel__item *posted = atomic_exchange(&tasks->inbox, NULL);
-    sel__item *in_order = NULL;
+    sel__posted *newest = atomic_exchange(&tasks->inbox, NULL);
+    sel__posted *oldest = NULL;
 
-    while (posted != NULL) {
-        sel__item *next = posted->next;
+    while (newest != NULL) {
+        sel__posted *next = newest->next;
 
-        posted->next = in_order;
-        in_order = posted;
-        posted = next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
     }
-    while (in_order != NULL) {
-        sel__item *next = in_order->next;
+    while (oldest != NULL) {
+        sel__posted *next = oldest->next;
 
-        sel__queue_push(&tasks->queue, in_order);
-        in_order = next;
+        append(tasks, oldest);
+        oldest = next;
     }
 }
 
-/* Behind what this thread has posted, too: its calls are run in their order. */
-int sel__tasks_push(sel__tasks *tasks, sel_task *task, void *data)
+sel__call sel__tasks_pop_posted(sel__tasks *tasks)
 {
-    sel__queued *queued = new_task(task, data);
+    sel__posted *posted = tasks->posted;
+    sel__call call = posted->call;
 
-    if (queued == NULL)
+    tasks->posted = posted->next;
+    tasks->posted_count--;
+    free(posted);
+    return call;
+}
+
+/* --- both --- */
+
+static int push_behind_posted(sel__tasks *tasks, sel__call call)
+{
+    sel__posted *posted = make_posted(call);
+
+    if (posted == NULL)
         return -ENOMEM;
-    if (sel__tasks_are_posted(tasks))
-        sel__tasks_collect(tasks);
-    sel__queue_push(&tasks->queue, &queued->item);
+    sel__tasks_collect(tasks);
+    append(tasks, posted);
     return 0;
 }
 
-sel__item *sel__tasks_take(sel__tasks *tasks)
+int sel__tasks_push(sel__tasks *tasks, sel__call call)
+{
+    int error;
+
+    if (tasks->posted_count > 0 || sel__tasks_in_inbox(tasks))
+        return push_behind_posted(tasks, call);
+    error = tasks->count == tasks->capacity ? widen(tasks) : 0;
+    if (error < 0)
+        return error;
+    tasks->ring[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
+    return 0;
+}
+
+void sel__tasks_free(sel__tasks *tasks)
 {
     sel__tasks_collect(tasks);
-    return sel__queue_take(&tasks->queue);
+    while (tasks->posted_count > 0)
+        sel__tasks_pop_posted(tasks);
+    free(tasks->ring);
 }

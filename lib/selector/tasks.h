@@ -1,54 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks that wait for the next pass: a queue of the selector's thread, and an
- * inbox for every other.
+ * Tasks that wait for the next pass: a ring of those that the selector's thread has queued,
+ * which in the steady state allocates nothing, and behind it what was posted.
  *
- * The inbox is a stack that threads push to and the dispatching thread takes as
- * a whole and turns round, so one thread's tasks stay in their order. It needs
- * no lock, and a fork in the middle of a push leaves it whole.
+ *     ring     [.][.][task][task][task][.]      first ──► count of them
+ *     posted   task ──► task ──► task           each of its own memory, in order
+ *     inbox    task ◄── task                    any thread's, the newest first
+ *
+ * The inbox is a stack that threads push to and the selector's thread takes as a whole and
+ * turns round, so one thread's tasks stay in their order. It needs no lock, and a fork in
+ * the middle of a push leaves it whole. While anything is posted, the selector's own thread
+ * queues behind that, too.
  */
 #ifndef SEL_TASKS_H
 #define SEL_TASKS_H
-
-#include "base/queue.h"
 
 #include <selkie/reactor.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-typedef struct sel__queued {
-    sel__item item;
+typedef struct {
     sel_task *task;
     void *data;
-} sel__queued;
+} sel__call;
+
+typedef struct sel__posted {
+    struct sel__posted *next;
+    sel__call call;
+} sel__posted;
 
 typedef struct sel__tasks {
-    sel__queue queue;
-    _Atomic(sel__item *) inbox;
+    sel__call *ring;
+    uint32_t first;
+    uint32_t count;
+    uint32_t capacity; /* a power of two, or 0 */
+    uint32_t posted_count;
+    sel__posted *posted;
+    sel__posted *last_posted;
+    _Atomic(sel__posted *) inbox;
 } sel__tasks;
 
 /* Put a task behind the others.  0 or -ENOMEM. */
-int sel__tasks_push(sel__tasks *tasks, sel_task *task, void *data);
+int sel__tasks_push(sel__tasks *tasks, sel__call call);
 
 /* Put a task into the inbox, from any thread.  0 or -ENOMEM. */
-int sel__tasks_post(sel__tasks *tasks, sel_task *task, void *data);
+int sel__tasks_post(sel__tasks *tasks, sel__call call);
 
-/* Empty the inbox into the queue. */
+/* Empty the inbox: what was in it is posted. */
 void sel__tasks_collect(sel__tasks *tasks);
 
-/* Empty the inbox, then the queue; the first of all tasks. */
-sel__item *sel__tasks_take(sel__tasks *tasks);
+/* Take the first of the ring, or of the posted: there is one. */
+sel__call sel__tasks_pop(sel__tasks *tasks);
+sel__call sel__tasks_pop_posted(sel__tasks *tasks);
+
+void sel__tasks_free(sel__tasks *tasks);
 
 /* Is there anything in the inbox?  Of what this thread has put there it is certain. */
-static inline bool sel__tasks_are_posted(sel__tasks *tasks)
+static inline bool sel__tasks_in_inbox(sel__tasks *tasks)
 {
     return atomic_load_explicit(&tasks->inbox, memory_order_relaxed) != NULL;
 }
 
+/* Is there anything for the next pass, the inbox aside? */
+static inline bool sel__tasks_queued(const sel__tasks *tasks)
+{
+    return tasks->count + tasks->posted_count > 0;
+}
+
 static inline bool sel__tasks_exist(sel__tasks *tasks)
 {
-    return tasks->queue.first != NULL || sel__tasks_are_posted(tasks);
+    return sel__tasks_queued(tasks) || sel__tasks_in_inbox(tasks);
 }
 
 #endif

@@ -86,12 +86,15 @@ void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned le
 }
 
 /* How long the backend may sleep when the program lets it sleep for `left`. */
-static int64_t get_sleep(const sel_selector *sel, int64_t left)
+static inline int64_t get_sleep(const sel_selector *sel, int64_t left)
 {
     int64_t sleep;
 
     if (sel__has_to_run(sel))
         return 0;
+    sleep = sel__left(sel__timers_due(&sel->timers));
+    if (sleep < left)
+        left = sleep;
     if (sel->services == NULL)
         return left;
     sleep = sel->services->table->sleep(sel->services);
@@ -121,7 +124,7 @@ static inline int look(sel_selector *sel, int64_t left)
         return error;
     if (sel->services != NULL)
         return look_with_services(sel, left);
-    return sel->backend->wait(sel->state, sel__has_to_run(sel) ? 0 : left);
+    return sel->backend->wait(sel->state, get_sleep(sel, left));
 }
 
 /* The first look was in vain, or `error`: go on until the deadline. */
