@@ -87,6 +87,7 @@ static void destroy(sel_selector *sel, bool forked)
     sel__close_outer(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
+    sel__forget_readers(sel);
     sel__table_free(&sel->table);
     free(sel);
 }

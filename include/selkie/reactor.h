@@ -66,6 +66,19 @@ SEL_API int sel_run(sel_selector *sel);
 SEL_API void sel_stop(sel_selector *sel);
 
 /*
+ * Would sel_run() go on?  1 while there is a task, a timer, a signal handler, a
+ * job, an active handle on sel_loop() or a descriptor with a callback, else 0.
+ *
+ * For a program that has a loop of its own around sel_select() and
+ * sel_dispatch().
+ *
+ * Errors: -EINVAL  sel is NULL; -ECHILD
+ * Thread: the selector's.
+ * Python: no counterpart; libuv's uv_loop_alive().  Since 0.1.0.
+ */
+SEL_API int sel_is_alive(sel_selector *sel);
+
+/*
  * The clock of sel_call_at(), in seconds: CLOCK_MONOTONIC.
  *
  * Errors: none; NULL is allowed.  Thread: any.
@@ -100,18 +113,19 @@ SEL_API int sel_call_soon_threadsafe(sel_selector *sel, sel_task *task, void *da
 /*
  * Call `task` after `delay`, or at `when`, or every `interval` seconds.
  *
- * Due times are rounded up to the next whole millisecond of the clock and tasks
- * run in their order, equal ones in the order they were made; none runs early.
- * A delay of 0 or less is the next pass.  Run n of sel_call_every() comes no
+ * Tasks run in the order of their due times, to the nanosecond, equal ones in the
+ * order they were made; none runs early.  A delay of 0 or less is the next pass,
+ * a negative one that much earlier than others of it: sel_call_later(sel, 0, ...)
+ * is a sel_call_soon() that can be cancelled.  Run n of sel_call_every() comes no
  * earlier than start + n * interval; runs that were missed are skipped.
  *
  * Arguments: seconds; `when` on sel_time()'s clock.  ret_timer may be NULL;
  *   else it receives what sel_cancel() takes.
  * Errors: -EINVAL  task is NULL; NaN; an interval of 0 or less
- *         -ENOMEM, -EMFILE, -ENFILE, -ENOTSUP
+ *         -ENOMEM
  * Owner: `data` stays the caller's.  Thread: the selector's.
  * Python: `loop.call_later(delay, callback)`, `loop.call_at(when, callback)`;
- *   every: JavaScript's setInterval().  From: uv_timer_t.  Since 0.1.0.
+ *   every: JavaScript's setInterval().  Since 0.1.0.
  */
 SEL_API int sel_call_later(sel_selector *sel, double delay, sel_task *task,
                            void *data, sel_timer *ret_timer);
@@ -119,6 +133,19 @@ SEL_API int sel_call_at(sel_selector *sel, double when, sel_task *task,
                         void *data, sel_timer *ret_timer);
 SEL_API int sel_call_every(sel_selector *sel, double interval, sel_task *task,
                            void *data, sel_timer *ret_timer);
+
+/*
+ * Let a timer that is to run be due `delay` from now instead; its id stays.
+ *
+ * A repeating one goes on from there: that is its first run. Works from
+ * anywhere, a repeating timer's own task included.
+ *
+ * Arguments: seconds, as sel_call_later() has them.
+ * Errors: -EINVAL  NaN; -ENOENT  it has run or was cancelled
+ * Thread: the selector's.
+ * Python: `asyncio.Timeout.reschedule(when)`.  Since 0.1.0.
+ */
+SEL_API int sel_reschedule(sel_selector *sel, sel_timer timer, double delay);
 
 /*
  * Cancel a timer: its task does not run (again).
@@ -130,6 +157,44 @@ SEL_API int sel_call_every(sel_selector *sel, double interval, sel_task *task,
  * Python: `handle.cancel()`.  Since 0.1.0.
  */
 SEL_API int sel_cancel(sel_selector *sel, sel_timer timer);
+
+/*
+ * Call `task` whenever the descriptor can be read, or written, from now on.
+ *
+ * For libraries that say "watch this for reading" and "for writing" apart: a
+ * descriptor has one reader and one writer, each with data of its own.  Adding
+ * again replaces task and data, and the replaced one is not called any more, not
+ * even for what the last wait has found.  The call speaks of the file that the
+ * number means now: a number whose file was replaced is simply taken.
+ *
+ * A hang-up or an error runs both.  A task may add, remove and close anything,
+ * its own descriptor included; what was removed is not called.  sel_run() goes
+ * on for them, and they follow a fork.  sel_unregister() takes both away;
+ * sel_get_map() counts the descriptor once, with a callback and data of the
+ * library's.
+ *
+ * Errors: -EINVAL  task is NULL, or fd negative
+ *         -EEXIST  sel_register() has the descriptor; sel_register() and
+ *                  sel_modify() say so of one that has a reader or a writer
+ *         -EBADF, -EPERM, -ERANGE, -ENOMEM, -ENOSPC, -ECHILD  as sel_register();
+ *         the other direction stays as it was
+ * Owner: `data` stays the caller's.  Thread: the selector's.
+ * Python: `loop.add_reader(fd, callback)`, `loop.add_writer(fd, callback)`.
+ * Since 0.1.0.
+ */
+SEL_API int sel_add_reader(sel_selector *sel, int fd, sel_task *task, void *data);
+SEL_API int sel_add_writer(sel_selector *sel, int fd, sel_task *task, void *data);
+
+/*
+ * Remove a descriptor's reader, or its writer; with the last one it is no longer
+ * watched.
+ *
+ * Errors: -EINVAL  fd is negative; -ENOENT  there is none
+ * Thread: the selector's.
+ * Python: `loop.remove_reader(fd)`, `loop.remove_writer(fd)`.  Since 0.1.0.
+ */
+SEL_API int sel_remove_reader(sel_selector *sel, int fd);
+SEL_API int sel_remove_writer(sel_selector *sel, int fd);
 
 /*
  * Call `task` when the process gets signal `signum`; replaces the handler that

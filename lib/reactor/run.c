@@ -27,6 +27,13 @@ int sel_run(sel_selector *sel)
     return error < 0 ? error : 0;
 }
 
+int sel_is_alive(sel_selector *sel)
+{
+    int error = sel__usable(sel);
+
+    return error < 0 ? error : sel__is_alive(sel);
+}
+
 void sel_stop(sel_selector *sel)
 {
     if (sel != NULL)

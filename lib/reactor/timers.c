@@ -79,3 +79,19 @@ int sel_cancel(sel_selector *sel, sel_timer id)
         sel__timers_cancel(&sel->timers, timer);
     return error;
 }
+
+/* A repeating one goes on from there: that is its first run. */
+int sel_reschedule(sel_selector *sel, sel_timer id, double delay)
+{
+    sel__timer *timer;
+    int error = isnan(delay) ? -EINVAL : find(sel, __func__, id, &timer);
+    int64_t due;
+
+    if (error < 0)
+        return error;
+    due = sel__time_after(sel__now(), delay);
+    timer->start = timer->interval > 0 ? sel__time_after(due, -timer->interval) : 0;
+    sel__timers_move(&sel->timers, timer, due);
+    sel__revive(sel);
+    return 0;
+}

@@ -11,6 +11,7 @@
 #include "base/own.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd)
@@ -94,12 +95,28 @@ static void remove_key(sel_selector *sel, sel__entry *entry, int fd)
     entry->flags = 0;
 }
 
+/* A reader's and a writer's data is the library's. */
+static bool owns_data(const sel_selector *sel, const sel__entry *entry)
+{
+    return entry->callback != NULL && entry->callback == sel->reader_callback;
+}
+
 /* A key of the program's. */
 static void forget_key(sel_selector *sel, sel__entry *entry, int fd)
 {
+    if (owns_data(sel, entry))
+        free(entry->data);
     sel->count--;
     sel->callable -= is_callable(entry);
     remove_key(sel, entry, fd);
+}
+
+void sel__forget_readers(sel_selector *sel)
+{
+    for (int fd = sel__table_next(&sel->table, SEL__NO_FD); fd != SEL__NO_FD;
+         fd = sel__table_next(&sel->table, fd))
+        if (owns_data(sel, sel__entry_at(sel, fd)))
+            free(sel__entry_at(sel, fd)->data);
 }
 
 int sel__add_internal(sel_selector *sel, int fd, sel_callback *callback, void *data)
@@ -243,6 +260,14 @@ int sel_modify(sel_selector *sel, int fd, int events, sel_callback *callback, vo
         error = -EINVAL;
     if (error < 0)
         return error;
+    if (owns_data(sel, entry))
+        return -EEXIST;
+    return sel__modify(sel, entry, fd, events, callback, data);
+}
+
+int sel__modify(sel_selector *sel, sel__entry *entry, int fd, int events,
+                sel_callback *callback, void *data)
+{
     if ((entry->flags & SEL__GONE) ||
         ((events & ~entry->events) && !sel__check(sel, fd))) {
         forget_key(sel, entry, fd);

@@ -57,6 +57,7 @@ struct sel_selector {
     sel__services *services;            /* NULL until something needs them */
     sel__attachment *attachment;        /* to a loop of the program's, or NULL */
     sel__observer *observer;            /* NULL: nobody looks */
+    sel_callback *reader_callback;      /* of keys whose data is the library's, or NULL */
     uint64_t passes;
     int64_t deadline; /* of the wait that is on */
     uint64_t pairs;
@@ -133,6 +134,13 @@ void sel__remove_internal(sel_selector *sel, int fd);
 
 /* Watch a wake-up's descriptor. */
 int sel__add_wakeup(sel_selector *sel, int fd);
+
+/* sel_modify(), of a key that has been found. */
+int sel__modify(sel_selector *sel, sel__entry *entry, int fd, int events,
+                sel_callback *callback, void *data);
+
+/* The selector is closed: what the readers and writers have goes. */
+void sel__forget_readers(sel_selector *sel);
 
 /* Put a key on the list of those that the backend must hear of before a wait. */
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);
