@@ -110,6 +110,8 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     sel->mark = atomic_load(&sel__forks_mark);
     sel->first_changed = SEL__NO_FD;
     sel->outer = -1;
+    sel->undue = SEL__FOREVER;
+    sel__tasks_open(&sel->tasks);
     sel__timers_open(&sel->timers);
 
     error = sel__wakeup_open(&sel->wakeup);
@@ -190,6 +192,7 @@ static int replace_wakeup(sel_selector *sel)
     atomic_store(&sel->wakeup.pending, false);
     atomic_store(&sel->wakeup.requested, false);
     atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
+    sel__tasks_follow_fork(&sel->tasks);
     return 0;
 }
 

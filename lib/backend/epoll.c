@@ -160,14 +160,14 @@ SEL__RARE static int look_without_ghosts(struct state *state, bool is_full);
  * events, the pair made of event i ends before event i + 1 begins, because an
  * event is smaller than a pair.
  */
-static int wait_epoll(void *data, int64_t timeout)
+static int wait_epoll(void *data, int64_t deadline)
 {
     struct state *state = data;
     sel_selector *sel = state->sel;
     int capacity = (int)sel->batch.capacity;
     const struct epoll_event *end = (struct epoll_event *)(sel->batch.pairs + capacity);
     struct epoll_event *event = (struct epoll_event *)end - capacity;
-    int count = sel__epoll_wait(state->set, event, capacity, timeout);
+    int count = sel__epoll_wait(state->set, event, capacity, deadline);
 
     _Static_assert(sizeof *event <= sizeof(sel_ready), "an event must fit its pair");
     if (count < 0)

@@ -17,8 +17,9 @@ extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
  */
 static atomic_bool no_pwait2;
 
-int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout)
+int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t deadline)
 {
+    int64_t timeout = sel__left(deadline);
     struct timespec left = sel__to_timespec(timeout);
     int count;
 

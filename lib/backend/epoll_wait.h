@@ -20,16 +20,16 @@ static inline int sel__epoll_wait_ms(int set, struct epoll_event *events, int ca
     return count >= 0 ? count : -errno;
 }
 
-/* A wait that ends: `timeout` in nanoseconds. */
-int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t timeout);
+/* Until a deadline that is one. */
+int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t deadline);
 
-/* Nanoseconds; SEL__FOREVER.  The number of events or a negative errno. */
+/* As a backend's wait().  The number of events or a negative errno. */
 static inline int sel__epoll_wait(int set, struct epoll_event *events, int capacity,
-                                  int64_t timeout)
+                                  int64_t deadline)
 {
-    if (timeout != 0 && timeout != SEL__FOREVER)
-        return sel__epoll_wait_timed(set, events, capacity, timeout);
-    return sel__epoll_wait_ms(set, events, capacity, timeout == 0 ? 0 : -1);
+    if (deadline > 0 && deadline != SEL__FOREVER)
+        return sel__epoll_wait_timed(set, events, capacity, deadline);
+    return sel__epoll_wait_ms(set, events, capacity, deadline <= 0 ? 0 : -1);
 }
 
 #endif

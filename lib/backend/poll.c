@@ -83,10 +83,10 @@ static void remove_poll(void *data, int fd)
     sel__entry_at(state->sel, last.fd >= 0 ? last.fd : ~last.fd)->mark = mark;
 }
 
-static int wait_poll(void *data, int64_t timeout)
+static int wait_poll(void *data, int64_t deadline)
 {
     struct state *state = data;
-    int count = sel__poll(state->fds, state->length, timeout, &state->polling);
+    int count = sel__poll(state->fds, state->length, sel__left(deadline), &state->polling);
 
     if (count < 0)
         return count;

@@ -199,9 +199,10 @@ static int wait_by_select(struct state *state, int64_t timeout)
     return 0;
 }
 
-static int wait_select(void *data, int64_t timeout)
+static int wait_select(void *data, int64_t deadline)
 {
     struct state *state = data;
+    int64_t timeout = sel__left(deadline);
 
     if (state->in_vain || state->beyond_length > 0 ||
         (timeout != 0 && timeout != SEL__FOREVER))

@@ -41,6 +41,18 @@ static inline double sel__to_seconds(int64_t ns)
     return (double)ns / (double)SEL__NS_PER_SECOND;
 }
 
+/* `start` and so many seconds, not NaN, more or fewer, rounded up; INT64_MAX where it is far. */
+static inline int64_t sel__time_after(int64_t start, double seconds)
+{
+    double ns = seconds * (double)SEL__NS_PER_SECOND;
+
+    if (seconds >= SEL__CENTURY)
+        return INT64_MAX;
+    if (seconds <= -SEL__CENTURY)
+        return -INT64_MAX;
+    return start + (int64_t)ns + ((double)(int64_t)ns < ns);
+}
+
 /* The time that lies `ns` after now; 0 and INT64_MAX stay what they are. */
 static inline int64_t sel__deadline(int64_t ns)
 {
@@ -52,8 +64,8 @@ static inline int64_t sel__left(int64_t deadline)
 {
     int64_t now;
 
-    if (deadline == 0 || deadline == INT64_MAX)
-        return deadline;
+    if (deadline <= 0 || deadline == INT64_MAX)
+        return deadline <= 0 ? 0 : deadline;
     now = sel__now();
     return now < deadline ? deadline - now : 0;
 }

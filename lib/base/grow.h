@@ -11,11 +11,10 @@
 
 /*
  * `array` is the address of a pointer to *length elements of `size` bytes, or to none.
- * Make them `wanted` or more; the new ones are zeros. 0, or -ENOMEM and nothing is changed.
+ * Make them `wanted` or more. 0, or -ENOMEM and nothing is changed.
  */
-static inline int sel__grow(void *array, int *length, int wanted, size_t size)
+static inline int sel__widen(void *array, int *length, int wanted, size_t size)
 {
-    size_t used = (size_t)*length * size;
     int count = wanted + wanted / 8 + 4;
     char *old, *grown;
 
@@ -25,10 +24,22 @@ static inline int sel__grow(void *array, int *length, int wanted, size_t size)
     grown = realloc(old, (size_t)count * size);
     if (grown == NULL)
         return -ENOMEM;
-    memset(grown + used, 0, (size_t)count * size - used);
     memcpy(array, &grown, sizeof grown);
     *length = count;
     return 0;
+}
+
+/* The same, and the new ones are zeros. */
+static inline int sel__grow(void *array, int *length, int wanted, size_t size)
+{
+    int before = *length;
+    int error = sel__widen(array, length, wanted, size);
+    char *grown;
+
+    memcpy(&grown, array, sizeof grown);
+    if (*length > before)
+        memset(grown + (size_t)before * size, 0, (size_t)(*length - before) * size);
+    return error;
 }
 
 #endif

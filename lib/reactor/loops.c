@@ -4,6 +4,7 @@
 #include "base/own.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void close_handle(uv_handle_t *handle, void *unused)
 {
@@ -24,8 +25,8 @@ static void on_ready(sel_selector *sel, const sel_key *key, int mask)
 {
     sel__nested *nested = key->data;
 
-    (void)sel;
     (void)mask;
+    sel->restless = true;
     if (nested->phase == SEL__NESTED_IDLE)
         nested->phase = SEL__NESTED_READY;
 }
@@ -54,6 +55,22 @@ static void keep_alive(uv_prepare_t *unused)
     (void)unused;
 }
 
+/* A list that is empty begins with itself, in every libuv: only a walk could tell else. */
+static bool is_empty(const void *list)
+{
+    const void *first;
+
+    memcpy(&first, list, sizeof first);
+    return first == list;
+}
+
+bool sel__has_hooks(const sel__nested *nested)
+{
+    const uv_loop_t *loop = &nested->loop.uv;
+
+    return !is_empty(&loop->prepare_handles) || !is_empty(&loop->check_handles);
+}
+
 /*
  * Guard 6. uv_run() would not look at the kernel when no handle is active, but something
  * may be there to be taken: a pool thread's wake-up that comes after its job
@@ -63,6 +80,7 @@ static void keep_alive(uv_prepare_t *unused)
 void sel__run_nested(sel__nested *nested)
 {
     nested->phase = SEL__NESTED_IDLE;
+    nested->hooked = sel__has_hooks(nested);
     uv_prepare_start(&nested->keeper, keep_alive);
     uv_run(&nested->loop.uv, UV_RUN_NOWAIT);
     uv_prepare_stop(&nested->keeper);

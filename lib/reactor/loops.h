@@ -37,6 +37,7 @@ typedef struct sel__nested {
     struct sel__reactor *reactor;
     int fd;      /* as it is registered; SEL__NO_FD: not */
     bool shared; /* has handles of the program's */
+    bool hooked; /* of them, those that run once in every pass have begun to */
     sel__nested_phase phase;
 } sel__nested;
 
@@ -52,6 +53,9 @@ void sel__run_nested(sel__nested *nested);
  * makes known to the kernel, and for closing ones.
  */
 int sel__nested_timeout(sel__nested *nested);
+
+/* Has it prepare or check handles? These run in every pass and end no wait. */
+bool sel__has_hooks(const sel__nested *nested);
 
 /* First of all in a forked child: has it closed the loop's descriptors? */
 void sel__check_nested(sel__nested *nested);

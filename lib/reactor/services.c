@@ -21,7 +21,8 @@ static sel__reactor *reactor_of(sel__services *services)
 static bool has_to_run(sel__nested *nested)
 {
     uv_update_time(&nested->loop.uv);
-    return nested->phase != SEL__NESTED_IDLE || sel__nested_timeout(nested) == 0;
+    return nested->phase != SEL__NESTED_IDLE || sel__nested_timeout(nested) == 0 ||
+           (sel__has_hooks(nested) && !nested->hooked);
 }
 
 static void collect(sel__nested *nested)
@@ -36,38 +37,51 @@ static void collect(sel__nested *nested)
     }
 }
 
+/* What the program does with a loop that it has is not told. */
 static void collect_all(sel__services *services)
 {
-    collect(reactor_of(services)->main);
-    collect(reactor_of(services)->pool);
+    sel__reactor *reactor = reactor_of(services);
+
+    collect(reactor->main);
+    collect(reactor->pool);
+    reactor->sel->restless = reactor->main != NULL && reactor->main->shared;
 }
 
 /*
- * To the nanosecond, from the loop's time of the last look. libuv may count by
- * a coarser clock that has not got there yet when ours has: then a little more.
+ * libuv may count by a coarser clock that has not got there yet when ours has: then a
+ * little more.
  */
-static int64_t get_sleep(sel__services *services)
+static int64_t get_due(sel__services *services)
 {
     sel__nested *nested = reactor_of(services)->main;
     int ms = nested != NULL ? sel__nested_timeout(nested) : -1;
-    int64_t left;
+    int64_t due, now;
 
     if (ms < 0)
         return SEL__FOREVER;
-    left = ((int64_t)uv_now(&nested->loop.uv) + ms) * SEL__NS_PER_MS - sel__now();
-    return left > 0 ? left : SEL__NS_PER_MS / 10;
+    due = ((int64_t)uv_now(&nested->loop.uv) + ms) * SEL__NS_PER_MS;
+    now = sel__now();
+    return due > now ? due : now + SEL__NS_PER_MS / 10;
+}
+
+/* Handles that run once in every pass have their turn in this. */
+static bool is_due(sel__nested *nested)
+{
+    if (nested == NULL || !nested->shared)
+        return false;
+    if (nested->phase != SEL__NESTED_DUE)
+        return sel__has_hooks(nested);
+    nested->sel->recorded--;
+    return true;
 }
 
 static int dispatch(sel__services *services)
 {
     sel__reactor *reactor = reactor_of(services);
-    sel__nested *nested = reactor->main;
     int called;
 
-    if (nested != NULL && nested->phase == SEL__NESTED_DUE) {
-        reactor->sel->recorded--;
-        sel__run_nested(nested);
-    }
+    if (is_due(reactor->main))
+        sel__run_nested(reactor->main);
     called = sel__signals_dispatch(reactor);
     return called + sel__jobs_dispatch(reactor);
 }
@@ -101,6 +115,7 @@ static int after_fork(sel__services *services)
     bool abandoned = sel__jobs_abandon(reactor);
     int error = 0;
 
+    reactor->sel->restless = true;
     if (reactor->pool != NULL && (abandoned || reactor->pool->loop.state == SEL__LOOP_GONE)) {
         /* a new loop is made with the next job */
         sel__unwatch_nested(reactor->pool);
@@ -137,7 +152,7 @@ static void close_all(sel__services *services, bool forked)
 
 static const sel__services_table table = {
     .collect = collect_all,
-    .sleep = get_sleep,
+    .due = get_due,
     .dispatch = dispatch,
     .are_alive = are_alive,
     .check = check,
@@ -164,6 +179,7 @@ static int get_reactor(sel_selector *sel, const char *call, sel__reactor **ret_r
         reactor->sel = sel;
         sel->services = &reactor->services;
     }
+    sel->restless = true; /* for what is about to be done with a loop */
     *ret_reactor = reactor;
     return 0;
 }

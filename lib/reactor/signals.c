@@ -122,6 +122,7 @@ int sel_remove_signal_handler(sel_selector *sel, int signum)
     reactor->signals.handlers[signum] = NULL;
     sel->recorded -= handler->come;
     handler->task = NULL;
+    sel->restless = true; /* its handle's end */
     uv_close((uv_handle_t *)&handler->listener.uv, on_closed);
     return 0;
 }

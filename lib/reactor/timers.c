@@ -9,89 +9,78 @@
 
 #include <math.h>
 
-static int make(sel_selector *sel, const char *call, const sel__timer *wanted,
-                sel_timer *ret_timer)
+static inline int add(sel_selector *sel, const char *call, sel__call wanted, int64_t due,
+                      double interval, sel_timer *ret_timer)
 {
     int error = sel__enter(sel, call);
-    uint64_t id;
+    uint32_t slot;
 
-    if (error == 0 && wanted->task == NULL)
-        error = -EINVAL;
-    if (error == 0)
-        error = sel__timers_add(&sel->timers, wanted, &id);
+    if (error < 0 || wanted.task == NULL)
+        return error < 0 ? error : -EINVAL;
+    slot = sel__timers_add(&sel->timers, wanted, due);
+    if (slot == SEL__NO_TIMER)
+        return -ENOMEM;
+    if (interval > 0)
+        error = sel__timers_repeat(&sel->timers, slot, interval);
     if (error < 0)
         return error;
     sel__revive(sel);
     if (ret_timer != NULL)
-        ret_timer->id = id;
+        ret_timer->id = sel__timer_id(&sel->timers, slot);
     return 0;
 }
 
 int sel_call_later(sel_selector *sel, double delay, sel_task *task, void *data,
                    sel_timer *ret_timer)
 {
-    sel__timer wanted = {.task = task, .data = data};
-
     if (isnan(delay))
         return -EINVAL;
-    wanted.due = sel__time_after(sel__now(), delay);
-    return make(sel, __func__, &wanted, ret_timer);
+    return add(sel, __func__, (sel__call){task, data}, sel__time_after(sel__now(), delay), 0,
+               ret_timer);
 }
 
 int sel_call_at(sel_selector *sel, double when, sel_task *task, void *data,
                 sel_timer *ret_timer)
 {
-    sel__timer wanted = {.task = task, .data = data};
-
     if (isnan(when))
         return -EINVAL;
-    wanted.due = sel__time_after(0, when);
-    return make(sel, __func__, &wanted, ret_timer);
+    return add(sel, __func__, (sel__call){task, data}, sel__time_after(0, when), 0, ret_timer);
 }
 
 int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *data,
                    sel_timer *ret_timer)
 {
-    sel__timer wanted = {.task = task, .data = data, .start = sel__now(), .interval = interval};
-
     if (!(interval > 0))
         return -EINVAL;
-    wanted.due = sel__time_after(wanted.start, interval);
-    return make(sel, __func__, &wanted, ret_timer);
+    return add(sel, __func__, (sel__call){task, data}, sel__time_after(sel__now(), interval),
+               interval, ret_timer);
 }
 
-static int find(sel_selector *sel, const char *call, sel_timer id, sel__timer **ret_timer)
+int sel_cancel(sel_selector *sel, sel_timer timer)
 {
-    int error = sel__enter(sel, call);
+    int error = sel__enter(sel, __func__);
+    uint32_t slot;
 
     if (error < 0)
         return error;
-    *ret_timer = sel__timers_find(&sel->timers, id.id);
-    return *ret_timer != NULL ? 0 : -ENOENT;
+    slot = sel__timers_find(&sel->timers, timer.id);
+    if (slot == SEL__NO_TIMER)
+        return -ENOENT;
+    sel__timers_cancel(&sel->timers, slot);
+    return 0;
 }
 
-int sel_cancel(sel_selector *sel, sel_timer id)
+int sel_reschedule(sel_selector *sel, sel_timer timer, double delay)
 {
-    sel__timer *timer;
-    int error = find(sel, __func__, id, &timer);
+    int error = sel__enter(sel, __func__);
+    uint32_t slot;
 
-    if (error == 0)
-        sel__timers_cancel(&sel->timers, timer);
-    return error;
-}
-
-/* A repeating one goes on from there: that is its first run. */
-int sel_reschedule(sel_selector *sel, sel_timer id, double delay)
-{
-    sel__timer *timer;
-    int error = isnan(delay) ? -EINVAL : find(sel, __func__, id, &timer);
-    int64_t due;
-
-    if (error < 0)
-        return error;
-    due = sel__time_after(sel__now(), delay);
-    timer->start = timer->interval > 0 ? sel__time_after(due, -timer->interval) : 0;
-    sel__timers_move(&sel->timers, timer, due);
+    if (error < 0 || isnan(delay))
+        return error < 0 ? error : -EINVAL;
+    slot = sel__timers_find(&sel->timers, timer.id);
+    if (slot == SEL__NO_TIMER)
+        return -ENOENT;
+    sel__timers_move(&sel->timers, slot, sel__time_after(sel__now(), delay));
     sel__revive(sel);
     return 0;
 }

@@ -22,6 +22,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Not on the path of a wait or a dispatch in which nothing unusual happens. */
+#define SEL__RARE __attribute__((cold, noinline))
+
+/* On some paths, and a burden to the others where it is inline. */
+#define SEL__APART __attribute__((noinline))
+
 enum { SEL__EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
 
 /* A wait without an end. */
@@ -55,13 +61,14 @@ typedef struct sel__backend {
     void (*remove)(void *state, int fd);
 
     /*
-     * Wait up to `timeout` nanoseconds (0 looks, SEL__FOREVER) and sel__report()
-     * what is ready.  It may come back early with nothing: the caller goes on.
+     * Wait until `deadline` on sel__now()'s clock (0, or what has passed, looks;
+     * SEL__FOREVER; sel__left() says how long that is) and sel__report() what is ready.  It may come back early
+     * with nothing: the caller goes on.
      * Returns 0, -EINTR, or another negative errno, after which a later call
      * tries again.  Allocates nothing. The time for which the process is stopped
      * counts, and RLIMIT_NOFILE may be below what is watched: see polling.h.
      */
-    int (*wait)(void *state, int64_t timeout);
+    int (*wait)(void *state, int64_t deadline);
 
     /*
      * In a forked child: replace the kernel's side by one that is not shared

@@ -8,15 +8,14 @@
 #include "debug/observer.h"
 #include "selector/selector.h"
 
+void sel__call_task_observed(sel_selector *sel, sel_task *task, void *data, const char *kind);
+
 static inline void sel__call_task(sel_selector *sel, sel_task *task, void *data, const char *kind)
 {
-    if (sel->observer == NULL) {
+    if (sel->observer == NULL)
         task(sel, data);
-        return;
-    }
-    sel__observe_begin(sel->observer);
-    task(sel, data);
-    sel__observe_end(sel->observer, kind, SEL__NO_FD, (sel__function *)task);
+    else
+        sel__call_task_observed(sel, task, data, kind);
 }
 
 static inline void sel__call_observed(sel_selector *sel, const sel_ready *pair)

@@ -10,11 +10,23 @@
 #include "selector/call.h"
 #include "selector/selector.h"
 
-/* Like what follows it returns how many were called, or -ECHILD. */
-static int call_these(sel_selector *sel, sel__call (*pop)(sel__tasks *tasks), uint32_t count)
+void sel__call_task_observed(sel_selector *sel, sel_task *task, void *data, const char *kind)
 {
+    sel__observe_begin(sel->observer);
+    task(sel, data);
+    sel__observe_end(sel->observer, kind, SEL__NO_FD, (sel__function *)task);
+}
+
+/*
+ * Like what follows it returns how many were called, these and before, or -ECHILD. What a
+ * task queues runs in the next pass.
+ */
+static SEL__APART int call_tasks(sel_selector *sel)
+{
+    uint32_t count = sel->tasks.count;
+
     for (uint32_t i = 0; i < count; i++) {
-        sel__call call = pop(&sel->tasks);
+        sel__call call = sel__tasks_pop(&sel->tasks);
 
         sel__call_task(sel, call.task, call.data, "task");
         if (sel__is_foreign(sel))
@@ -23,34 +35,15 @@ static int call_these(sel_selector *sel, sel__call (*pop)(sel__tasks *tasks), ui
     return (int)count;
 }
 
-/* What a task queues runs in the next pass. */
-SEL__RARE static int call_tasks(sel_selector *sel)
-{
-    uint32_t count = sel->tasks.count, posted;
-    int called;
-
-    sel__tasks_collect(&sel->tasks);
-    posted = sel->tasks.posted_count;
-    called = call_these(sel, sel__tasks_pop, count);
-    if (called >= 0 && posted > 0)
-        called = call_these(sel, sel__tasks_pop_posted, posted);
-    return called >= 0 ? (int)(count + posted) : called;
-}
-
-/* What a timer's task makes due is not taken any more: it runs in the next pass. */
-SEL__RARE static int call_timers(sel_selector *sel, int called)
+static SEL__APART int call_timers(sel_selector *sel, int called)
 {
     sel__timers *timers = &sel->timers;
 
-    for (sel__timer *next = sel__timers_next(timers); next != NULL;
-         next = sel__timers_next(timers)) {
-        sel__timer timer = *next; /* the array may move */
-        uint32_t slot = (uint32_t)(next - timers->slots);
-
-        if (timer.interval == 0)
-            next->task = NULL;
-        sel__call_task(sel, timer.task, timer.data, "timer");
-        sel__timers_done(timers, slot, timer.interval > 0 ? sel__now() : 0);
+    for (sel__call call = sel__timers_next(timers); call.task != NULL;
+         call = sel__timers_next(timers)) {
+        sel__call_task(sel, call.task, call.data, "timer");
+        if (timers->running != 0)
+            sel__timers_rearm(timers, sel__now());
         if (sel__is_foreign(sel))
             return -ECHILD;
         called++;
@@ -93,26 +86,35 @@ SEL__RARE static int call_services(sel_selector *sel, int called)
     return sel__is_foreign(sel) ? -ECHILD : called;
 }
 
-static inline int call_all(sel_selector *sel, bool observed)
+/* What a wait has just told of the time is enough where the next timer is far. */
+static inline bool is_timer_due(const sel_selector *sel, bool has_waited)
 {
+    int64_t due = sel__timers_due(&sel->timers);
+
+    if (due == SEL__FOREVER || (has_waited && due >= sel->undue))
+        return false;
+    return due <= sel__now();
+}
+
+static inline int call_all(sel_selector *sel, bool observed, bool has_waited)
+{
+    bool has_timers = is_timer_due(sel, has_waited);
     int called = 0;
 
-    sel->busy |= SEL__DISPATCHING;
-    if (sel->timers.waiting > 0)
-        sel__timers_take(&sel->timers, sel__now());
-    if (sel__tasks_exist(&sel->tasks))
+    if (has_timers)
+        sel__timers_begin(&sel->timers, sel__now());
+    if (sel__tasks_in_inbox(&sel->tasks))
+        sel__tasks_collect(&sel->tasks);
+    if (sel->tasks.count > 0)
         called = call_tasks(sel);
-    if (called >= 0)
+    if (called >= 0 && sel->batch.next < sel->batch.length)
         called = call_ready(sel, observed, called);
-    if (called >= 0 && sel__timers_taken(&sel->timers))
+    if (called >= 0 && has_timers)
         called = call_timers(sel, called);
-    if (called >= 0 && sel->services != NULL)
+    if (called >= 0 && (sel->recorded > 0 || sel->restless))
         called = call_services(sel, called);
-    if (called < 0)
-        sel__timers_put_back(&sel->timers);
-    sel->busy &= (uint8_t)~SEL__DISPATCHING;
-    if (called >= 0)
-        sel->callbacks += (unsigned)called;
+    if (has_timers)
+        sel__timers_end(&sel->timers);
     return called;
 }
 
@@ -121,19 +123,26 @@ SEL__RARE static int call_all_observed(sel_selector *sel)
     int called;
 
     sel__observe_dispatch(sel->observer);
-    called = call_all(sel, true);
+    called = call_all(sel, true, false);
     sel__observe_dispatched(sel->observer);
     return called;
 }
 
-static inline int dispatch(sel_selector *sel)
+static inline int dispatch(sel_selector *sel, bool has_waited)
 {
-    return sel->observer == NULL ? call_all(sel, false) : call_all_observed(sel);
+    int called;
+
+    sel->busy |= SEL__DISPATCHING;
+    called = sel->observer == NULL ? call_all(sel, false, has_waited) : call_all_observed(sel);
+    sel->busy &= (uint8_t)~SEL__DISPATCHING;
+    if (called >= 0)
+        sel->callbacks += (unsigned)called;
+    return called;
 }
 
 int sel__dispatch(sel_selector *sel)
 {
-    return dispatch(sel);
+    return dispatch(sel, true);
 }
 
 int sel_dispatch(sel_selector *sel)
@@ -142,5 +151,5 @@ int sel_dispatch(sel_selector *sel)
 
     if (error < 0)
         return error;
-    return sel__is_busy(sel) ? -EBUSY : dispatch(sel);
+    return sel__is_busy(sel) ? -EBUSY : dispatch(sel, false);
 }

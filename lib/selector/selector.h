@@ -25,9 +25,6 @@
 
 #include <errno.h>
 
-/* Not on the path of a wait or a dispatch in which nothing unusual happens. */
-#define SEL__RARE __attribute__((cold, noinline))
-
 enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
 
 /*
@@ -51,6 +48,7 @@ struct sel_selector {
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends though no descriptor may be ready */
     bool closing;  /* sel_close() has begun to free; its mark is nobody's */
+    bool restless; /* the services may have what no descriptor tells: each pass asks them */
     sel__wakeup wakeup;
     sel__tasks tasks;
     sel__timers timers;
@@ -60,6 +58,7 @@ struct sel_selector {
     sel_callback *reader_callback;      /* of keys whose data is the library's, or NULL */
     uint64_t passes;
     int64_t deadline; /* of the wait that is on */
+    int64_t undue;    /* what is due then or later is not due yet, as the last wait saw */
     uint64_t pairs;
     uint64_t callbacks;
 };
@@ -105,7 +104,7 @@ static inline bool sel__is_busy(const sel_selector *sel)
 /* What sel_run() goes on for: is there anything left to wait for? */
 static inline bool sel__is_alive(sel_selector *sel)
 {
-    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) || sel->timers.waiting > 0 ||
+    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) || sel->timers.pending > 0 ||
            (sel->services != NULL && sel->services->table->are_alive(sel->services));
 }
 
@@ -152,7 +151,7 @@ void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);
 int sel__wait(sel_selector *sel, int64_t timeout);
 
 /*
- * Call what was collected; returns how many were called, or -ECHILD in a child that
+ * Right after a wait: call what was collected; returns how many were called, or -ECHILD in a child that
  * one of them has forked.
  */
 int sel__dispatch(sel_selector *sel);
@@ -185,12 +184,12 @@ static inline void sel__report(sel_selector *sel, int fd, int ready)
 /* Is there anything to dispatch but pairs? */
 static inline bool sel__has_to_run(const sel_selector *sel)
 {
-    return sel__tasks_queued(&sel->tasks) || sel->recorded > 0;
+    return sel__tasks_exist(&sel->tasks) || sel->recorded > 0;
 }
 
 static inline bool sel__timer_is_due(const sel_selector *sel)
 {
-    return sel->timers.waiting > 0 && sel->timers.heap[0].due <= sel__now();
+    return sel->timers.length > 0 && sel__timers_due(&sel->timers) <= sel__now();
 }
 
 /* Has this wait something to return for? */

@@ -21,8 +21,8 @@ typedef struct sel__services_table {
      */
     void (*collect)(sel__services *services);
 
-    /* Nanoseconds until the next timer of the program's on that loop, or SEL__FOREVER. */
-    int64_t (*sleep)(sel__services *services);
+    /* When the next timer of the program's on that loop is due, or SEL__FOREVER. */
+    int64_t (*due)(sel__services *services);
 
     /* Run signal handlers, then results; returns how many. */
     int (*dispatch)(sel__services *services);

@@ -7,130 +7,116 @@
 
 enum { LEAST = 16 };
 
-/* --- the ring --- */
+struct sel__inbox {
+    uint32_t capacity;
+    sel__call calls[];
+};
 
-/* What stood before the end of the old one may go on at its beginning. */
-static int widen(sel__tasks *tasks)
+void sel__tasks_open(sel__tasks *tasks)
 {
-    uint32_t before = tasks->capacity;
-    uint32_t after = before > 0 ? 2 * before : LEAST;
-    sel__call *ring = realloc(tasks->ring, after * sizeof *ring);
-
-    if (ring == NULL)
-        return -ENOMEM;
-    if (tasks->first > 0)
-        memcpy(ring + before, ring, tasks->first * sizeof *ring);
-    tasks->ring = ring;
-    tasks->capacity = after;
-    return 0;
+    pthread_mutex_init(&tasks->lock, NULL);
 }
 
-sel__call sel__tasks_pop(sel__tasks *tasks)
+void sel__tasks_follow_fork(sel__tasks *tasks)
 {
-    sel__call call = tasks->ring[tasks->first];
-
-    tasks->first = (tasks->first + 1) & (tasks->capacity - 1);
-    tasks->count--;
-    return call;
-}
-
-/* --- what is posted --- */
-
-static sel__posted *make_posted(sel__call call)
-{
-    sel__posted *posted = malloc(sizeof *posted);
-
-    if (posted != NULL)
-        *posted = (sel__posted){.call = call};
-    return posted;
-}
-
-static void append(sel__tasks *tasks, sel__posted *posted)
-{
-    posted->next = NULL;
-    if (tasks->posted == NULL)
-        tasks->posted = posted;
-    else
-        tasks->last_posted->next = posted;
-    tasks->last_posted = posted;
-    tasks->posted_count++;
-}
-
-int sel__tasks_post(sel__tasks *tasks, sel__call call)
-{
-    sel__posted *posted = make_posted(call);
-
-    if (posted == NULL)
-        return -ENOMEM;
-    posted->next = atomic_load_explicit(&tasks->inbox, memory_order_relaxed);
-    /* GCOVR_EXCL_START: whether it repeats is a race's outcome */
-    while (!atomic_compare_exchange_weak(&tasks->inbox, &posted->next, posted))
-        continue;
-    /* GCOVR_EXCL_STOP */
-    return 0;
-}
-
-void sel__tasks_collect(sel__tasks *tasks)
-{
-    sel__posted *newest = atomic_exchange(&tasks->inbox, NULL);
-    sel__posted *oldest = NULL;
-
-    while (newest != NULL) {
-        sel__posted *next = newest->next;
-
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    while (oldest != NULL) {
-        sel__posted *next = oldest->next;
-
-        append(tasks, oldest);
-        oldest = next;
-    }
-}
-
-sel__call sel__tasks_pop_posted(sel__tasks *tasks)
-{
-    sel__posted *posted = tasks->posted;
-    sel__call call = posted->call;
-
-    tasks->posted = posted->next;
-    tasks->posted_count--;
-    free(posted);
-    return call;
-}
-
-/* --- both --- */
-
-static int push_behind_posted(sel__tasks *tasks, sel__call call)
-{
-    sel__posted *posted = make_posted(call);
-
-    if (posted == NULL)
-        return -ENOMEM;
-    sel__tasks_collect(tasks);
-    append(tasks, posted);
-    return 0;
-}
-
-int sel__tasks_push(sel__tasks *tasks, sel__call call)
-{
-    int error;
-
-    if (tasks->posted_count > 0 || sel__tasks_in_inbox(tasks))
-        return push_behind_posted(tasks, call);
-    error = tasks->count == tasks->capacity ? widen(tasks) : 0;
-    if (error < 0)
-        return error;
-    tasks->ring[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
-    return 0;
+    pthread_mutex_init(&tasks->lock, NULL);
 }
 
 void sel__tasks_free(sel__tasks *tasks)
 {
+    free(tasks->calls);
+    free(tasks->inbox);
+    pthread_mutex_destroy(&tasks->lock);
+}
+
+/* --- the ring --- */
+
+/* What stood before the end of the old one may go on at its beginning. */
+static inline int make_room(sel__tasks *tasks, uint32_t wanted)
+{
+    uint32_t before = tasks->capacity;
+    uint32_t after = before > 0 ? before : LEAST;
+    sel__call *calls;
+
+    if (wanted <= before)
+        return 0;
+    while (after < wanted)
+        after *= 2;
+    calls = realloc(tasks->calls, after * sizeof *calls);
+    if (calls == NULL)
+        return -ENOMEM;
+    if (tasks->first + tasks->count > before)
+        memcpy(calls + before, calls, (tasks->first + tasks->count - before) * sizeof *calls);
+    tasks->calls = calls;
+    tasks->capacity = after;
+    return 0;
+}
+
+int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call)
+{
     sel__tasks_collect(tasks);
-    while (tasks->posted_count > 0)
-        sel__tasks_pop_posted(tasks);
-    free(tasks->ring);
+    if (sel__tasks_in_inbox(tasks) || make_room(tasks, tasks->count + 1) < 0)
+        return -ENOMEM;
+    return sel__tasks_push(tasks, call);
+}
+
+/* --- the inbox --- */
+
+static int widen(sel__tasks *tasks, uint32_t count)
+{
+    sel__inbox *narrow = tasks->inbox;
+    uint32_t capacity = narrow != NULL ? 2 * narrow->capacity : LEAST;
+    sel__inbox *wide = malloc(sizeof *wide + capacity * sizeof *wide->calls);
+
+    if (wide == NULL)
+        return -ENOMEM;
+    wide->capacity = capacity;
+    if (narrow != NULL)
+        memcpy(wide->calls, narrow->calls, count * sizeof *wide->calls);
+    tasks->inbox = wide;
+    free(narrow);
+    return 0;
+}
+
+int sel__tasks_post(sel__tasks *tasks, sel__call call)
+{
+    uint32_t count;
+    int error = 0;
+
+    pthread_mutex_lock(&tasks->lock);
+    count = atomic_load_explicit(&tasks->posted, memory_order_relaxed);
+    if (tasks->inbox == NULL || count == tasks->inbox->capacity)
+        error = widen(tasks, count);
+    if (error == 0) {
+        tasks->inbox->calls[count] = call;
+        atomic_store_explicit(&tasks->posted, count + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&tasks->lock);
+    return error;
+}
+
+static void take_over(sel__tasks *tasks, const sel__call *calls, uint32_t count)
+{
+    uint32_t end = (tasks->first + tasks->count) & (tasks->capacity - 1);
+    uint32_t until_edge = tasks->capacity - end;
+    uint32_t straight = count < until_edge ? count : until_edge;
+
+    memcpy(tasks->calls + end, calls, straight * sizeof *calls);
+    memcpy(tasks->calls, calls + straight, (count - straight) * sizeof *calls);
+    tasks->count += count;
+}
+
+void sel__tasks_collect(sel__tasks *tasks)
+{
+    uint32_t count;
+
+    if (!sel__tasks_in_inbox(tasks))
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    count = atomic_load_explicit(&tasks->posted, memory_order_relaxed);
+    if (make_room(tasks, tasks->count + count) == 0) {
+        take_over(tasks, tasks->inbox->calls, count);
+        atomic_store_explicit(&tasks->posted, 0, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&tasks->lock);
 }

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks that wait for the next pass: a ring of those that the selector's thread has queued,
- * which in the steady state allocates nothing, and behind it what was posted.
+ * Tasks that wait for the next pass. In the steady state none of this allocates.
  *
- *     ring     [.][.][task][task][task][.]      first ──► count of them
- *     posted   task ──► task ──► task           each of its own memory, in order
- *     inbox    task ◄── task                    any thread's, the newest first
+ *     calls    [.][.][task][task][task][.]      first ──► count of them: a ring
+ *     inbox    [task][task][.]                  what any thread has posted, under a lock
  *
- * The inbox is a stack that threads push to and the selector's thread takes as a whole and
- * turns round, so one thread's tasks stay in their order. It needs no lock, and a fork in
- * the middle of a push leaves it whole. While anything is posted, the selector's own thread
- * queues behind that, too.
+ * The selector's thread takes what is posted over into its ring, before every dispatch and
+ * before it queues one behind, so one thread's tasks stay in their order. A fork in the
+ * middle of a post leaves the child's inbox whole: each change shows by one store.
  */
 #ifndef SEL_TASKS_H
 #define SEL_TASKS_H
 
 #include <selkie/reactor.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,52 +24,61 @@ typedef struct {
     void *data;
 } sel__call;
 
-typedef struct sel__posted {
-    struct sel__posted *next;
-    sel__call call;
-} sel__posted;
+typedef struct sel__inbox sel__inbox;
 
 typedef struct sel__tasks {
-    sel__call *ring;
+    sel__call *calls;
     uint32_t first;
-    uint32_t count;
     uint32_t capacity; /* a power of two, or 0 */
-    uint32_t posted_count;
-    sel__posted *posted;
-    sel__posted *last_posted;
-    _Atomic(sel__posted *) inbox;
+    uint32_t count;
+    atomic_uint posted; /* how many are in the inbox */
+    sel__inbox *inbox;
+    pthread_mutex_t lock; /* of the inbox */
 } sel__tasks;
 
-/* Put a task behind the others.  0 or -ENOMEM. */
-int sel__tasks_push(sel__tasks *tasks, sel__call call);
+void sel__tasks_open(sel__tasks *tasks);
+void sel__tasks_free(sel__tasks *tasks);
+
+/* In a forked child: the thread that has the lock may be the parent's. */
+void sel__tasks_follow_fork(sel__tasks *tasks);
 
 /* Put a task into the inbox, from any thread.  0 or -ENOMEM. */
 int sel__tasks_post(sel__tasks *tasks, sel__call call);
 
-/* Empty the inbox: what was in it is posted. */
+/* Empty the inbox; where memory is short all stays there, and is still to run. */
 void sel__tasks_collect(sel__tasks *tasks);
 
-/* Take the first of the ring, or of the posted: there is one. */
-sel__call sel__tasks_pop(sel__tasks *tasks);
-sel__call sel__tasks_pop_posted(sel__tasks *tasks);
+/* Take the first: there is one. */
+static inline sel__call sel__tasks_pop(sel__tasks *tasks)
+{
+    sel__call call = tasks->calls[tasks->first];
 
-void sel__tasks_free(sel__tasks *tasks);
+    tasks->first = (tasks->first + 1) & (tasks->capacity - 1);
+    tasks->count--;
+    return call;
+}
 
 /* Is there anything in the inbox?  Of what this thread has put there it is certain. */
-static inline bool sel__tasks_in_inbox(sel__tasks *tasks)
+static inline bool sel__tasks_in_inbox(const sel__tasks *tasks)
 {
-    return atomic_load_explicit(&tasks->inbox, memory_order_relaxed) != NULL;
+    return atomic_load_explicit(&tasks->posted, memory_order_relaxed) > 0;
 }
 
-/* Is there anything for the next pass, the inbox aside? */
-static inline bool sel__tasks_queued(const sel__tasks *tasks)
+static inline bool sel__tasks_exist(const sel__tasks *tasks)
 {
-    return tasks->count + tasks->posted_count > 0;
+    return (tasks->count | atomic_load_explicit(&tasks->posted, memory_order_relaxed)) > 0;
 }
 
-static inline bool sel__tasks_exist(sel__tasks *tasks)
+/* Where the ring is full or not the end of the queue. */
+int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call);
+
+/* Put a task behind the others.  0 or -ENOMEM. */
+static inline int sel__tasks_push(sel__tasks *tasks, sel__call call)
 {
-    return sel__tasks_queued(tasks) || sel__tasks_in_inbox(tasks);
+    if (tasks->count == tasks->capacity || sel__tasks_in_inbox(tasks))
+        return sel__tasks_push_slowly(tasks, call);
+    tasks->calls[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
+    return 0;
 }
 
 #endif

@@ -1,288 +1,338 @@
 /* SPDX-License-Identifier: MIT */
-/*
- *            add()            take()           next()           done()
- *     free ────────► waiting ────────► taken ────────► running ────────► free
- *                       ▲                │ put_back(),    │ done(), if it repeats
- *                       └────────────────┴────────────────┘ or was moved
- *
- * What is cancelled is free at once where it waits; else it loses its task, and is freed
- * when its turn comes. What is moved then is marked, and waits when its turn comes.
- */
 #include "selector/timers.h"
 
 #include "base/clock.h"
+#include "base/grow.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
-#define MOVED 0x80000000U /* a mark in `place` */
+enum { CHILDREN = 4, FEW = 64 };
 
-enum { CHILDREN = 4 };
+/* An odd stamp that is no link: its task is being called. */
+#define RUNNING 0xfffffffdU
+
+static bool waits(const sel__timer *timer)
+{
+    return (timer->stamp & 1) == 0;
+}
 
 void sel__timers_open(sel__timers *timers)
 {
-    *timers = (sel__timers){.free = SEL__NO_TIMER, .taken = SEL__NO_TIMER};
-}
-
-void sel__timers_free(sel__timers *timers)
-{
-    free(timers->heap);
-    free(timers->slots);
+    *timers = (sel__timers){
+        .limit = SEL__NO_LIMIT, .free = SEL__NO_TIMER, .first_off = SEL__NO_TIMER};
 }
 
 /* --- the heap --- */
 
-static inline bool is_before(sel__due a, sel__due b)
+/* Apart and unlikely: what each level of the heap asks is then no branch. */
+static SEL__APART bool was_made_before(const sel__due *a, const sel__due *b)
 {
-    if (a.due != b.due)
-        return a.due < b.due;
-    return (int32_t)(a.order - b.order) < 0;
+    return (int32_t)(a->stamp - b->stamp) < 0;
 }
 
-static inline void put(sel__timers *timers, uint32_t place, sel__due due)
+static inline bool is_before(const sel__due *a, const sel__due *b)
 {
-    timers->heap[place] = due;
-    timers->slots[due.slot].place = place;
+    if (__builtin_expect(a->due == b->due, false))
+        return was_made_before(a, b);
+    return a->due < b->due;
 }
 
-/* The place is free: what is due goes there, or above it. */
-static void rise(sel__timers *timers, uint32_t place, sel__due due)
+static inline const sel__due *earlier(const sel__due *a, const sel__due *b)
 {
-    while (place > 0) {
-        uint32_t parent = (place - 1) / CHILDREN;
+    return is_before(b, a) ? b : a;
+}
 
-        if (!is_before(due, timers->heap[parent]))
-            break;
-        put(timers, place, timers->heap[parent]);
-        place = parent;
+/* The place is free: what is due goes there, or above it, but no higher than `top`. */
+static inline void rise(sel__due *heap, size_t place, size_t top, sel__due due)
+{
+    for (; place > top && is_before(&due, &heap[(place - 1) / CHILDREN]);
+         place = (place - 1) / CHILDREN)
+        heap[place] = heap[(place - 1) / CHILDREN];
+    heap[place] = due;
+}
+
+static inline const sel__due *first_of_four(const sel__due *child)
+{
+    return earlier(earlier(child, child + 1), earlier(child + 2, child + 3));
+}
+
+static inline const sel__due *first_of(const sel__due *child, const sel__due *end)
+{
+    const sel__due *first = child;
+
+    while (++child < end)
+        first = earlier(first, child);
+    return first;
+}
+
+/*
+ * The place is free: what is due goes there, or below it. Mostly it comes from the bottom
+ * and goes there again, so the way down asks only which child is first.
+ */
+static void sink(sel__due *heap, size_t length, size_t top, sel__due due)
+{
+    const sel__due *end = heap + length;
+    const sel__due *child = heap + CHILDREN * top + 1;
+    sel__due *hole = heap + top;
+
+    for (; child + CHILDREN <= end; child = heap + CHILDREN * (hole - heap) + 1) {
+        const sel__due *first = first_of_four(child);
+
+        *hole = *first;
+        hole = heap + (first - heap);
     }
-    put(timers, place, due);
-}
+    if (child < end) {
+        const sel__due *first = first_of(child, end);
 
-static uint32_t first_child(const sel__timers *timers, uint32_t place)
-{
-    uint32_t first = CHILDREN * place + 1;
-    uint32_t end = first + CHILDREN < timers->waiting ? first + CHILDREN : timers->waiting;
-    uint32_t least = first;
-
-    for (uint32_t child = first + 1; child < end; child++)
-        if (is_before(timers->heap[child], timers->heap[least]))
-            least = child;
-    return least;
-}
-
-/* The place is free: what is due goes there, or below it. */
-static void sink(sel__timers *timers, uint32_t place, sel__due due)
-{
-    for (;;) {
-        uint32_t child = first_child(timers, place);
-
-        if (child >= timers->waiting || !is_before(timers->heap[child], due))
-            break;
-        put(timers, place, timers->heap[child]);
-        place = child;
+        *hole = *first;
+        hole = heap + (first - heap);
     }
-    put(timers, place, due);
+    rise(heap, (size_t)(hole - heap), top, due);
 }
 
-static void insert(sel__timers *timers, sel__timer *timer)
+static inline void pop(sel__timers *timers)
 {
-    sel__due due = {.due = timer->due, .slot = (uint32_t)(timer - timers->slots),
-                    .order = timers->made++};
+    sel__due last = timers->heap[--timers->length];
 
-    rise(timers, timers->waiting++, due);
+    if (timers->length > 0)
+        sink(timers->heap, (size_t)timers->length, 0, last);
 }
 
-/* The last of the heap fills the gap. */
-static void take_out(sel__timers *timers, uint32_t place)
+/* Make the first entry exact. */
+static inline void prune(sel__timers *timers)
 {
-    sel__due last = timers->heap[--timers->waiting];
+    while (timers->length > 0) {
+        sel__due first = timers->heap[0];
+        const sel__timer *timer = &timers->slots[first.slot];
 
-    if (place == timers->waiting)
-        return;
-    if (place > 0 && is_before(last, timers->heap[(place - 1) / CHILDREN]))
-        rise(timers, place, last);
-    else
-        sink(timers, place, last);
+        if (timer->stamp != first.stamp) {
+            pop(timers);
+        } else if (timer->due != first.due) {
+            first.due = timer->due;
+            sink(timers->heap, (size_t)timers->length, 0, first);
+        } else {
+            return;
+        }
+    }
 }
 
-/* A place that is none, or the next in a list, is in the heap another's or nobody's. */
-static bool waits(const sel__timers *timers, const sel__timer *timer)
+/* Make all exact: the heap is built anew. */
+static void rebuild(sel__timers *timers)
 {
-    return timer->place < timers->waiting &&
-           &timers->slots[timers->heap[timer->place].slot] == timer;
+    sel__due *heap = timers->heap;
+    size_t length = 0;
+
+    for (int place = 0; place < timers->length; place++) {
+        const sel__timer *timer = &timers->slots[heap[place].slot];
+
+        if (timer->stamp == heap[place].stamp)
+            heap[length++] = (sel__due){timer->due, heap[place].slot, timer->stamp};
+    }
+    timers->length = (int)length;
+    for (size_t place = (length + 2) / CHILDREN; place-- > 0;)
+        sink(heap, length, place, heap[place]);
+}
+
+/* What was said of this slot, which had an entry, may have left that wrong. */
+static inline void revise(sel__timers *timers, uint32_t slot)
+{
+    if (timers->length > 3 * timers->pending + FEW)
+        rebuild(timers);
+    else if (timers->heap[0].slot == slot)
+        prune(timers);
 }
 
 /* --- slots --- */
 
-static int widen(sel__timers *timers)
+int sel__timers_make_room(sel__timers *timers)
 {
-    uint32_t capacity = timers->capacity + timers->capacity / 8 + 8;
-    sel__due *heap = realloc(timers->heap, capacity * sizeof *heap);
-    sel__timer *slots;
+    int error = sel__widen(&timers->heap, &timers->room, timers->length + timers->out + 1,
+                           sizeof *timers->heap);
 
-    if (heap == NULL)
-        return -ENOMEM;
-    timers->heap = heap;
-    slots = realloc(timers->slots, capacity * sizeof *slots);
-    if (slots == NULL)
-        return -ENOMEM;
-    timers->slots = slots;
-    timers->capacity = capacity;
-    return 0;
+    if (error == 0 && !sel__timers_have_slot(timers))
+        error = sel__widen(&timers->slots, &timers->capacity, timers->used + 1,
+                           sizeof *timers->slots);
+    return error;
 }
 
-static sel__timer *take_slot(sel__timers *timers)
+static inline void free_slot(sel__timers *timers, uint32_t slot)
 {
-    sel__timer *timer;
+    sel__timer *timer = &timers->slots[slot];
 
-    if (timers->free != SEL__NO_TIMER) {
-        timer = &timers->slots[timers->free];
-        timers->free = timer->place;
-        return timer;
-    }
-    if (timers->length == timers->capacity && widen(timers) < 0)
-        return NULL;
-    timer = &timers->slots[timers->length++];
-    timer->use = 0;
-    return timer;
-}
-
-static void free_slot(sel__timers *timers, sel__timer *timer)
-{
     timer->task = NULL;
-    timer->place = SEL__NO_TIMER;
+    timer->stamp = sel__timer_link(timers->free);
     /* GCOVR_EXCL_START: a slot that was used four billion times has no new id */
     if (timer->use == UINT32_MAX)
         return;
     /* GCOVR_EXCL_STOP */
-    timer->place = timers->free;
-    timers->free = (uint32_t)(timer - timers->slots);
+    timers->free = slot;
 }
 
-int sel__timers_add(sel__timers *timers, const sel__timer *wanted, uint64_t *ret_id)
+static inline void forget(sel__timers *timers, uint32_t slot)
 {
-    sel__timer *timer = take_slot(timers);
-    uint32_t use;
+    sel__timer *timer = &timers->slots[slot];
 
-    if (timer == NULL)
+    if (timer->repeat != NULL) {
+        free(timer->repeat);
+        timer->repeat = NULL;
+        timers->repeating--;
+    }
+    free_slot(timers, slot);
+}
+
+void sel__timers_free(sel__timers *timers)
+{
+    for (int slot = 0; timers->repeating > 0; slot++)
+        if (timers->slots[slot].repeat != NULL)
+            forget(timers, (uint32_t)slot);
+    free(timers->heap);
+    free(timers->slots);
+}
+
+int sel__timers_repeat(sel__timers *timers, uint32_t slot, double interval)
+{
+    sel__timer *timer = &timers->slots[slot];
+
+    timer->repeat = malloc(sizeof *timer->repeat);
+    if (timer->repeat == NULL) {
+        sel__timers_cancel(timers, slot);
         return -ENOMEM;
-    use = timer->use + 1;
-    *timer = *wanted;
-    timer->use = use;
-    insert(timers, timer);
-    *ret_id = (uint64_t)use << 32 | (uint32_t)(timer - timers->slots);
+    }
+    *timer->repeat = (sel__repeat){timer->due, interval};
+    timers->repeating++;
     return 0;
 }
 
-sel__timer *sel__timers_find(const sel__timers *timers, uint64_t id)
+void sel__timers_cancel(sel__timers *timers, uint32_t slot)
 {
-    uint32_t slot = (uint32_t)id;
-    sel__timer *timer = slot < timers->length ? &timers->slots[slot] : NULL;
+    sel__timer *timer = &timers->slots[slot];
 
-    if (timer == NULL || timer->task == NULL || timer->use != id >> 32)
-        return NULL;
-    return timer;
+    timers->pending--;
+    if (waits(timer)) {
+        forget(timers, slot);
+        revise(timers, slot);
+    } else if (timer->stamp == RUNNING) {
+        timers->out--;
+        forget(timers, slot);
+    } else {
+        timer->task = NULL; /* it is free at the end of the pass */
+    }
 }
 
-void sel__timers_cancel(sel__timers *timers, sel__timer *timer)
+void sel__timers_put_off(sel__timers *timers, uint32_t slot)
 {
-    timer->task = NULL;
-    if (!waits(timers, timer))
-        return;
-    take_out(timers, timer->place);
-    free_slot(timers, timer);
+    timers->out++;
+    timers->slots[slot].stamp = sel__timer_link(SEL__NO_TIMER);
+    if (timers->first_off == SEL__NO_TIMER)
+        timers->first_off = slot;
+    else
+        timers->slots[timers->last_off].stamp = sel__timer_link(slot);
+    timers->last_off = slot;
 }
 
-void sel__timers_move(sel__timers *timers, sel__timer *timer, int64_t due)
+/* An entry that says too early may stay; one that says too late is left to be dropped. */
+static void move_waiting(sel__timers *timers, uint32_t slot, int64_t due)
 {
-    timer->due = due;
-    if (!waits(timers, timer)) {
-        timer->place |= MOVED;
+    bool is_earlier = due < timers->slots[slot].due;
+
+    timers->slots[slot].due = due;
+    if (is_earlier && !sel__timers_have_room(timers) && sel__timers_make_room(timers) < 0) {
+        rebuild(timers);
         return;
     }
-    take_out(timers, timer->place);
-    insert(timers, timer);
+    if (is_earlier)
+        sel__timers_wait(timers, slot);
+    revise(timers, slot);
+}
+
+void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due)
+{
+    sel__timer *timer = &timers->slots[slot];
+
+    if (timer->repeat != NULL)
+        timer->repeat->start = due;
+    if (waits(timer)) {
+        move_waiting(timers, slot, due);
+        return;
+    }
+    timer->due = due;
+    if (timer->stamp == RUNNING) {
+        timers->out--;
+        sel__timers_wait(timers, slot);
+    }
 }
 
 /* --- running them --- */
 
-void sel__timers_take(sel__timers *timers, int64_t now)
+void sel__timers_begin(sel__timers *timers, int64_t now)
 {
-    uint32_t *end = &timers->taken;
+    timers->limit = now;
+}
 
-    while (timers->waiting > 0 && timers->heap[0].due <= now) {
-        uint32_t slot = timers->heap[0].slot;
+static inline sel__call run(sel__timers *timers, uint32_t slot)
+{
+    sel__timer *timer = &timers->slots[slot];
+    sel__call call = {timer->task, timer->data};
 
-        take_out(timers, 0);
-        *end = slot;
-        end = &timers->slots[slot].place;
-        *end = SEL__NO_TIMER;
+    if (timer->repeat != NULL) {
+        timer->stamp = RUNNING;
+        timers->running = sel__timer_id(timers, slot);
+        timers->out++;
+    } else {
+        timers->pending--;
+        free_slot(timers, slot);
     }
+    return call;
 }
 
-/* Its turn has come, and it is in no list any more. */
-static bool is_to_run(sel__timers *timers, sel__timer *timer, bool was_moved)
+sel__call sel__timers_next(sel__timers *timers)
 {
-    if (timer->task == NULL)
-        free_slot(timers, timer);
-    else if (was_moved)
-        insert(timers, timer);
-    return timer->task != NULL && !was_moved;
-}
+    sel__call call = {0};
 
-sel__timer *sel__timers_next(sel__timers *timers)
-{
-    while (timers->taken != SEL__NO_TIMER) {
-        sel__timer *timer = &timers->slots[timers->taken];
-        uint32_t place = timer->place;
-
-        timers->taken = place & ~MOVED;
-        timer->place = SEL__NO_TIMER;
-        if (is_to_run(timers, timer, (place & MOVED) != 0))
-            return timer;
+    if (sel__timers_due(timers) <= timers->limit) {
+        call = run(timers, timers->heap[0].slot);
+        pop(timers);
+        prune(timers);
     }
-    return NULL;
-}
-
-int64_t sel__time_after(int64_t start, double seconds)
-{
-    int64_t ns = sel__to_ns(fabs(seconds));
-
-    if (seconds < 0)
-        return start - ns;
-    return ns < SEL__FOREVER - start ? start + ns : SEL__FOREVER;
+    return call;
 }
 
 /* Run n comes no earlier than start + n * interval; missed runs are skipped. */
-static int64_t next_run(const sel__timer *timer, int64_t now)
+static int64_t next_run(const sel__repeat *repeat, int64_t now)
 {
-    double elapsed = sel__to_seconds(now - timer->start);
-    double n = floor(elapsed / timer->interval) + 1;
+    double elapsed = sel__to_seconds(now - repeat->start);
+    double n = floor(elapsed / repeat->interval) + 1;
 
     if (!isfinite(n))
         return now + 1; /* smaller than any clock's */
-    return sel__time_after(timer->start, n * timer->interval);
+    return sel__time_after(repeat->start, n * repeat->interval);
 }
 
-void sel__timers_done(sel__timers *timers, uint32_t slot, int64_t now)
+void sel__timers_rearm(sel__timers *timers, int64_t now)
 {
-    sel__timer *timer = &timers->slots[slot];
-    bool was_moved = (timer->place & MOVED) != 0;
+    uint32_t slot = sel__timers_find(timers, timers->running);
+    sel__timer *timer;
 
-    if (timer->task == NULL) {
-        free_slot(timers, timer);
+    timers->running = 0;
+    if (slot == SEL__NO_TIMER || timers->slots[slot].stamp != RUNNING)
         return;
-    }
-    if (!was_moved)
-        timer->due = next_run(timer, now);
-    insert(timers, timer);
+    timer = &timers->slots[slot];
+    timer->due = next_run(timer->repeat, now);
+    timers->out--;
+    sel__timers_push(timers, slot);
 }
 
-void sel__timers_put_back(sel__timers *timers)
+void sel__timers_end(sel__timers *timers)
 {
-    for (sel__timer *timer = sel__timers_next(timers); timer != NULL;
-         timer = sel__timers_next(timers))
-        insert(timers, timer);
+    timers->limit = SEL__NO_LIMIT;
+    while (timers->first_off != SEL__NO_TIMER) {
+        uint32_t slot = timers->first_off;
+
+        timers->first_off = sel__timer_next(timers->slots[slot].stamp);
+        timers->out--;
+        if (timers->slots[slot].task != NULL)
+            sel__timers_push(timers, slot);
+        else
+            forget(timers, slot);
+    }
 }

@@ -1,88 +1,204 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers: a heap by due time over slots that keep their numbers.
+ * Timers: a heap by due time over slots that keep their numbers, as asyncio has them.
  *
- *     heap    [due, slot][due, slot]...     four children each; the first is due first
- *     slots   [timer][timer][timer]...
+ *     heap    [due, slot, stamp][due, slot, stamp]...    four children each
+ *     slots   [timer, stamp][timer, stamp]...
  *
- * Equal due times run in the order in which they were made. An id is a timer's slot and how
- * often that was used, so it finds its timer at once and never another.
+ *              add()             next()
+ *     free ───────────► waiting ────────► free, or running if it repeats
+ *       │                 ▲  ▲                        │ rearm()
+ *       └───► put off ────┘  └────────────────────────┘
+ *                    end()
+ *
+ * Equal due times run in the order in which they were made. Cancelling and moving touch
+ * only the slot: an entry is its timer's while both have the same stamp, and a timer may
+ * have become due later than its entry says. The heap's first entry is always exact;
+ * others are set right when they come there, or when they are too many. What becomes due
+ * while a pass runs those that were due before is put off until its end. An id is a
+ * timer's slot and how often that was used, so it finds its timer at once and never another.
  */
 #ifndef SEL_TIMERS_H
 #define SEL_TIMERS_H
 
 #include "selector/backend.h"
-
-#include <selkie/reactor.h>
+#include "selector/tasks.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define SEL__NO_TIMER 0x7fffffffU
+typedef struct sel__repeat {
+    int64_t start;   /* run n is due at start + n * interval, from n = 0 */
+    double interval; /* seconds */
+} sel__repeat;
 
 typedef struct sel__timer {
     sel_task *task; /* NULL: cancelled, or free */
     void *data;
-    int64_t due;     /* nanoseconds of the clock */
-    int64_t start;   /* of a repeating one: run n is due at start + n * interval */
-    double interval; /* 0: runs once */
+    int64_t due;         /* nanoseconds of the clock */
+    sel__repeat *repeat; /* NULL: runs once */
     uint32_t use;
-    uint32_t place; /* in the heap; else the next slot of its list, and perhaps a mark */
+    uint32_t stamp; /* as its entry's in the heap: even. Else odd: see sel__timer_link() */
 } sel__timer;
 
 typedef struct {
     int64_t due;
     uint32_t slot;
-    uint32_t order; /* it may go round: equal due times are not far apart */
+    uint32_t stamp; /* they may go round: equal due times are not far apart */
 } sel__due;
 
 typedef struct sel__timers {
     sel__due *heap;
     sel__timer *slots;
-    uint32_t waiting;  /* how many are in the heap */
-    uint32_t length;   /* of slots that were ever used */
-    uint32_t capacity; /* of both arrays */
-    uint32_t made;
-    uint32_t free;  /* the first free slot */
-    uint32_t taken; /* the first slot that is to run in this pass */
+    int length;         /* of the heap */
+    int room;           /* of the heap: there is some for what is out, too */
+    int used;           /* slots that were ever used */
+    int capacity;       /* of slots */
+    int pending;        /* how many are to run */
+    int repeating;      /* how many of the slots' have a sel__repeat */
+    int out;            /* how many are put off or running */
+    uint32_t stamp;     /* the next */
+    uint32_t free;      /* the first free slot */
+    uint32_t first_off; /* the first slot that is put off, and the last */
+    uint32_t last_off;
+    int64_t limit;    /* a pass runs what was due by then; SEL__NO_LIMIT: there is none */
+    uint64_t running; /* the repeating one whose task is being called, or 0 */
 } sel__timers;
+
+#define SEL__NO_LIMIT INT64_MIN
+#define SEL__NO_TIMER 0x7fffffffU /* a slot's number */
 
 void sel__timers_open(sel__timers *timers);
 void sel__timers_free(sel__timers *timers);
 
-/* Make a timer wait, as `wanted` says.  0 and its id, or -ENOMEM. */
-int sel__timers_add(sel__timers *timers, const sel__timer *wanted, uint64_t *ret_id);
+/* It runs again and again, `interval` seconds apart. 0, or -ENOMEM and it is cancelled. */
+int sel__timers_repeat(sel__timers *timers, uint32_t slot, double interval);
 
-/* A timer that is to run, or NULL. */
-sel__timer *sel__timers_find(const sel__timers *timers, uint64_t id);
+/* It is not to run; or it is due at another time, and repeats from then on. */
+void sel__timers_cancel(sel__timers *timers, uint32_t slot);
+void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due);
 
-/* It is not to run; or it is due at another time. */
-void sel__timers_cancel(sel__timers *timers, sel__timer *timer);
-void sel__timers_move(sel__timers *timers, sel__timer *timer, int64_t due);
+/*
+ * A pass that runs those that are due by `now`. The next of them: its task is NULL after
+ * the last. What becomes due in between is not among them.
+ */
+void sel__timers_begin(sel__timers *timers, int64_t now);
+sel__call sel__timers_next(sel__timers *timers);
+void sel__timers_end(sel__timers *timers);
 
-/* Take all that are due by `now`; and of those the next, or NULL, which runs until... */
-void sel__timers_take(sel__timers *timers, int64_t now);
-sel__timer *sel__timers_next(sel__timers *timers);
+/* What was running waits for its first run after `now`, unless its task said otherwise. */
+void sel__timers_rearm(sel__timers *timers, int64_t now);
 
-/* ...it has run. What is to run again waits, until the first run after `now` if nothing
-   else was said meanwhile. */
-void sel__timers_done(sel__timers *timers, uint32_t slot, int64_t now);
-
-/* What was taken and has not run waits again. */
-void sel__timers_put_back(sel__timers *timers);
-
-/* `start` and so many seconds more, to the next nanosecond; SEL__FOREVER where that is far. */
-int64_t sel__time_after(int64_t start, double seconds);
-
-static inline bool sel__timers_taken(const sel__timers *timers)
-{
-    return timers->taken != SEL__NO_TIMER;
-}
-
-/* When the next is due; SEL__FOREVER without one. */
+/* When the next is due, what is put off aside; SEL__FOREVER without one. */
 static inline int64_t sel__timers_due(const sel__timers *timers)
 {
-    return timers->waiting > 0 ? timers->heap[0].due : SEL__FOREVER;
+    return timers->length > 0 ? timers->heap[0].due : SEL__FOREVER;
+}
+
+static inline uint64_t sel__timer_id(const sel__timers *timers, uint32_t slot)
+{
+    return (uint64_t)timers->slots[slot].use << 32 | slot;
+}
+
+/* The slot of one that is to run, or SEL__NO_TIMER. */
+static inline uint32_t sel__timers_find(const sel__timers *timers, uint64_t id)
+{
+    uint32_t slot = (uint32_t)id;
+
+    if (slot >= (uint32_t)timers->used || timers->slots[slot].task == NULL ||
+        timers->slots[slot].use != id >> 32)
+        return SEL__NO_TIMER;
+    return slot;
+}
+
+/* --- Adding one, in line. ------------------------------------------------ */
+
+/* The stamp of a slot in a list: the next one's number. */
+static inline uint32_t sel__timer_link(uint32_t next)
+{
+    return next << 1 | 1;
+}
+
+static inline uint32_t sel__timer_next(uint32_t link)
+{
+    return link >> 1;
+}
+
+/*
+ * There is room: for a new one it was made, and what was out has kept its own. Above it
+ * goes what is due later; what is due at the same time was made before.
+ */
+static inline void sel__timers_push(sel__timers *timers, uint32_t slot)
+{
+    sel__timer *timer = &timers->slots[slot];
+    size_t place = (size_t)timers->length++;
+    int64_t due = timer->due;
+
+    while (place > 0 && due < timers->heap[(place - 1) / 4].due) {
+        timers->heap[place] = timers->heap[(place - 1) / 4];
+        place = (place - 1) / 4;
+    }
+    timers->heap[place] = (sel__due){due, slot, timers->stamp};
+    timer->stamp = timers->stamp;
+    timers->stamp += 2;
+}
+
+void sel__timers_put_off(sel__timers *timers, uint32_t slot);
+
+static inline void sel__timers_wait(sel__timers *timers, uint32_t slot)
+{
+    if (timers->slots[slot].due > timers->limit)
+        sel__timers_push(timers, slot);
+    else
+        sel__timers_put_off(timers, slot);
+}
+
+static inline bool sel__timers_have_room(const sel__timers *timers)
+{
+    return timers->length + timers->out < timers->room;
+}
+
+/* For an entry more, and a slot. 0 or -ENOMEM. */
+int sel__timers_make_room(sel__timers *timers);
+
+static inline bool sel__timers_have_slot(const sel__timers *timers)
+{
+    return timers->free != SEL__NO_TIMER || timers->used < timers->capacity;
+}
+
+static inline uint32_t sel__timers_take_slot(sel__timers *timers)
+{
+    uint32_t slot = timers->free;
+
+    if (slot != SEL__NO_TIMER) {
+        timers->free = sel__timer_next(timers->slots[slot].stamp);
+        return slot;
+    }
+    slot = (uint32_t)timers->used++;
+    timers->slots[slot].use = 0;
+    return slot;
+}
+
+/* Let a timer wait: its slot, or SEL__NO_TIMER for want of memory. */
+static inline uint32_t sel__timers_add(sel__timers *timers, sel__call call, int64_t due)
+{
+    sel__timer *timer;
+    uint32_t slot;
+
+    if ((!sel__timers_have_slot(timers) || !sel__timers_have_room(timers)) &&
+        sel__timers_make_room(timers) < 0)
+        return SEL__NO_TIMER;
+    slot = sel__timers_take_slot(timers);
+    timer = &timers->slots[slot];
+    timer->task = call.task;
+    timer->data = call.data;
+    timer->due = due;
+    timer->repeat = NULL;
+    timer->use++;
+    timers->pending++;
+    sel__timers_wait(timers, slot);
+    return slot;
 }
 
 #endif

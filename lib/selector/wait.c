@@ -85,46 +85,38 @@ void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned le
     }
 }
 
-/* How long the backend may sleep when the program lets it sleep for `left`. */
-static inline int64_t get_sleep(const sel_selector *sel, int64_t left)
+/* Until when the backend may sleep, of a wait that ends at `deadline`. */
+static inline int64_t get_end(const sel_selector *sel, int64_t deadline)
 {
-    int64_t sleep;
+    int64_t due;
 
     if (sel__has_to_run(sel))
         return 0;
-    sleep = sel__left(sel__timers_due(&sel->timers));
-    if (sleep < left)
-        left = sleep;
-    if (sel->services == NULL)
-        return left;
-    sleep = sel->services->table->sleep(sel->services);
-    return sleep < left ? sleep : left;
+    due = sel__timers_due(&sel->timers);
+    if (due < deadline)
+        deadline = due;
+    if (!sel->restless)
+        return deadline;
+    due = sel->services->table->due(sel->services);
+    return due < deadline ? due : deadline;
 }
 
 /*
  * One look at everything, which may sleep. The services' loops are looked at
  * before, for what only that makes known to the kernel, and after.
  */
-SEL__RARE static int look_with_services(sel_selector *sel, int64_t left)
-{
-    int error;
-
-    sel->services->table->collect(sel->services);
-    error = sel->backend->wait(sel->state, get_sleep(sel, left));
-    if (error == 0)
-        sel->services->table->collect(sel->services);
-    return error;
-}
-
-static inline int look(sel_selector *sel, int64_t left)
+static inline int look(sel_selector *sel)
 {
     int error = sel->first_changed != SEL__NO_FD ? tell_changes(sel) : 0;
 
     if (error < 0)
         return error;
-    if (sel->services != NULL)
-        return look_with_services(sel, left);
-    return sel->backend->wait(sel->state, get_sleep(sel, left));
+    if (sel->restless)
+        sel->services->table->collect(sel->services);
+    error = sel->backend->wait(sel->state, get_end(sel, sel->deadline));
+    if (sel->restless && error == 0)
+        sel->services->table->collect(sel->services);
+    return error;
 }
 
 /* The first look was in vain, or `error`: go on until the deadline. */
@@ -132,11 +124,9 @@ SEL__RARE static int look_again(sel_selector *sel, int error)
 {
     while (!sel__is_foreign(sel) &&
            (error == -EINTR || (error == 0 && !sel__is_over(sel)))) {
-        int64_t left = sel__left(sel->deadline);
-
-        if (left == 0 && error == 0)
+        if (error == 0 && sel__left(sel->deadline) == 0)
             return 0;
-        error = look(sel, left);
+        error = look(sel);
     }
     return error;
 }
@@ -148,8 +138,11 @@ static inline int wait_until_over(sel_selector *sel, int64_t timeout)
     sel->deadline = sel__deadline(timeout);
     sel->woken = false;
     sel__batch_begin(&sel->batch);
-    error = look(sel, timeout);
-    error = sel->batch.length > 0 ? 0 : look_again(sel, error);
+    error = look(sel);
+    if (sel->batch.length > 0)
+        error = 0;
+    else if (error < 0 || !sel__has_to_run(sel))
+        error = look_again(sel, error);
     return sel__is_foreign(sel) ? -ECHILD : error;
 }
 
@@ -212,9 +205,9 @@ double sel_get_timeout(sel_selector *sel)
 
     if (sel__usable(sel) < 0)
         return SEL_FOREVER;
-    if (sel->services != NULL)
+    if (sel->restless)
         sel->services->table->collect(sel->services);
-    sleep = sel__tasks_exist(&sel->tasks) ? 0 : get_sleep(sel, SEL__FOREVER);
+    sleep = sel__left(get_end(sel, SEL__FOREVER));
     return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
 }
 

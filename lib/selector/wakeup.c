@@ -25,16 +25,6 @@ void sel__wakeup_close(sel__wakeup *wakeup)
     wakeup->fd = -1;
 }
 
-void sel__wakeup_begin(sel__wakeup *wakeup)
-{
-    atomic_fetch_add(&wakeup->senders, 1);
-}
-
-void sel__wakeup_end(sel__wakeup *wakeup)
-{
-    atomic_fetch_sub(&wakeup->senders, 1);
-}
-
 void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
 {
     while (atomic_load(&wakeup->senders) > 0)
@@ -50,13 +40,12 @@ void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
  * Adding 1 to an eventfd fails when 2^64 - 2 were added before, and the flag lets
  * one in at a time, or when the program has closed it.
  */
-void sel__wakeup_send(sel__wakeup *wakeup)
+void sel__wakeup_write(sel__wakeup *wakeup)
 {
     const uint64_t one = 1;
     int saved = errno;
 
-    if (!atomic_exchange(&wakeup->pending, true) &&
-        syscall(SYS_write, wakeup->fd, &one, sizeof one) < 0)
+    if (syscall(SYS_write, wakeup->fd, &one, sizeof one) < 0)
         atomic_store(&wakeup->pending, false);
     errno = saved;
 }

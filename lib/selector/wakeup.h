@@ -28,9 +28,23 @@ void sel__wakeup_close(sel__wakeup *wakeup);
  * begin and end the selector is not freed: what a sender does may be seen, and
  * the selector closed for it, before the sender has returned.
  */
-void sel__wakeup_begin(sel__wakeup *wakeup);
-void sel__wakeup_send(sel__wakeup *wakeup);
-void sel__wakeup_end(sel__wakeup *wakeup);
+static inline void sel__wakeup_begin(sel__wakeup *wakeup)
+{
+    atomic_fetch_add(&wakeup->senders, 1);
+}
+
+static inline void sel__wakeup_end(sel__wakeup *wakeup)
+{
+    atomic_fetch_sub(&wakeup->senders, 1);
+}
+
+void sel__wakeup_write(sel__wakeup *wakeup);
+
+static inline void sel__wakeup_send(sel__wakeup *wakeup)
+{
+    if (!atomic_exchange(&wakeup->pending, true))
+        sel__wakeup_write(wakeup);
+}
 
 /* sel__wakeup_send(), and the wait is to return. */
 void sel__wakeup_request(sel__wakeup *wakeup);

@@ -24,6 +24,10 @@
  */
 static void on_alarm(uv_timer_t *timer)
 {
+    sel__uv_state *state = (sel__uv_state *)timer->loop;
+
+    state->alarm_deadline = SEL__FOREVER;
+    state->sel->undue = SEL__FOREVER;
     uv_stop(timer->loop);
 }
 
@@ -67,6 +71,7 @@ static int open_uv(sel_selector *sel, void **ret_state)
     state->sel = sel;
     state->first_unsent = SEL__NO_FD;
     state->rounds.set = -1;
+    state->alarm_deadline = SEL__FOREVER;
     error = sel__loop_open(&state->loop, sel);
     if (error < 0) {
         free(state);
@@ -143,22 +148,36 @@ static void remove_uv(void *data, int fd)
  * An alarm that is still to go off earlier is left alone: it ends one wait too
  * soon, which costs less than setting it anew before every wait.
  */
-SEL__RARE static void set_alarm(sel__uv_state *state, int64_t timeout)
+static inline bool has_alarm(const sel__uv_state *state, int64_t deadline)
 {
-    uv_loop_t *loop = &state->loop.uv;
-    int64_t now = sel__now();
-    int64_t due = (now + timeout) / SEL__NS_PER_MS + 1;
-
-    if (uv_is_active((uv_handle_t *)&state->alarm) && state->alarm_ms <= due)
-        return;
-    uv_update_time(loop);
-    now = (int64_t)uv_now(loop); /* which may be past due, after a preemption */
-    state->alarm_ms = due;
-    uv_timer_start(&state->alarm, on_alarm, due > now ? (uint64_t)(due - now) : 0, 0);
+    return state->alarm_deadline <= deadline;
 }
 
-/* Returns the timeout that is left: none when sending has shown something. */
-SEL__RARE static int64_t renew_and_send(sel__uv_state *state, int64_t timeout)
+/*
+ * For a deadline that is far it goes off twice. Until the first time, the dispatch knows
+ * without a look at the clock that nothing is due: libuv has looked at one that is behind
+ * by a tick at most, which is 10 ms.
+ */
+SEL__RARE static void set_alarm(sel__uv_state *state, int64_t deadline)
+{
+    enum { FAR = 1000, EARLY = 20 }; /* ms */
+    uv_loop_t *loop = &state->loop.uv;
+    int64_t left;
+
+    uv_update_time(loop);
+    left = deadline / SEL__NS_PER_MS + 1 - (int64_t)uv_now(loop);
+    if (left > FAR) {
+        left -= EARLY;
+        state->sel->undue = deadline;
+    }
+    /* it may have passed, after a preemption */
+    uv_timer_start(&state->alarm, on_alarm, left > 0 ? (uint64_t)left : 0, 0);
+    state->alarm_deadline = deadline;
+}
+
+static int wait_uv(void *data, int64_t deadline);
+
+SEL__RARE static int renew_and_send(sel__uv_state *state, int64_t deadline)
 {
     int error = state->stale ? sel__uv_renew(state) : 0;
 
@@ -166,21 +185,19 @@ SEL__RARE static int64_t renew_and_send(sel__uv_state *state, int64_t timeout)
         error = sel__uv_send(state);
     if (error < 0)
         return error;
-    return sel__is_over(state->sel) ? 0 : timeout;
+    return wait_uv(state, sel__is_over(state->sel) ? 0 : deadline);
 }
 
-static int wait_uv(void *data, int64_t timeout)
+static int wait_uv(void *data, int64_t deadline)
 {
     sel__uv_state *state = data;
 
     if (state->stale || state->unsent)
-        timeout = renew_and_send(state, timeout);
-    if (timeout < 0)
-        return (int)timeout;
-    if (timeout == 0)
+        return renew_and_send(state, deadline);
+    if (deadline <= 0)
         return sel__uv_run(state, UV_RUN_NOWAIT);
-    if (timeout != SEL__FOREVER)
-        set_alarm(state, timeout);
+    if (deadline != SEL__FOREVER && !has_alarm(state, deadline))
+        set_alarm(state, deadline);
     return sel__uv_run(state, UV_RUN_ONCE);
 }
 

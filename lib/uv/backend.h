@@ -70,7 +70,7 @@ typedef struct sel__uv_state {
     bool stale;  /* the kernel may hold a ghost: a closed file under a number */
     sel__uv_rounds rounds;
     uv_timer_t alarm;
-    int64_t alarm_ms; /* when it goes off, on CLOCK_MONOTONIC */
+    int64_t alarm_deadline; /* that it goes off for; SEL__FOREVER: it does not */
 } sel__uv_state;
 
 /* The set that the kernel is to hear of changes for. */
