@@ -46,7 +46,7 @@ fuzz        libclang-rt-dev.deb libclang-rt-dev
 bench       valgrind      valgrind
 bench       libc6-dbg.deb libc6-dbg
 bench       ev.h          libev-dev
-bench       libevent_core.pc libevent-dev
+bench       libevent_pthreads.pc libevent-dev
 bench       libsystemd.pc libsystemd-dev
 bench       gnuplot       gnuplot-nox
 bench       strace        strace

@@ -61,6 +61,14 @@ ABOUT = {
         'What wait and dispatch execute in user space for each ready descriptor, counted by '
         'valgrind. It is the same at every run and however busy the machine is, so a change that '
         'makes the library dearer shows here first.'),
+    'reactor': (
+        "A reactor's day",
+        'Tasks for the next pass, calls from other threads, timers that run, are cancelled or put '
+        'off: what each executes in user space, counted by valgrind. What the program does itself '
+        'is in it: a callback that counts, and around a loop that only wakes a list for other '
+        'threads. Then what every pass pays for a timer, a signal handler and a finished job that '
+        'have nothing to do. libuv counts its timers by milliseconds, so that many are due at once '
+        'there.'),
     'latency': (
         'One client among ten thousand',
         'Ten thousand are connected and one speaks: how long it waits for its answer, most of '

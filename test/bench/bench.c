@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,13 @@ void close_descriptors(int *fds, int count)
         if (fds[i] >= 0)
             close(fds[i]);
     free(fds);
+}
+
+size_t heap_in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
 }
 
 static int64_t read_ns(clockid_t clock)

@@ -32,6 +32,9 @@ void raise_descriptor_limit(int count);
 int *open_ready_descriptors(descriptor_kind kind, int count);
 void close_descriptors(int *fds, int count);
 
+/* Bytes that the allocator has given and not got back. */
+size_t heap_in_use(void);
+
 int64_t cpu_ns(void);  /* what this thread has used of a CPU */
 int64_t wall_ns(void); /* CLOCK_MONOTONIC */
 

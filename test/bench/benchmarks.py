@@ -7,6 +7,7 @@ function in one of these modules and put it into BENCHMARKS.
 """
 
 import counts
+import reactor_counts
 import reactors
 import servers
 import waits
@@ -25,6 +26,7 @@ BENCHMARKS = {
     'timers': reactors.timers,
     'posts': reactors.posts,
     'instructions': counts.instructions,
+    'reactor': reactor_counts.reactor,
     'latency': servers.latency,
     'threads': reactors.threads,
 }

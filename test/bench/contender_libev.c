@@ -98,32 +98,61 @@ static void remove_libev(void *loop, watcher *watch)
     free(watch->handle);
 }
 
+/* What was fed is called at the beginning, before it would wait. */
 static void wait_libev(void *loop, double timeout)
 {
     (void)timeout;
-    ev_run(loop, EVRUN_ONCE);
+    ev_run(loop, ev_pending_count(loop) > 0 ? EVRUN_NOWAIT : EVRUN_ONCE);
 }
 
-static void never(struct ev_loop *loop, ev_timer *timer, int events)
+static void count_fed(struct ev_loop *loop, ev_watcher *fed, int events)
 {
     (void)loop;
-    (void)timer;
     (void)events;
-    fail("a timer ran that was stopped");
+    ++*(long *)fed->data;
 }
 
-static void arm_and_cancel(void *loop, int count)
+/*
+ * As libev's manual says: a watcher that is fed an event. Done in a callback it would
+ * be called in the same pass still.
+ */
+static void soon(void *loop, void *call, long *counter)
 {
-    ev_timer *timers = allocate((size_t)count, sizeof *timers);
+    ev_watcher *fed = call;
 
-    for (int i = 0; i < count; i++) {
-        ev_init(&timers[i], never);
-        ev_timer_set(&timers[i], timer_delay(i), 0);
-        ev_timer_start(loop, &timers[i]);
-    }
-    for (int i = 0; i < count; i++)
-        ev_timer_stop(loop, &timers[i]);
-    free(timers);
+    ev_init(fed, count_fed);
+    fed->data = counter;
+    ev_feed_event(loop, fed, EV_CUSTOM);
+}
+
+static void count_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    ++*(long *)timer->data;
+}
+
+static void arm(void *loop, void *memory, double delay, long *counter)
+{
+    ev_timer *timer = memory;
+
+    ev_timer_init(timer, count_timer, delay, 0);
+    timer->data = counter;
+    ev_timer_start(loop, timer);
+}
+
+static void cancel(void *loop, void *timer)
+{
+    ev_timer_stop(loop, timer);
+}
+
+static void move(void *loop, void *memory, double delay)
+{
+    ev_timer *timer = memory;
+
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, delay, 0);
+    ev_timer_start(loop, timer);
 }
 
 static void post(void *loop, long *counter)
@@ -141,6 +170,11 @@ const event_loop libev_contender = {
     .change = change,
     .remove = remove_libev,
     .wait = wait_libev,
-    .arm_and_cancel = arm_and_cancel,
+    .soon = soon,
+    .call_size = sizeof(ev_watcher),
+    .timer_size = sizeof(ev_timer),
+    .arm = arm,
+    .cancel = cancel,
+    .move = move,
     .post = post,
 };

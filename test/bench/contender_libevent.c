@@ -3,16 +3,35 @@
 #include "contenders.h"
 
 #include "bench.h"
+#include "inbox.h"
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/thread.h>
 #include <stdlib.h>
+
+static struct {
+    inbox inbox;
+    struct event *event;
+} posts;
+
+static void on_post(evutil_socket_t fd, short events, void *unused)
+{
+    (void)fd;
+    (void)events;
+    (void)unused;
+    inbox_empty(&posts.inbox);
+}
 
 static void *open_libevent(int limit)
 {
     struct event_base *base = event_base_new();
 
     (void)limit;
-    if (base == NULL)
+    inbox_open(&posts.inbox);
+    if (base != NULL)
+        posts.event = event_new(base, -1, 0, on_post, NULL);
+    if (posts.event == NULL)
         fail("event_base_new failed");
     return base;
 }
@@ -87,30 +106,57 @@ static void wait_libevent(void *base, double timeout)
     event_base_loop(base, EVLOOP_ONCE);
 }
 
-static void never(evutil_socket_t fd, short events, void *data)
+/* An event that is activated. Done in a callback it would be called in the same pass. */
+static void soon(void *base, void *call, long *counter)
 {
-    (void)fd;
-    (void)events;
-    (void)data;
-    fail("a timer ran that was deleted");
+    struct event *event = call;
+
+    if (!event_initialized(event) && event_assign(event, base, -1, 0, count_call, counter) < 0)
+        fail("event_assign failed");
+    event_active(event, EV_TIMEOUT, 0);
 }
 
-static void arm_and_cancel(void *base, int count)
+static void add_timer(struct event *timer, double delay)
 {
-    struct event **timers = allocate((size_t)count, sizeof(struct event *));
+    struct timeval time = {.tv_sec = (time_t)delay,
+                           .tv_usec = (long)((delay - (double)(long)delay) * 1e6)};
 
-    for (int i = 0; i < count; i++) {
-        double delay = timer_delay(i);
-        struct timeval time = {.tv_sec = (time_t)delay,
-                               .tv_usec = (long)((delay - (double)(long)delay) * 1e6)};
+    if (evtimer_add(timer, &time) < 0)
+        fail("evtimer_add failed");
+}
 
-        timers[i] = evtimer_new(base, never, NULL);
-        if (timers[i] == NULL || evtimer_add(timers[i], &time) < 0)
-            fail("evtimer_add failed");
-    }
-    for (int i = 0; i < count; i++)
-        event_free(timers[i]);
-    free(timers);
+static void arm(void *base, void *memory, double delay, long *counter)
+{
+    struct event *timer = memory;
+
+    if (evtimer_assign(timer, base, count_call, counter) < 0)
+        fail("evtimer_assign failed");
+    add_timer(timer, delay);
+}
+
+static void cancel(void *base, void *timer)
+{
+    (void)base;
+    evtimer_del(timer);
+}
+
+static void move(void *base, void *timer, double delay)
+{
+    (void)base;
+    add_timer(timer, delay);
+}
+
+static void use_threads(void)
+{
+    if (evthread_use_pthreads() < 0)
+        fail("evthread_use_pthreads failed");
+}
+
+static void post(void *base, long *counter)
+{
+    (void)base;
+    inbox_put(&posts.inbox, counter);
+    event_active(posts.event, EV_TIMEOUT, 0);
 }
 
 const event_loop libevent_contender = {
@@ -122,5 +168,12 @@ const event_loop libevent_contender = {
     .change = change,
     .remove = remove_libevent,
     .wait = wait_libevent,
-    .arm_and_cancel = arm_and_cancel,
+    .soon = soon,
+    .call_size = sizeof(struct event),
+    .timer_size = sizeof(struct event),
+    .arm = arm,
+    .cancel = cancel,
+    .move = move,
+    .post = post,
+    .use_threads = use_threads,
 };

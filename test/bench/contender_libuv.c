@@ -12,6 +12,7 @@
 #include "bench.h"
 #include "inbox.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -66,11 +67,11 @@ static void free_handle(uv_handle_t *handle)
 
 static void close_handle(uv_handle_t *handle, void *unused)
 {
+    uv_handle_type type = uv_handle_get_type(handle);
+
     (void)unused;
-    if (uv_handle_get_type(handle) == UV_ASYNC)
-        uv_close(handle, NULL);
-    else if (!uv_is_closing(handle))
-        uv_close(handle, free_handle);
+    if (!uv_is_closing(handle))
+        uv_close(handle, type == UV_POLL || type == UV_SIGNAL ? free_handle : NULL);
 }
 
 static void close_libuv(void *data)
@@ -175,25 +176,57 @@ static void wait_libuv(void *data, double timeout)
     uv_run(&loop->uv, UV_RUN_ONCE);
 }
 
-static void never(uv_timer_t *timer)
+static void count_idle(uv_idle_t *idle)
 {
-    (void)timer;
-    fail("a timer ran that was stopped");
+    ++*(long *)idle->data;
+    uv_idle_stop(idle);
 }
 
-static void arm_and_cancel(void *data, int count)
+/* An idle handle is called in the next pass, which then does not wait. */
+static void soon(void *data, void *memory, long *counter)
 {
     struct loop *loop = data;
-    uv_timer_t *timers = allocate((size_t)count, sizeof *timers);
+    uv_idle_t *idle = memory;
 
-    for (int i = 0; i < count; i++) {
-        check(uv_timer_init(&loop->uv, &timers[i]));
-        check(uv_timer_start(&timers[i], never, (uint64_t)(timer_delay(i) * 1000), 0));
-    }
-    for (int i = 0; i < count; i++)
-        uv_close((uv_handle_t *)&timers[i], NULL);
-    uv_run(&loop->uv, UV_RUN_NOWAIT);
-    free(timers);
+    if (idle->loop == NULL)
+        check(uv_idle_init(&loop->uv, idle));
+    idle->data = counter;
+    check(uv_idle_start(idle, count_idle));
+}
+
+/* Timers run before the poll, which waits for more unless the loop is stopped. */
+static void count_timer(uv_timer_t *timer)
+{
+    ++*(long *)timer->data;
+    uv_stop(timer->loop);
+}
+
+static uint64_t from_seconds(double delay)
+{
+    return (uint64_t)(delay * 1000);
+}
+
+static void arm(void *data, void *memory, double delay, long *counter)
+{
+    struct loop *loop = data;
+    uv_timer_t *timer = memory;
+
+    if (timer->loop == NULL)
+        check(uv_timer_init(&loop->uv, timer));
+    timer->data = counter;
+    check(uv_timer_start(timer, count_timer, from_seconds(delay), 0));
+}
+
+static void cancel(void *loop, void *timer)
+{
+    (void)loop;
+    check(uv_timer_stop(timer));
+}
+
+static void move(void *loop, void *timer, double delay)
+{
+    (void)loop;
+    check(uv_timer_start(timer, count_timer, from_seconds(delay), 0));
 }
 
 static void post(void *data, long *counter)
@@ -202,6 +235,36 @@ static void post(void *data, long *counter)
 
     inbox_put(&loop->inbox, counter);
     check(uv_async_send(&loop->async));
+}
+
+static void count_signal(uv_signal_t *signal, int number)
+{
+    (void)number;
+    ++*(long *)signal->data;
+}
+
+static void do_nothing(uv_work_t *unused)
+{
+    (void)unused;
+}
+
+static void count_work(uv_work_t *work, int status)
+{
+    check(status);
+    ++*(long *)work->data;
+    free(work);
+}
+
+static void add_services(void *data, long *counter)
+{
+    struct loop *loop = data;
+    uv_signal_t *signal = allocate(1, sizeof *signal);
+    uv_work_t *work = allocate(1, sizeof *work);
+
+    signal->data = work->data = counter;
+    check(uv_signal_init(&loop->uv, signal));
+    check(uv_signal_start(signal, count_signal, SIGUSR1));
+    check(uv_queue_work(&loop->uv, work, do_nothing, count_work));
 }
 
 const event_loop libuv_contender = {
@@ -213,8 +276,14 @@ const event_loop libuv_contender = {
     .change = change,
     .remove = remove_libuv,
     .wait = wait_libuv,
-    .arm_and_cancel = arm_and_cancel,
+    .soon = soon,
+    .call_size = sizeof(uv_idle_t),
+    .timer_size = sizeof(uv_timer_t),
+    .arm = arm,
+    .cancel = cancel,
+    .move = move,
     .post = post,
+    .add_services = add_services,
 };
 
 const event_loop libuv_recording_contender = {

@@ -6,6 +6,7 @@
 
 #include <selkie.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/select.h>
 
@@ -102,33 +103,53 @@ static void wait_selkie(void *sel, double timeout)
     sel_dispatch(sel);
 }
 
-static void never(sel_selector *sel, void *unused)
-{
-    (void)sel;
-    (void)unused;
-    fail("a timer ran that was cancelled");
-}
-
-static void arm_and_cancel(void *sel, int count)
-{
-    sel_timer *timers = allocate((size_t)count, sizeof *timers);
-
-    for (int i = 0; i < count; i++)
-        check(sel_call_later(sel, timer_delay(i), never, NULL, &timers[i]));
-    for (int i = 0; i < count; i++)
-        check(sel_cancel(sel, timers[i]));
-    free(timers);
-}
-
 static void count_task(sel_selector *sel, void *counter)
 {
     (void)sel;
     ++*(long *)counter;
 }
 
+static void soon(void *sel, void *unused, long *counter)
+{
+    (void)unused;
+    check(sel_call_soon(sel, count_task, counter));
+}
+
+static void arm(void *sel, void *timer, double delay, long *counter)
+{
+    check(sel_call_later(sel, delay, count_task, counter, timer));
+}
+
+static void cancel(void *sel, void *timer)
+{
+    check(sel_cancel(sel, *(sel_timer *)timer));
+}
+
+static void move(void *sel, void *timer, double delay)
+{
+    check(sel_reschedule(sel, *(sel_timer *)timer, delay));
+}
+
 static void post(void *sel, long *counter)
 {
     check(sel_call_soon_threadsafe(sel, count_task, counter));
+}
+
+static void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
+static void count_job(sel_selector *sel, void *counter, int status)
+{
+    check(status);
+    count_task(sel, counter);
+}
+
+static void add_services(void *sel, long *counter)
+{
+    check(sel_add_signal_handler(sel, SIGUSR1, count_task, counter));
+    check(sel_run_in_executor(sel, do_nothing, count_job, counter));
 }
 
 #define SELKIE_CONTENDER(backend)                                               \
@@ -142,8 +163,14 @@ static void post(void *sel, long *counter)
         .remove = remove_selkie,                                                \
         .look = look,                                                           \
         .wait = wait_selkie,                                                    \
-        .arm_and_cancel = arm_and_cancel,                                       \
+        .soon = soon,                                                           \
+        .timer_size = sizeof(sel_timer),                                        \
+        .timer_is_handle = true,                                                \
+        .arm = arm,                                                             \
+        .cancel = cancel,                                                       \
+        .move = move,                                                           \
         .post = post,                                                           \
+        .add_services = add_services,                                           \
     }
 
 SELKIE_CONTENDER(uv);

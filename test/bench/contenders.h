@@ -9,6 +9,9 @@
 #ifndef CONTENDERS_H
 #define CONTENDERS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 
 /* A descriptor and what is called when it is ready; its owner keeps it. */
@@ -48,18 +51,37 @@ typedef struct event_loop {
      */
     void (*wait)(void *loop, double timeout);
 
-    /* Arm so many timers, none of which is due soon, then cancel them all. */
-    void (*arm_and_cancel)(void *loop, int count);
+    /* In the next pass *counter grows by one; until then `call` is the loop's. */
+    void (*soon)(void *loop, void *call, long *counter);
+    size_t call_size; /* zeroed at first */
+
+    /*
+     * What the program keeps of a timer, zeroed at first: the timer itself, or a
+     * handle by which the loop finds it.
+     */
+    size_t timer_size;
+    bool timer_is_handle;
+
+    /*
+     * After `delay` seconds *counter grows by one, once; not at all; or after so
+     * many seconds from now instead.
+     */
+    void (*arm)(void *loop, void *timer, double delay, long *counter);
+    void (*cancel)(void *loop, void *timer);
+    void (*move)(void *loop, void *timer, double delay);
 
     /* From any thread: *counter grows by one on the thread that waits. */
     void (*post)(void *loop, long *counter);
-} event_loop;
 
-/* When timer i of many is due, in seconds: all over an hour, in no order. */
-static inline double timer_delay(int i)
-{
-    return 60 + (double)((unsigned)i * 7919U % 3600000U) / 1000;
-}
+    /* Called before open() by a program that posts, or NULL. */
+    void (*use_threads)(void);
+
+    /*
+     * Handle a signal, and have a pool's thread do a job, which ends in a later pass:
+     * *counter grows by one then.
+     */
+    void (*add_services)(void *loop, long *counter);
+} event_loop;
 
 extern const event_loop epoll_contender;
 extern const event_loop poll_contender;

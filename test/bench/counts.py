@@ -30,8 +30,8 @@ def _contenders(tools):
 def _instructions_a_pair(tools, contender, timeout, ready):
     """The difference of two run lengths, so that start and end don't count."""
     short, more = (50, 200) if ready > 1 else (200, 2000)
-    first = tools.count_instructions('instructions', contender, ready, short, timeout)
-    second = tools.count_instructions('instructions', contender, ready, short + more, timeout)
+    first, _ = tools.count('instructions', contender, ready, short, timeout)
+    second, _ = tools.count('instructions', contender, ready, short + more, timeout)
     return (second - first) / (more * ready)
 
 

@@ -9,7 +9,6 @@
 #include "bench.h"
 #include "contenders.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,13 +18,6 @@ static void ignore(watcher *watch, int events)
 {
     (void)watch;
     (void)events;
-}
-
-static size_t heap(void)
-{
-    struct mallinfo2 info = mallinfo2();
-
-    return info.uordblks + info.hblkhd;
 }
 
 /* One stays registered, so that a wait does not sleep. */
@@ -38,9 +30,9 @@ static long grow_by_rounds(const event_loop *contender, void *loop, watcher *wat
         contender->add(loop, &watches[1], WATCH_READ);
         contender->wait(loop, 1e9);
         if (round == rounds / 10)
-            before = heap();
+            before = heap_in_use();
     }
-    return (long)heap() - (long)before;
+    return (long)heap_in_use() - (long)before;
 }
 
 int main(int argc, char **argv)
@@ -61,12 +53,12 @@ int main(int argc, char **argv)
     loop = contender->open(fds[count - 1] + MARGIN);
     if (loop == NULL)
         fail("%s can't hold %d descriptors", contender->name, count);
-    before = heap();
+    before = heap_in_use();
     for (int i = 0; i < count; i++)
         contender->add(loop, &watches[i], WATCH_READ);
     contender->wait(loop, 1e9);
     contender->wait(loop, 1e9);
-    after = heap();
+    after = heap_in_use();
     for (int i = 2; i < count; i++)
         contender->remove(loop, &watches[i]);
     printf("{\"contender\": \"%s\", \"registered\": %d, \"bytes\": %.1f, \"growth\": %ld}\n",

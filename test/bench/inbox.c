@@ -19,9 +19,12 @@ void inbox_open(inbox *box)
 
 bool inbox_put(inbox *box, long *counter)
 {
-    struct letter *letter = allocate(1, sizeof *letter);
+    struct letter *letter = malloc(sizeof *letter);
     bool was_empty;
 
+    if (letter == NULL)
+        fail("out of memory");
+    letter->next = NULL;
     letter->counter = counter;
     pthread_mutex_lock(&box->mutex);
     was_empty = box->first == NULL;

@@ -50,6 +50,8 @@ int main(int argc, char **argv)
     if (count > MOST_THREADS)
         fail("no more than %d threads", MOST_THREADS);
     bench.count = parse_count(argv[3], 1);
+    if (bench.contender->use_threads != NULL)
+        bench.contender->use_threads();
     bench.loop = bench.contender->open(100);
     start = wall_ns();
     for (int i = 0; i < count; i++)

@@ -7,14 +7,15 @@ import subprocess
 from tools import BenchmarkError, Child, Goal, Result, ratios
 
 TIMERS = 1000000
+PEERS = 'libuv', 'libev', 'libevent'
 
 
 def timers(tools):
     """A million timers armed and cancelled, as timeouts of connections are."""
     count = TIMERS // 10 if tools.quick else TIMERS
-    names = [name for name in ('selkie/uv', 'libuv', 'libev', 'libevent')
-             if tools.knows('timers', name)]
-    works = {name: lambda name=name: tools.ask('timers', name, count)[0]['ns']
+    names = [name for name in ('selkie/uv', *PEERS)
+             if tools.knows('reactor', name)]
+    works = {name: lambda name=name: tools.ask('reactor', name, 'cancel', count)[0]['ns']
              for name in names}
     works['asyncio'] = lambda: tools.ask_peer('timers', count)['ns']
     samples = tools.interleave(5, works)
@@ -23,7 +24,7 @@ def timers(tools):
         title=f'{count} timers armed, then cancelled: CPU ns each, median of 5',
         columns=['', 'ns'], table=[[row['contender'], f"{row['ns']:.0f}"] for row in rows],
         rows=rows, goals=[],
-        note="selkie's are libuv's, found again by an id that is never used twice.")
+        note="selkie's are found again by an id that is never used twice.")
 
 
 def posts(tools):
@@ -31,7 +32,7 @@ def posts(tools):
     each = 20000 if tools.quick else 200000
     rows = []
     for threads in (1, 4):
-        names = [name for name in ('selkie/uv', 'selkie/epoll', 'epoll', 'libuv', 'libev')
+        names = [name for name in ('selkie/uv', 'selkie/epoll', 'epoll', *PEERS)
                  if tools.knows('posts', name)]
         works = {name: lambda name=name: tools.ask('posts', name, threads, each)[0]['ns']
                  for name in names}
@@ -45,7 +46,7 @@ def posts(tools):
         table=[[row['contender'], row['threads'], f"{row['calls_a_second']:.0f}"]
                for row in rows],
         rows=rows, goals=[],
-        note='epoll, libuv and libev with a list under a mutex, as a program would write it.')
+        note='All but selkie with a list under a mutex, as a program would write it.')
 
 
 def _run_server(tools, threads, connections, trips):

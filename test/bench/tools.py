@@ -107,6 +107,14 @@ def _run(command, **options):
     return done.stdout
 
 
+def _count_allocations(text):
+    """A function has its name where callgrind writes of it first, later a number."""
+    names = dict(re.findall(r'^c?fn=(\(\d+\)) (.+)$', text, re.MULTILINE))
+    calls = re.findall(r'^cfn=(\(\d+\)).*\ncalls=(\d+)', text, re.MULTILINE)
+    return sum(int(count) for number, count in calls
+               if names[number] in ('malloc', 'calloc', 'realloc'))
+
+
 class Child:
     """A program that answers a line for a line, on one core."""
 
@@ -226,18 +234,19 @@ class Tools:
         finally:
             server.close()
 
-    def count_instructions(self, program, contender, *arguments):
-        """User-space instructions of a whole run, counted by callgrind."""
+    def count(self, program, contender, *arguments):
+        """(user-space instructions, allocations) of a whole run, counted by callgrind."""
         if shutil.which('valgrind') is None:
             raise BenchmarkError('valgrind is needed to count instructions')
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / 'callgrind.out'
             _run(['valgrind', '--tool=callgrind', f'--callgrind-out-file={out}',
                   *self.command(program, contender, *arguments)])
-            for line in out.read_text(encoding='utf-8').splitlines():
-                if line.startswith('totals:'):
-                    return int(line.split()[1])
-        raise BenchmarkError('callgrind wrote no totals')
+            text = out.read_text(encoding='utf-8')
+        totals = re.search(r'^totals: (\d+)', text, re.MULTILINE)
+        if totals is None:
+            raise BenchmarkError('callgrind wrote no totals')
+        return int(totals[1]), _count_allocations(text)
 
     def count_system_calls(self, program, contender, *arguments):
         """{name: calls} of a whole run, counted by strace."""
