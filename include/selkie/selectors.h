@@ -19,8 +19,9 @@
  * What holds for every function below:
  *
  * Errors.  A call that can fail returns 0 or a count, or a negative errno
- *   value; its outputs are untouched when it fails.  The library never prints
- *   (debug mode apart), aborts or exits.  Everywhere
+ *   value, whose names come with this header; its outputs are untouched when it
+ *   fails.  The library never prints (debug mode apart), aborts or exits.
+ *   Everywhere
  *     -EINVAL  the selector is NULL, or an argument is not what is asked for
  *     -ECHILD  the process is a forked child that has not called
  *              sel_after_fork() on this selector, be it by fork(), _Fork() or
@@ -38,6 +39,7 @@
 
 #include <selkie/version.h>
 
+#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 

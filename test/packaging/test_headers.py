@@ -48,6 +48,20 @@ class Headers(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "this header includes libuv's"):
             self.compile('uv.h', 'gcc', 'c', 'c11')
 
+    def test_the_names_of_errors_come_with_the_selectors(self):
+        text = ('#include <selkie/selectors.h>\n'
+                'int is_taken(sel_selector *sel, int fd);\n'
+                'int is_taken(sel_selector *sel, int fd)\n'
+                '{\n'
+                '    return sel_register(sel, fd, SEL_EVENT_READ, NULL, NULL) == -EEXIST;\n'
+                '}\n')
+        with tempfile.NamedTemporaryFile('w', suffix='.txt') as source:
+            source.write(text)
+            source.flush()
+            for compiler, language, standard in LANGUAGES:
+                tree.run(compiler, '-x', language, f'-std={standard}', *WARNINGS,
+                         '-I', self.include, '-fsyntax-only', source.name)
+
     def test_the_umbrella_includes_all_but_libuvs(self):
         included = tree.run('cc', '-I', self.include, '-M', self.include / 'selkie.h')
         for header in tree.public_headers() - {WITH_LIBUV}:
