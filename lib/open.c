@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "base/set.h"
 #include "debug/observer.h"
+#include "reactor/readers.h"
 #include "selector/selector.h"
 
 #include <stdlib.h>
@@ -87,7 +88,7 @@ static void destroy(sel_selector *sel, bool forked)
     sel__close_outer(sel);
     sel__wakeup_close(&sel->wakeup);
     sel__batch_free(&sel->batch);
-    sel__forget_readers(sel);
+    sel__free_handles(sel);
     sel__table_free(&sel->table);
     free(sel);
 }
@@ -108,6 +109,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
         return -ENOMEM;
     sel->backend = found;
     sel->mark = atomic_load(&sel__forks_mark);
+    sel->handles_callback = sel__call_handles;
     sel->first_changed = SEL__NO_FD;
     sel->outer = -1;
     sel->undue = SEL__FOREVER;

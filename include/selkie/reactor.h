@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/* What a task, a timer and a signal handler call. */
+/* What a task, a timer, a reader or writer and a signal handler call. */
 typedef void sel_task(sel_selector *sel, void *data);
 
 /* What finished work calls; status 0, or -ECANCELED: the work never ran. */
@@ -163,22 +163,23 @@ SEL_API int sel_cancel(sel_selector *sel, sel_timer timer);
  *
  * For libraries that say "watch this for reading" and "for writing" apart: a
  * descriptor has one reader and one writer, each with data of its own.  Adding
- * again replaces task and data, and the replaced one is not called any more, not
- * even for what the last wait has found.  The call speaks of the file that the
- * number means now: a number whose file was replaced is simply taken.
+ * again replaces task and data; neither the replaced task nor the new one is
+ * called for what the last wait has found.  The call speaks of the file that the
+ * number means now: a number whose file was closed or replaced is simply taken.
+ * It makes one system call (fstat) where the descriptor is watched already.
  *
- * A hang-up or an error runs both.  A task may add, remove and close anything,
- * its own descriptor included; what was removed is not called.  sel_run() goes
- * on for them, and they follow a fork.  sel_unregister() takes both away;
- * sel_get_map() counts the descriptor once, with a callback and data of the
- * library's.
+ * A hang-up or an error runs both, the reader first.  A task may add, remove and
+ * close anything, its own descriptor included; what was removed is not called.
+ * sel_run() goes on for them, and they follow a fork.  sel_unregister() takes
+ * both away.  sel_get_map() and sel_dispatch() count the descriptor once; the
+ * callback and data of its key are the library's, and no other key can have them.
  *
  * Errors: -EINVAL  task is NULL, or fd negative
  *         -EEXIST  sel_register() has the descriptor; sel_register() and
  *                  sel_modify() say so of one that has a reader or a writer
- *         -EBADF, -EPERM, -ERANGE, -ENOMEM, -ENOSPC, -ECHILD  as sel_register();
- *         the other direction stays as it was
- * Owner: `data` stays the caller's.  Thread: the selector's.
+ *         -EBADF, -EPERM, -ERANGE, -ELOOP, -ENOMEM, -ENOSPC  as sel_register();
+ *                  what the number had stays as it was
+ * Owner: the descriptor and `data` stay the caller's.  Thread: the selector's.
  * Python: `loop.add_reader(fd, callback)`, `loop.add_writer(fd, callback)`.
  * Since 0.1.0.
  */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * asyncio's readers and writers, above the selector's own calls: one key for both of a
- * descriptor's, whose data they are.
+ * asyncio's readers and writers: one key for both of a descriptor's, whose data they
+ * are. There is one for each event that the key is watched for.
  */
+#include "reactor/readers.h"
+
 #include <selkie/reactor.h>
 
 #include "selector/call.h"
@@ -11,7 +13,7 @@
 #include <stdlib.h>
 
 typedef struct {
-    sel_task *task; /* NULL: there is none */
+    sel_task *task;
     void *data;
     uint64_t pass; /* that it was added in: what that wait has found was another's */
 } handle;
@@ -26,63 +28,52 @@ static handle *handle_for(handles *both, int event)
     return event == SEL_EVENT_READ ? &both->reader : &both->writer;
 }
 
-static void run(sel_selector *sel, const handle *self, const char *kind)
-{
-    handle added = *self; /* its task may remove it */
+/* --- calling them --- */
 
-    if (added.task != NULL && added.pass != sel->passes)
-        sel__call_task(sel, added.task, added.data, kind);
+static void run(sel_selector *sel, int fd, const handle *self, const char *kind)
+{
+    if (self->pass != sel->passes)
+        sel__call_task_of(sel, fd, self->task, self->data, kind);
 }
 
-/* The key has no callback any more when the reader has removed both. */
-static void on_ready(sel_selector *sel, const sel_key *key, int mask)
+/* What the reader takes away leaves `key`, which says so before both are looked at. */
+void sel__call_handles(sel_selector *sel, const sel_key *key, int mask)
 {
     const handles *both = key->data;
 
     if (mask & SEL_EVENT_READ)
-        run(sel, &both->reader, "reader");
-    if ((mask & SEL_EVENT_WRITE) && !sel__is_foreign(sel) && key->callback != NULL)
-        run(sel, &both->writer, "writer");
+        run(sel, key->fd, &both->reader, "reader");
+    if ((mask & key->events & SEL_EVENT_WRITE) && !sel__is_foreign(sel))
+        run(sel, key->fd, &both->writer, "writer");
 }
 
-/* The entry of a descriptor that has a reader or a writer, or NULL. */
-static sel__entry *find(const sel_selector *sel, int fd)
-{
-    sel__entry *entry = fd >= 0 ? sel__table_find(&sel->table, fd) : NULL;
-
-    return entry != NULL && entry->callback == on_ready ? entry : NULL;
-}
+/* --- adding and removing --- */
 
 static int add_first(sel_selector *sel, int fd, int event, handle added)
 {
+    sel_key key = {.fd = fd, .events = event, .callback = sel__call_handles};
     handles *both = calloc(1, sizeof *both);
     int error;
 
     if (both == NULL)
         return -ENOMEM;
     *handle_for(both, event) = added;
-    sel->reader_callback = on_ready;
-    error = sel_register(sel, fd, event, on_ready, both);
+    key.data = both;
+    error = sel__register(sel, &key);
     if (error < 0)
         free(both);
     return error;
 }
 
-/* -EBADF where the number is another file by now: the key is gone, or it is removed. */
-static int add_to(sel_selector *sel, sel__entry *entry, int fd, int event, handle added)
+static void watch(sel_selector *sel, sel__entry *entry, int fd, int events)
 {
-    handles *both = entry->data;
-    int error = 0;
+    sel_key key = {.fd = fd, .events = events, .callback = entry->callback,
+                   .data = entry->data};
 
-    if (!(entry->events & event))
-        error = sel__modify(sel, entry, fd, entry->events | event, on_ready, both);
-    else if ((entry->flags & SEL__GONE) || !sel__check(sel, fd))
-        error = -EBADF;
-    if (error == 0)
-        *handle_for(both, event) = added;
-    return error;
+    sel__change(sel, entry, &key);
 }
 
+/* The number is judged by the file that it means now. */
 static int add(sel_selector *sel, const char *call, int fd, int event, handle added)
 {
     int error = sel__enter(sel, call);
@@ -93,32 +84,33 @@ static int add(sel_selector *sel, const char *call, int fd, int event, handle ad
     if (error < 0)
         return error;
     added.pass = sel->passes;
-    entry = find(sel, fd);
-    error = entry != NULL ? add_to(sel, entry, fd, event, added) : -EBADF;
-    return error == -EBADF ? add_first(sel, fd, event, added) : error;
+    entry = sel__find_current(sel, fd);
+    if (entry == NULL)
+        return add_first(sel, fd, event, added);
+    if (entry->callback != sel__call_handles)
+        return -EEXIST;
+    *handle_for(entry->data, event) = added;
+    watch(sel, entry, fd, entry->events | event);
+    return 0;
 }
 
 static int drop(sel_selector *sel, const char *call, int fd, int event)
 {
     int error = sel__enter(sel, call);
-    sel__entry *entry = error == 0 ? find(sel, fd) : NULL;
-    int left;
+    sel__entry *entry;
 
     if (error == 0 && fd < 0)
         error = -EINVAL;
     if (error < 0)
         return error;
-    if (entry == NULL || !(entry->events & event))
+    entry = sel__table_find(&sel->table, fd);
+    if (entry == NULL || entry->callback != sel__call_handles || !(entry->events & event))
         return -ENOENT;
-    left = entry->events & ~event;
-    if (left == 0)
-        return sel_unregister(sel, fd);
-    *handle_for(entry->data, event) = (handle){0};
-    if (entry->flags & SEL__GONE)
-        entry->events = (uint8_t)left;
+    if (entry->events == event)
+        sel__forget_key(sel, entry, fd);
     else
-        error = sel__modify(sel, entry, fd, left, on_ready, entry->data);
-    return error;
+        watch(sel, entry, fd, entry->events & ~event);
+    return 0;
 }
 
 int sel_add_reader(sel_selector *sel, int fd, sel_task *task, void *data)

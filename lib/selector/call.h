@@ -8,25 +8,39 @@
 #include "debug/observer.h"
 #include "selector/selector.h"
 
-void sel__call_task_observed(sel_selector *sel, sel_task *task, void *data, const char *kind);
+void sel__call_task_observed(sel_selector *sel, int fd, sel_task *task, void *data,
+                             const char *kind);
 
-static inline void sel__call_task(sel_selector *sel, sel_task *task, void *data, const char *kind)
+/* A task that belongs to a descriptor, or SEL__NO_FD. */
+static inline void sel__call_task_of(sel_selector *sel, int fd, sel_task *task,
+                                     void *data, const char *kind)
 {
     if (sel->observer == NULL)
         task(sel, data);
     else
-        sel__call_task_observed(sel, task, data, kind);
+        sel__call_task_observed(sel, fd, task, data, kind);
 }
 
+static inline void sel__call_task(sel_selector *sel, sel_task *task, void *data,
+                                  const char *kind)
+{
+    sel__call_task_of(sel, SEL__NO_FD, task, data, kind);
+}
+
+/* The library's callback tells itself of what it calls. */
 static inline void sel__call_observed(sel_selector *sel, const sel_ready *pair)
 {
     sel_callback *callback = pair->key.callback;
     int fd = pair->key.fd;
     int unread = sel__observe_unread(sel->observer, fd);
 
-    sel__observe_begin(sel->observer);
-    callback(sel, &pair->key, pair->mask);
-    sel__observe_end(sel->observer, "callback", fd, (sel__function *)callback);
+    if (callback == sel->handles_callback) {
+        callback(sel, &pair->key, pair->mask);
+    } else {
+        sel__observe_begin(sel->observer);
+        callback(sel, &pair->key, pair->mask);
+        sel__observe_end(sel->observer, "callback", fd, (sel__function *)callback);
+    }
     sel__observe_read(sel->observer, fd, unread);
 }
 

@@ -10,11 +10,12 @@
 #include "selector/call.h"
 #include "selector/selector.h"
 
-void sel__call_task_observed(sel_selector *sel, sel_task *task, void *data, const char *kind)
+void sel__call_task_observed(sel_selector *sel, int fd, sel_task *task, void *data,
+                             const char *kind)
 {
     sel__observe_begin(sel->observer);
     task(sel, data);
-    sel__observe_end(sel->observer, kind, SEL__NO_FD, (sel__function *)task);
+    sel__observe_end(sel->observer, kind, fd, (sel__function *)task);
 }
 
 /*

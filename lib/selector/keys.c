@@ -37,18 +37,6 @@ static int make_room(sel_selector *sel, int fd)
     return sel__batch_reserve(&sel->batch, (uint32_t)sel->count + 1 + SEL__MOST_INTERNAL);
 }
 
-/* Registers for everyone: `entry` is unused, and unused again on failure. */
-static int add_to_backend(sel_selector *sel, sel__entry *entry, int fd)
-{
-    int error = sel->backend->add(sel->state, fd, entry->events);
-
-    if (error < 0)
-        entry->flags = 0;
-    else
-        entry->armed = entry->events;
-    return error;
-}
-
 /*
  * Which file it is. Of those that share an inode, eventfds and the like, the
  * library's own are told from the program's, and one of its own from the next.
@@ -62,9 +50,10 @@ static int identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
     return error;
 }
 
+/* The entry is unused, or of a key that is gone; on failure it stays so. */
 static int add_key(sel_selector *sel, const sel_key *key, int flags)
 {
-    sel__entry *entry;
+    sel__entry *entry, before;
     uint64_t identity;
     sel__kind kind;
     int error = identify(key->fd, &identity, &kind);
@@ -75,6 +64,7 @@ static int add_key(sel_selector *sel, const sel_key *key, int flags)
         return error;
 
     entry = sel__entry_at(sel, key->fd);
+    before = *entry;
     entry->flags = (uint8_t)flags;
     entry->callback = key->callback;
     entry->data = key->data;
@@ -82,7 +72,12 @@ static int add_key(sel_selector *sel, const sel_key *key, int flags)
     entry->kind = (uint8_t)kind;
     entry->slot = SEL__NO_SLOT;
     entry->events = (uint8_t)key->events;
-    return add_to_backend(sel, entry, key->fd);
+    error = sel->backend->add(sel->state, key->fd, key->events);
+    if (error < 0)
+        *entry = before;
+    else
+        entry->armed = entry->events;
+    return error;
 }
 
 static void remove_key(sel_selector *sel, sel__entry *entry, int fd)
@@ -95,27 +90,20 @@ static void remove_key(sel_selector *sel, sel__entry *entry, int fd)
     entry->flags = 0;
 }
 
-/* A reader's and a writer's data is the library's. */
-static bool owns_data(const sel_selector *sel, const sel__entry *entry)
+void sel__forget_key(sel_selector *sel, sel__entry *entry, int fd)
 {
-    return entry->callback != NULL && entry->callback == sel->reader_callback;
-}
-
-/* A key of the program's. */
-static void forget_key(sel_selector *sel, sel__entry *entry, int fd)
-{
-    if (owns_data(sel, entry))
+    if (entry->callback == sel->handles_callback)
         free(entry->data);
     sel->count--;
     sel->callable -= is_callable(entry);
     remove_key(sel, entry, fd);
 }
 
-void sel__forget_readers(sel_selector *sel)
+void sel__free_handles(sel_selector *sel)
 {
     for (int fd = sel__table_next(&sel->table, SEL__NO_FD); fd != SEL__NO_FD;
          fd = sel__table_next(&sel->table, fd))
-        if (owns_data(sel, sel__entry_at(sel, fd)))
+        if (sel__entry_at(sel, fd)->callback == sel->handles_callback)
             free(sel__entry_at(sel, fd)->data);
 }
 
@@ -129,13 +117,6 @@ int sel__add_internal(sel_selector *sel, int fd, sel_callback *callback, void *d
 void sel__remove_internal(sel_selector *sel, int fd)
 {
     remove_key(sel, sel__entry_at(sel, fd), fd);
-}
-
-/* An internal key's number is the library's for as long as the key stands. */
-static bool is_current(sel_selector *sel, const sel__entry *entry, int fd)
-{
-    return (entry->flags & SEL__INTERNAL) ||
-           (!(entry->flags & SEL__GONE) && sel__check(sel, fd));
 }
 
 bool sel__is_same(const sel_selector *sel, int fd)
@@ -171,6 +152,16 @@ void sel__disarmed(sel_selector *sel, int fd)
 
     entry->armed = 0;
     sel__list_changed(sel, entry, fd);
+}
+
+/* An internal key's number is the library's for as long as the key stands. */
+sel__entry *sel__find_current(sel_selector *sel, int fd)
+{
+    sel__entry *entry = sel__table_find(&sel->table, fd);
+
+    if (entry == NULL || (entry->flags & SEL__INTERNAL))
+        return entry;
+    return !(entry->flags & SEL__GONE) && sel__check(sel, fd) ? entry : NULL;
 }
 
 void sel__check_all(sel_selector *sel)
@@ -227,61 +218,72 @@ static void copy_key(const sel__entry *entry, int fd, sel_key *ret_key)
     ret_key->data = entry->data;
 }
 
-int sel_register(sel_selector *sel, int fd, int events, sel_callback *callback, void *data)
+int sel__register(sel_selector *sel, const sel_key *key)
 {
-    sel_key key = {.fd = fd, .events = events, .callback = callback, .data = data};
-    int error = sel__enter(sel, __func__);
-    sel__entry *entry;
+    const sel__entry *entry = sel__table_find(&sel->table, key->fd);
+    sel__entry gone = entry != NULL ? *entry : (sel__entry){0};
+    int error = add_key(sel, key, SEL__REGISTERED);
 
     if (error < 0)
         return error;
-    if (fd < 0 || events == 0 || (events & ~SEL__EVERY_EVENT))
-        return -EINVAL;
-    entry = sel__table_find(&sel->table, fd);
-    if (entry != NULL && is_current(sel, entry, fd))
-        return -EEXIST;
-    if (entry != NULL)
-        forget_key(sel, entry, fd);
-    error = add_key(sel, &key, SEL__REGISTERED);
-    if (error < 0)
-        return error;
+    if (gone.flags != 0)
+        sel__forget_key(sel, &gone, key->fd);
     sel->count++;
-    sel->callable += callback != NULL;
+    sel->callable += key->callback != NULL;
     sel__revive(sel);
     return 0;
 }
 
+int sel_register(sel_selector *sel, int fd, int events, sel_callback *callback, void *data)
+{
+    sel_key key = {.fd = fd, .events = events, .callback = callback, .data = data};
+    int error = sel__enter(sel, __func__);
+    sel__entry *gone;
+
+    if (error < 0)
+        return error;
+    if (fd < 0 || events == 0 || (events & ~SEL__EVERY_EVENT) ||
+        callback == sel->handles_callback)
+        return -EINVAL;
+    if (sel__find_current(sel, fd) != NULL)
+        return -EEXIST;
+    gone = sel__table_find(&sel->table, fd);
+    if (gone != NULL)
+        sel__forget_key(sel, gone, fd);
+    return sel__register(sel, &key);
+}
+
+void sel__change(sel_selector *sel, sel__entry *entry, const sel_key *key)
+{
+    sel->callable -= is_callable(entry);
+    entry->events = (uint8_t)key->events;
+    entry->callback = key->callback;
+    entry->data = key->data;
+    sel->callable += is_callable(entry);
+    sel__revive(sel);
+    sel__batch_revise(&sel->batch, entry, key->fd);
+    if (entry->armed != entry->events)
+        sel__list_changed(sel, entry, key->fd);
+}
+
 int sel_modify(sel_selector *sel, int fd, int events, sel_callback *callback, void *data)
 {
+    sel_key key = {.fd = fd, .events = events, .callback = callback, .data = data};
     sel__entry *entry;
     int error = find_key(sel, __func__, fd, &entry);
 
-    if (error == 0 && (events & ~SEL__EVERY_EVENT))
+    if (error == 0 && ((events & ~SEL__EVERY_EVENT) || callback == sel->handles_callback))
         error = -EINVAL;
+    if (error == 0 && entry->callback == sel->handles_callback)
+        error = -EEXIST;
     if (error < 0)
         return error;
-    if (owns_data(sel, entry))
-        return -EEXIST;
-    return sel__modify(sel, entry, fd, events, callback, data);
-}
-
-int sel__modify(sel_selector *sel, sel__entry *entry, int fd, int events,
-                sel_callback *callback, void *data)
-{
     if ((entry->flags & SEL__GONE) ||
         ((events & ~entry->events) && !sel__check(sel, fd))) {
-        forget_key(sel, entry, fd);
+        sel__forget_key(sel, entry, fd);
         return -EBADF;
     }
-    sel->callable -= is_callable(entry);
-    entry->events = (uint8_t)events;
-    entry->callback = callback;
-    entry->data = data;
-    sel->callable += is_callable(entry);
-    sel__revive(sel);
-    sel__batch_revise(&sel->batch, entry, fd);
-    if (entry->armed != entry->events)
-        sel__list_changed(sel, entry, fd);
+    sel__change(sel, entry, &key);
     return 0;
 }
 
@@ -292,7 +294,7 @@ int sel_unregister(sel_selector *sel, int fd)
 
     if (error < 0)
         return error;
-    forget_key(sel, entry, fd);
+    sel__forget_key(sel, entry, fd);
     return 0;
 }
 

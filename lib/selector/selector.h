@@ -55,7 +55,7 @@ struct sel_selector {
     sel__services *services;            /* NULL until something needs them */
     sel__attachment *attachment;        /* to a loop of the program's, or NULL */
     sel__observer *observer;            /* NULL: nobody looks */
-    sel_callback *reader_callback;      /* of keys whose data is the library's, or NULL */
+    sel_callback *handles_callback;     /* of keys whose data is the library's */
     uint64_t passes;
     int64_t deadline; /* of the wait that is on */
     int64_t undue;    /* what is due then or later is not due yet, as the last wait saw */
@@ -134,12 +134,24 @@ void sel__remove_internal(sel_selector *sel, int fd);
 /* Watch a wake-up's descriptor. */
 int sel__add_wakeup(sel_selector *sel, int fd);
 
-/* sel_modify(), of a key that has been found. */
-int sel__modify(sel_selector *sel, sel__entry *entry, int fd, int events,
-                sel_callback *callback, void *data);
+/*
+ * The entry of a number that still means the file that was registered, or NULL. A key
+ * that this finds to be another file's is gone.
+ */
+sel__entry *sel__find_current(sel_selector *sel, int fd);
 
-/* The selector is closed: what the readers and writers have goes. */
-void sel__forget_readers(sel_selector *sel);
+/*
+ * sel_register(), of a number without a key or with one that is gone, whose place the
+ * new one takes; on failure it stays.
+ */
+int sel__register(sel_selector *sel, const sel_key *key);
+
+/* sel_modify() and sel_unregister(), of a key of the program's that has been found. */
+void sel__change(sel_selector *sel, sel__entry *entry, const sel_key *key);
+void sel__forget_key(sel_selector *sel, sel__entry *entry, int fd);
+
+/* The selector is closed: what keys with the library's callback have goes. */
+void sel__free_handles(sel_selector *sel);
 
 /* Put a key on the list of those that the backend must hear of before a wait. */
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);

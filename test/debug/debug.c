@@ -139,6 +139,25 @@ START_TEST(a_slow_callback_is_named_with_its_descriptor_and_time)
 }
 END_TEST
 
+/* Each alone, by its own name. */
+START_TEST(a_slow_reader_or_writer_is_named_with_its_descriptor)
+{
+    sel_selector *sel = open_debugged(_i, "10");
+    int fd = make_eventfd(1);
+
+    assert_ok(sel_add_reader(sel, fd, be_slow_with_task, NULL));
+    assert_ok(sel_add_writer(sel, fd, count_task, &(int){0}));
+    ck_assert_int_eq(pass(sel), 1);
+    assert_says("reader be_slow_with_task of descriptor", number(fd), "took ");
+    assert_ok(sel_remove_reader(sel, fd));
+    assert_ok(sel_add_writer(sel, fd, be_slow_with_task, NULL));
+    ck_assert_int_eq(pass(sel), 1);
+    assert_says("writer be_slow_with_task of descriptor", number(fd), "took ");
+    assert_ok(sel_close(sel));
+    close(fd);
+}
+END_TEST
+
 START_TEST(slow_tasks_timers_signal_handlers_and_results_are_named)
 {
     sel_selector *sel = open_debugged(_i, "10");
@@ -375,6 +394,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, listen_to_stderr, leave_stderr);
     add_backend_test(tcase, a_slow_callback_is_named_with_its_descriptor_and_time);
+    add_backend_test(tcase, a_slow_reader_or_writer_is_named_with_its_descriptor);
     add_backend_test(tcase, slow_tasks_timers_signal_handlers_and_results_are_named);
     add_backend_test(tcase,
                      a_function_without_a_name_is_told_by_its_place_in_the_program);

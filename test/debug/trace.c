@@ -74,6 +74,23 @@ START_TEST(every_kind_of_call_is_in_the_trace_and_inside_a_dispatch)
 }
 END_TEST
 
+/* What the library calls between is no callback of the program's. */
+START_TEST(readers_and_writers_are_in_the_trace_with_their_descriptor)
+{
+    sel_selector *sel = open_selector(_i);
+    int fd = make_eventfd(1);
+
+    assert_ok(sel_add_reader(sel, fd, traced_task, NULL));
+    assert_ok(sel_add_writer(sel, fd, traced_task, NULL));
+    ck_assert_int_eq(pass(sel), 1);
+    assert_ok(sel_remove_reader(sel, fd));
+    ck_assert_int_eq(pass(sel), 1);
+    assert_ok(sel_close(sel));
+    close(fd);
+    check_trace("reader=1", "writer=2", "callback=0", "traced_task=3", "sel_dispatch=2");
+}
+END_TEST
+
 START_TEST(selectors_one_after_another_go_on_with_one_array)
 {
     for (int i = 0; i < 4; i++) {
@@ -333,6 +350,7 @@ int main(int argc, char **argv)
     tcase_add_checked_fixture(tcase, name_file, remove_file);
     tcase_set_timeout(tcase, 60);
     add_backend_test(tcase, every_kind_of_call_is_in_the_trace_and_inside_a_dispatch);
+    add_backend_test(tcase, readers_and_writers_are_in_the_trace_with_their_descriptor);
     add_backend_test(tcase, selectors_one_after_another_go_on_with_one_array);
     add_backend_test(tcase, a_long_trace_is_whole);
     add_backend_test(tcase, selectors_on_two_threads_share_the_file);

@@ -6,14 +6,15 @@
 
 FILE must be one JSON array of events in which what a thread does at once lies one inside
 the other: every callback inside a dispatch, no wait beside a dispatch.  WHAT is a
-category (callback, task, timer, signal, done), a name, or `processes` or `threads`; it
+category (callback, reader, writer, task, timer, signal, done), a name, or `processes` or `threads`; it
 must occur COUNT times, or at least as often with a + behind.
 """
 import collections
 import json
 import sys
 
-CALLED = {'callback', 'task', 'timer', 'signal', 'done'}
+OF_DESCRIPTORS = {'callback', 'reader', 'writer'}
+CALLED = {*OF_DESCRIPTORS, 'task', 'timer', 'signal', 'done'}
 ITSELF = {'sel_select', 'sel_dispatch'}
 
 
@@ -28,8 +29,8 @@ class Span:
         self.fd = event.get('args', {}).get('fd')
         if event['dur'] < 0 or not isinstance(self.name, str) or not self.name:
             raise ValueError(f'not an event: {event}')
-        if (self.category == 'callback') != isinstance(self.fd, int):
-            raise ValueError(f'a descriptor belongs to callbacks: {event}')
+        if (self.category in OF_DESCRIPTORS) != isinstance(self.fd, int):
+            raise ValueError(f'a descriptor belongs to its callbacks: {event}')
 
     def __str__(self):
         return f'{self.category} {self.name} at {self.begin} ns to {self.end} ns'

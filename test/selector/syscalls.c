@@ -102,6 +102,36 @@ static void change_key(sel_selector *sel, int fd)
     close(unregistered);
 }
 
+static void do_nothing_more(sel_selector *sel, void *data)
+{
+    (void)sel;
+    (void)data;
+}
+
+static void change_reader(sel_selector *sel)
+{
+    int fd = make_eventfd(1), unread = make_eventfd(0);
+
+    expect(sel_add_reader(sel, fd, do_nothing_more, NULL), 0);
+    expect(sel_select(sel, 0, NULL), 2);
+    BETWEEN_MARKS("add_writer beside a reader",
+                  expect(sel_add_writer(sel, fd, do_nothing_more, NULL), 0));
+    BETWEEN_MARKS("add_reader again",
+                  expect(sel_add_reader(sel, fd, do_nothing_more, sel), 0));
+    BETWEEN_MARKS("wait after a writer was added", expect(sel_select(sel, 0, NULL), 2));
+    BETWEEN_MARKS("remove_writer", expect(sel_remove_writer(sel, fd), 0));
+    expect(sel_select(sel, 0, NULL), 2);
+    BETWEEN_MARKS("add_writer and remove_writer",
+                  expect(sel_add_writer(sel, fd, do_nothing_more, NULL), 0);
+                  expect(sel_remove_writer(sel, fd), 0));
+    BETWEEN_MARKS("wait after an undone writer", expect(sel_select(sel, 0, NULL), 2));
+    BETWEEN_MARKS("remove_reader of another's",
+                  expect(sel_remove_reader(sel, unread), -ENOENT));
+    expect(sel_remove_reader(sel, fd), 0);
+    close(fd);
+    close(unread);
+}
+
 static void wait_and_dispatch(sel_selector *sel)
 {
     BETWEEN_MARKS("look", expect(sel_select(sel, 0, NULL), 1));
@@ -207,6 +237,7 @@ int main(int argc, char **argv)
                   expect(sel_register(sel, fd, READ | WRITE, do_nothing, NULL), 0));
     BETWEEN_MARKS("first look", expect(sel_select(sel, 0, NULL), 1));
     change_key(sel, fd);
+    change_reader(sel);
     wait_and_dispatch(sel);
     BETWEEN_MARKS("fileno", sel_fileno(sel));
     BETWEEN_MARKS("fileno again", sel_fileno(sel));

@@ -63,6 +63,11 @@ def one_wait_alone(backend, calls):
     return len(calls) == 1 and calls[0] in WAITS
 
 
+def one_change_and_wait(backend, calls):
+    return one_wait(backend, [name for name in calls if name != "epoll_ctl"]) and \
+        calls.count("epoll_ctl") == (backend not in ("poll", "select"))
+
+
 def few_waits(backend, calls):
     """libuv asks twice, the second time where nothing is; then its set is asked for the rest."""
     return sum(name in WAITS for name in calls) <= (3 if backend == "uv" else 1)
@@ -110,6 +115,13 @@ RULES = {
     "dispatch again": nothing,
     "get_timeout": nothing,
     "after_fork without a fork": nothing,
+    "add_writer beside a reader": one_look,
+    "add_reader again": one_look,
+    "wait after a writer was added": one_change_and_wait,
+    "remove_writer": nothing,
+    "add_writer and remove_writer": one_look,
+    "wait after an undone writer": one_wait,
+    "remove_reader of another's": nothing,
     "wakeup": at_most_one,
     "wakeup again": nothing,
     "fileno again": nothing,

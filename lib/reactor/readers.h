@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readers and writers.
+ */
+#ifndef SEL_READERS_H
+#define SEL_READERS_H
+
+#include <selkie/selectors.h>
+
+/*
+ * The callback of a key that holds a reader, a writer or both. Its data is one block of
+ * the library's, which goes with the key.
+ */
+sel_callback sel__call_handles;
+
+#endif
