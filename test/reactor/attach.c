@@ -113,13 +113,22 @@ START_TEST(a_signal_handler_keeps_the_loop_going_until_it_is_removed)
 END_TEST
 
 /* What a callback of the loop gives to a selector that has nothing to do. */
-enum { A_KEY, A_PAUSED_KEY, A_TASK, A_TIMER, A_SIGNAL, A_JOB, GIFTS };
+enum { A_KEY, A_PAUSED_KEY, A_READER, A_TASK, A_TIMER, A_SIGNAL, A_JOB, GIFTS };
 
 typedef struct {
     sel_selector *sel;
     int gift;
     int ends[2];
 } giver;
+
+static void take_and_remove(sel_selector *sel, void *data)
+{
+    giver *one = data;
+
+    note(sel, "gift");
+    take_byte(one->ends[0]);
+    assert_ok(sel_remove_reader(sel, one->ends[0]));
+}
 
 static void give(uv_timer_t *timer)
 {
@@ -130,6 +139,8 @@ static void give(uv_timer_t *timer)
         assert_ok(sel_register(sel, one->ends[0], READ, take_and_unregister, "gift"));
     if (one->gift == A_PAUSED_KEY)
         assert_ok(sel_modify(sel, one->ends[0], READ, take_and_unregister, "gift"));
+    if (one->gift == A_READER)
+        assert_ok(sel_add_reader(sel, one->ends[0], take_and_remove, one));
     if (one->gift == A_TASK)
         assert_ok(sel_call_soon(sel, note, "gift"));
     if (one->gift == A_TIMER)
@@ -162,7 +173,7 @@ START_TEST(the_loop_goes_on_for_what_its_last_callback_gives_an_idle_selector)
         run_loop(&loop);
         assert_noted("gift");
         uv_timer_start(&timer, give, 0, 0); /* a second time, after a run */
-        if (gift == A_KEY || gift == A_PAUSED_KEY)
+        if (gift <= A_READER)
             put_byte(one.ends[1]);
         if (gift == A_PAUSED_KEY)
             one.gift = A_KEY;
