@@ -166,6 +166,85 @@ static void modifying(world *w)
     await_nothing(w, 0.001);
 }
 
+static void count_task(sel_selector *sel, void *data)
+{
+    call_record *record = data;
+
+    (void)sel;
+    record->calls++;
+}
+
+/* Its key is the library's, and known when it is there. */
+static void take_key(world *w, int fd)
+{
+    sel_key *known = find_key(w, fd), key;
+
+    CHECK(sel_get_key(w->sel, fd, &key) == 0);
+    if (known == NULL)
+        known = &w->keys[w->count++];
+    *known = key;
+    verify_map(w);
+}
+
+static void add(world *w, int fd, int event, call_record *record)
+{
+    if (event == READ)
+        EXPECT(w, 0, sel_add_reader(w->sel, fd, count_task, record));
+    else
+        EXPECT(w, 0, sel_add_writer(w->sel, fd, count_task, record));
+    take_key(w, fd);
+}
+
+/*
+ * Both are called in one pass. Where a look at the descriptor said that it is another's,
+ * or could not say that it is, one is gone or both are silent until they are added again.
+ */
+static void run_both(world *w, int fd, call_record *reader, call_record *writer)
+{
+    for (int i = 0; i < 6; i++) {
+        int count;
+
+        reader->calls = writer->calls = 0;
+        ATTEMPT(w, count, sel_select(w->sel, 0.02, NULL));
+        dispatch(w);
+        if (reader->calls == 1 && writer->calls == 1)
+            return;
+        if (!faults_lied() && !faults_blind() && fault_run->plan.call != POLL)
+            fail_run("%d pairs, reader %d, writer %d", count, reader->calls,
+                     writer->calls);
+        add(w, fd, READ, reader);
+        add(w, fd, WRITE_, writer);
+    }
+    fail_run("readers and writers that were added again stay silent");
+}
+
+static void readers(world *w)
+{
+    call_record reader = {.name = "reader"}, writer = {.name = "writer"};
+    int pair[2], other[2];
+
+    make_pair(w, pair);
+    put_byte(pair[1]);
+    add(w, pair[0], READ, &reader);
+    add(w, pair[0], WRITE_, &writer);
+    run_both(w, pair[0], &reader, &writer);
+    report(&reader);
+    report(&writer);
+    EXPECT(w, 0, sel_remove_reader(w->sel, pair[0]));
+    take_key(w, pair[0]);
+    make_pair(w, other);
+    put_byte(other[1]);
+    CHECK(dup3(other[0], pair[0], O_CLOEXEC) == pair[0]); /* another file's by now */
+    add(w, pair[0], READ, &reader);
+    add(w, pair[0], WRITE_, &writer);
+    run_both(w, pair[0], &reader, &writer);
+    report(&reader);
+    report(&writer);
+    drop(w, pair[0]);
+    await_nothing(w, 0.001);
+    add(w, other[0], READ, &reader); /* for sel_close() */
+}
+
 /* The number stays, its files come and go: libuv's handle is used again. */
 static void one_number_many_files(world *w)
 {
@@ -249,6 +328,7 @@ const scenario key_scenarios[] = {
     {"wider_batch", wider_batch},
     {"many", many},
     {"modifying", modifying},
+    {"readers", readers},
     {"one_number_many_files", one_number_many_files},
     {"refused", refused},
     {"flags", flags},
