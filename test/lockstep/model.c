@@ -97,7 +97,8 @@ static void revise_pairs(int place)
         pair->dead = !key->registered;
         pair->mask &= key->registered ? key->events : 0;
         pair->key.events = key->events;
-        pair->key.data = key->data;
+        if (!key->is_handles)
+            pair->key.data = key->data;
     }
 }
 
@@ -132,6 +133,8 @@ static int model_modify(int place, int events, void *data)
         return -ENOENT;
     if ((events & ~EVERY_EVENT) != 0)
         return -EINVAL;
+    if (keys[place].is_handles)
+        return -EEXIST;
     if ((events & ~keys[place].events) != 0 && !stands_for(place, keys[place].identity)) {
         forget_key(place);
         return -EBADF;
@@ -139,6 +142,41 @@ static int model_modify(int place, int events, void *data)
     keys[place].events = events;
     keys[place].data = data;
     keys[place].was_paused |= events == 0;
+    revise_pairs(place);
+    return 0;
+}
+
+/* What fails leaves all as it was. */
+static int model_add(int place, int event)
+{
+    model_key *key = &keys[place];
+    bool is_current = key->registered && stands_for(place, key->identity);
+
+    if (is_current && !key->is_handles)
+        return -EEXIST;
+    if (!is_current && file_at(place) == 0)
+        return -EBADF;
+    if (!is_current && key->registered)
+        forget_key(place);
+    if (!is_current)
+        *key = (model_key){
+            .registered = true, .is_handles = true, .identity = identify(place)};
+    key->events |= event;
+    revise_pairs(place);
+    return 0;
+}
+
+static int model_remove(int place, int event)
+{
+    model_key *key = &keys[place];
+
+    if (!key->registered || !key->is_handles || (key->events & event) == 0)
+        return -ENOENT;
+    if (key->events == event) {
+        forget_key(place);
+        return 0;
+    }
+    key->events &= ~event;
     revise_pairs(place);
     return 0;
 }
@@ -203,12 +241,78 @@ void unregister_everywhere(int place)
               sel_unregister(contestants[i].sel, number_of(place)), wanted);
 }
 
+static void never(sel_selector *sel, void *data)
+{
+    (void)sel;
+    (void)data;
+}
+
+static int add(contestant *one, int place, int event)
+{
+    int fd = number_of(place);
+
+    return event == SEL_EVENT_READ ? sel_add_reader(one->sel, fd, never, NULL) :
+                                     sel_add_writer(one->sel, fd, never, NULL);
+}
+
+/* Has a backend that knew that the file went away taken the number anew? */
+static bool has_other_key(const contestant *one, int place)
+{
+    sel_key key;
+
+    return sel_get_key(one->sel, number_of(place), &key) == 0 &&
+           key.events != keys[place].events;
+}
+
+void add_everywhere(int place, int event)
+{
+    bool is_stale = keys[place].registered && keys[place].stale;
+    int wanted = model_add(place, event);
+    bool is_known = false;
+
+    for (int i = 0; i < contestants_length; i++) {
+        int result = add(&contestants[i], place, event);
+        bool took = is_stale && wanted == -EEXIST && result == 0;
+
+        agree(&contestants[i], "add", took ? wanted : result, wanted);
+        is_known |= took || (is_stale && has_other_key(&contestants[i], place));
+    }
+    for (int i = 0; is_known && i < contestants_length; i++)
+        sel_unregister(contestants[i].sel, number_of(place));
+    if (is_known)
+        forget_key(place);
+}
+
+void remove_everywhere(int place, int event)
+{
+    int wanted = model_remove(place, event);
+
+    for (int i = 0; i < contestants_length; i++) {
+        sel_selector *sel = contestants[i].sel;
+
+        agree(&contestants[i], "remove",
+              event == SEL_EVENT_READ ? sel_remove_reader(sel, number_of(place)) :
+                                        sel_remove_writer(sel, number_of(place)), wanted);
+    }
+}
+
+static void add_again(contestant *one, int place)
+{
+    for (int event = SEL_EVENT_READ; event <= SEL_EVENT_WRITE; event <<= 1)
+        if (keys[place].events & event)
+            agree(one, "add", add(one, place, event), 0);
+}
+
 /* A paused key can't be registered as one. */
 static void register_again(contestant *one, int place)
 {
     const model_key *key = &keys[place];
     int events = key->events != 0 ? key->events : EVERY_EVENT;
 
+    if (key->is_handles) {
+        add_again(one, place);
+        return;
+    }
     agree(one, "register",
           sel_register(one->sel, number_of(place), events, NULL, key->data), 0);
     if (key->events == 0)

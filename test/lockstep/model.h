@@ -22,6 +22,7 @@ typedef struct {
     bool registered;
     bool stale; /* its number was closed or got another file since */
     bool was_paused;
+    bool is_handles; /* it has a reader or a writer, and data of the library's */
     int events;
     void *data;
     identity identity;
@@ -61,6 +62,10 @@ void mark_stale(int place);
 void register_everywhere(int place, int events, void *data);
 void modify_everywhere(int place, int events, void *data);
 void unregister_everywhere(int place);
+
+/* A reader or a writer, as the event says. */
+void add_everywhere(int place, int event);
+void remove_everywhere(int place, int event);
 
 /* Close one selector, open another like it; false: it can't have its keys. */
 bool replace_selector(sel_backend backend);

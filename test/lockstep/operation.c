@@ -71,6 +71,30 @@ static bool do_unregister(operation done)
     return true;
 }
 
+static bool do_add_reader(operation done)
+{
+    add_everywhere(done.place, SEL_EVENT_READ);
+    return true;
+}
+
+static bool do_add_writer(operation done)
+{
+    add_everywhere(done.place, SEL_EVENT_WRITE);
+    return true;
+}
+
+static bool do_remove_reader(operation done)
+{
+    remove_everywhere(done.place, SEL_EVENT_READ);
+    return true;
+}
+
+static bool do_remove_writer(operation done)
+{
+    remove_everywhere(done.place, SEL_EVENT_WRITE);
+    return true;
+}
+
 static bool do_open(operation done)
 {
     mark_stale(done.place);
@@ -150,6 +174,10 @@ static const struct {
     {"register", KEY, WATCHED, 32, do_register},
     {"modify", KEY, WATCHED, 32, do_modify},
     {"unregister", PLACE, WATCHED, 16, do_unregister},
+    {"add_reader", PLACE, WATCHED, 12, do_add_reader},
+    {"add_writer", PLACE, WATCHED, 12, do_add_writer},
+    {"remove_reader", PLACE, WATCHED, 6, do_remove_reader},
+    {"remove_writer", PLACE, WATCHED, 6, do_remove_writer},
     {"open", KIND, WATCHED, 20, do_open},
     {"close", PLACE, PLACES, 16, do_close},
     {"dup2", TO_PLACE, PLACES, 16, do_duplicate},
