@@ -83,6 +83,23 @@ static void do_unregister(selectors on, const operation *op)
         try_unregister(one, op->place % WATCHED);
 }
 
+static int choose_direction(const operation *op)
+{
+    return (op->argument & 1) != 0 ? SEL_EVENT_READ : SEL_EVENT_WRITE;
+}
+
+static void do_add(selectors on, const operation *op)
+{
+    for (contestant *one = on.first; one < on.end; one++)
+        try_add(one, op->place % WATCHED, choose_direction(op), choose_data(op));
+}
+
+static void do_remove(selectors on, const operation *op)
+{
+    for (contestant *one = on.first; one < on.end; one++)
+        try_remove(one, op->place % WATCHED, choose_direction(op));
+}
+
 static void do_select(selectors on, const operation *op)
 {
     for (contestant *one = on.first; one < on.end; one++)
@@ -250,6 +267,7 @@ static void (*const operations[])(selectors on, const operation *op) = {
     do_open,     do_open,       do_close,  do_close,  do_duplicate,      do_duplicate,
     do_happening, do_happening, do_happening, do_select, do_select,      do_dispatch,
     do_pass,     do_pass,       do_wakeup, do_fileno, do_replace,        do_wrong,
+    do_add,      do_add,        do_remove,
 };
 
 enum { OPERATIONS = (int)(sizeof operations / sizeof operations[0]) };

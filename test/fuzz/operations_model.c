@@ -66,9 +66,25 @@ static void revise_pair(contestant *one, int place)
     }
 }
 
+static model_handle **handle_for(model_key *key, int event)
+{
+    return event == SEL_EVENT_READ ? &key->reader : &key->writer;
+}
+
+static void set_handle(model_key *key, int event, model_handle *added)
+{
+    model_handle **handle = handle_for(key, event);
+
+    if (*handle != NULL)
+        (*handle)->live = false;
+    *handle = added;
+}
+
 static void forget_key(contestant *one, int place)
 {
     one->keys[place].registered = false;
+    set_handle(&one->keys[place], SEL_EVENT_READ, NULL);
+    set_handle(&one->keys[place], SEL_EVENT_WRITE, NULL);
     revise_pair(one, place);
 }
 
@@ -89,7 +105,8 @@ static int model_register(contestant *one, int place, const sel_key *key)
         forget_key(one, place);
     if (file_at(place) == 0)
         return -EBADF;
-    one->keys[place] = (model_key){true, false, identify(place), *key};
+    one->keys[place] =
+        (model_key){.registered = true, .identity = identify(place), .key = *key};
     return 0;
 }
 
@@ -101,6 +118,8 @@ static int model_modify(contestant *one, int place, const sel_key *key)
         return -ENOENT;
     if ((key->events & ~EVERY_EVENT) != 0)
         return -EINVAL;
+    if (known->has_handles)
+        return -EEXIST;
     if ((key->events & ~known->key.events) != 0 && !stands_for(place, known->identity)) {
         forget_key(one, place);
         return -EBADF;
@@ -171,6 +190,98 @@ void try_unregister(contestant *one, int place)
     tell_step("%s: unregister %d: %d", sel_backend_name(one->sel), number_of(place),
               wanted);
     agree(one, "unregister", sel_unregister(one->sel, number_of(place)), wanted);
+}
+
+/* What fails leaves all as it was. */
+static int model_add(contestant *one, int place, model_handle *added)
+{
+    model_key *known = &one->keys[place];
+    bool is_current = known->registered && stands_for(place, known->identity);
+
+    if (is_current && !known->has_handles)
+        return -EEXIST;
+    if (!is_current && file_at(place) == 0)
+        return -EBADF;
+    if (!is_current && known->registered)
+        forget_key(one, place);
+    if (!is_current)
+        *known = (model_key){.registered = true, .identity = identify(place),
+                             .key = {.fd = number_of(place)}, .has_handles = true};
+    known->key.events |= added->event;
+    set_handle(known, added->event, added);
+    added->live = true;
+    revise_pair(one, place);
+    return 0;
+}
+
+/*
+ * A callback and data of the library's are known when the key is there. It is a new
+ * one where a backend knew that the file went away, and no look at the number shows it.
+ */
+static void learn_key(contestant *one, int place)
+{
+    model_key *known = &one->keys[place];
+    sel_key found;
+
+    agree(one, "get_key", sel_get_key(one->sel, number_of(place), &found), 0);
+    if (known->key.callback == NULL) {
+        known->key.callback = found.callback;
+        known->key.data = found.data;
+    } else if (known->stale && !is_same_key(&found, &known->key)) {
+        sel_unregister(one->sel, number_of(place));
+        forget_key(one, place);
+    }
+}
+
+void try_add(contestant *one, int place, int event, void *data)
+{
+    bool stale = is_stale(one, place);
+    model_handle *added;
+    int fd = number_of(place), result, wanted;
+
+    if (one->handles_length == MOST_HANDLES)
+        return;
+    added = &one->handles[one->handles_length++];
+    *added = (model_handle){.place = place, .event = event, .batch = one->batches,
+                            .data = data, .one = one};
+    wanted = model_add(one, place, added);
+    one->quiet = false;
+    tell_step("%s: add to %d for %d: %d", sel_backend_name(one->sel), fd, event, wanted);
+    result = event == SEL_EVENT_READ ? sel_add_reader(one->sel, fd, handle_called, added) :
+                                       sel_add_writer(one->sel, fd, handle_called, added);
+    agree_or_know(one, "add", place, result, wanted,
+                  stale && wanted == -EEXIST ? 0 : wanted);
+    if (one->keys[place].registered && one->keys[place].has_handles)
+        learn_key(one, place);
+}
+
+static int model_remove(contestant *one, int place, int event)
+{
+    model_key *known = &one->keys[place];
+
+    if (!known->registered || !known->has_handles || !(known->key.events & event))
+        return -ENOENT;
+    if (known->key.events == event) {
+        forget_key(one, place);
+        return 0;
+    }
+    known->key.events &= ~event;
+    set_handle(known, event, NULL);
+    revise_pair(one, place);
+    return 0;
+}
+
+void try_remove(contestant *one, int place, int event)
+{
+    int wanted = model_remove(one, place, event);
+    int fd = number_of(place), result;
+
+    one->quiet = false;
+    tell_step("%s: remove from %d for %d: %d", sel_backend_name(one->sel), fd, event,
+              wanted);
+    result = event == SEL_EVENT_READ ? sel_remove_reader(one->sel, fd) :
+                                       sel_remove_writer(one->sel, fd);
+    agree(one, "remove", result, wanted);
 }
 
 void try_wakeup(contestant *one)

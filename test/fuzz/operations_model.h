@@ -15,13 +15,25 @@
 
 #include <stdbool.h>
 
-enum { EVERY_EVENT = 7 };
+enum { EVERY_EVENT = 7, MOST_HANDLES = 256 };
+
+/* A reader or a writer that was added; never used again. */
+typedef struct {
+    bool live;   /* not replaced, removed or gone with its key */
+    bool called; /* in this dispatch */
+    int place, event;
+    int batch;   /* the last one when it was added: what that holds is not its own */
+    void *data;  /* what its task does */
+    struct contestant *one;
+} model_handle;
 
 typedef struct {
     bool registered;
     bool stale; /* its number was closed or got another file since */
     identity identity;
     sel_key key;
+    bool has_handles; /* and a callback and data of the library's */
+    model_handle *reader, *writer;
 } model_key;
 
 /* What a pair of the last batch has to be by now. */
@@ -29,14 +41,18 @@ typedef struct {
     bool dead;    /* its key was unregistered: mask 0 for good */
     bool called;
     bool changed; /* by a callback of this dispatch: it may have come too late */
+    bool has_handles;
     int mask;
     sel_key key;
 } model_pair;
 
-typedef struct {
+typedef struct contestant {
     sel_selector *sel;
     sel_backend backend;
     model_key keys[WATCHED];
+    model_handle handles[MOST_HANDLES];
+    int handles_length;
+    int batches;      /* how many there were */
     const sel_ready *ready; /* the last batch, and what it has to be */
     int count;
     model_pair pairs[WATCHED];
@@ -60,6 +76,11 @@ void mark_stale(contestant *one, int place);
 void try_register(contestant *one, int place, int events, bool calls, void *data);
 void try_modify(contestant *one, int place, int events, bool calls, void *data);
 void try_unregister(contestant *one, int place);
+
+/* A reader or a writer, as the event says. */
+void try_add(contestant *one, int place, int event, void *data);
+void try_remove(contestant *one, int place, int event);
+
 void try_wakeup(contestant *one);
 void try_fileno(contestant *one);
 

@@ -74,6 +74,24 @@ void called_back(sel_selector *sel, const sel_key *key, int mask)
         broken("the key changed under its callback");
 }
 
+/* Readers and writers: once, and nothing that was found before they were added. */
+void handle_called(sel_selector *sel, void *data)
+{
+    model_handle *called = data;
+    contestant *one = called->one;
+    int fd = number_of(called->place);
+    const model_pair *pair = find_pair(one, fd);
+
+    tell_step("%s: the task of %d for %d", sel_backend_name(sel), fd, called->event);
+    if (!called->live || called->called || called->batch == one->batches)
+        broken("%s: a task of %d is not to be called", sel_backend_name(sel), fd);
+    if (!one->collected || !one->dispatching || pair == NULL ||
+        !(pair->mask & called->event))
+        broken("%s: a task of %d is called for nothing", sel_backend_name(sel), fd);
+    called->called = true;
+    expected[one->backend].work(one, called->data);
+}
+
 /*
  * What a stale key may still report: its file, while anything keeps it open, or one
  * that can't be told apart.
@@ -111,7 +129,8 @@ static void take_pairs(contestant *one, int masks[WATCHED])
             broken("%s: reported %d with mask %d after %d", sel_backend_name(one->sel),
                    ready->key.fd, ready->mask, masks[place]);
         masks[place] = ready->mask;
-        one->pairs[i] = (model_pair){.mask = ready->mask, .key = one->keys[place].key};
+        one->pairs[i] = (model_pair){.mask = ready->mask, .key = one->keys[place].key,
+                                     .has_handles = one->keys[place].has_handles};
     }
 }
 
@@ -168,6 +187,7 @@ static void look(contestant *one, bool wait, view *before)
     take_view(&after);
     if (one->count < 0 || one->count > WATCHED)
         broken("%s: sel_select() answered %d", sel_backend_name(one->sel), one->count);
+    one->batches++;
     if (memcmp(before, &after, sizeof after) != 0) {
         before->revents[0] = -1; /* look again */
         one->quiet = false;
@@ -220,6 +240,26 @@ void try_fileno(contestant *one)
         one->descriptor = descriptor;
 }
 
+static void check_handle(const contestant *one, const model_handle *handle, int mask)
+{
+    if (handle == NULL || !(mask & handle->event) || handle->batch == one->batches)
+        return;
+    if (!handle->called)
+        broken("%s: the task of %d was not called", sel_backend_name(one->sel),
+               number_of(handle->place));
+}
+
+/* Pairs of readers and writers, that count as one call each. */
+static int count_handles(const contestant *one, bool even_changed)
+{
+    int count = 0;
+
+    for (int i = 0; one->collected && i < one->count; i++)
+        if (one->pairs[i].has_handles && (even_changed || !one->pairs[i].changed))
+            count += even_changed || (!one->pairs[i].dead && one->pairs[i].mask != 0);
+    return count;
+}
+
 /* A pair that was left as it was has been called, if it is one to be called. */
 static void check_called(const contestant *one)
 {
@@ -227,6 +267,13 @@ static void check_called(const contestant *one)
         const model_pair *pair = &one->pairs[i];
         bool wanted = !pair->dead && pair->mask != 0 && pair->key.callback != NULL;
 
+        if (wanted && !pair->changed && pair->has_handles) {
+            const model_key *key = &one->keys[pair->key.fd - FIRST_NUMBER];
+
+            check_handle(one, key->reader, pair->mask);
+            check_handle(one, key->writer, pair->mask);
+            continue;
+        }
         if (wanted && !pair->changed && !pair->called)
             broken("%s: the callback of %d was not called", sel_backend_name(one->sel),
                    pair->key.fd);
@@ -247,9 +294,13 @@ void try_dispatch(contestant *one)
     one->quiet = false;
     for (int i = 0; i < one->count; i++)
         one->pairs[i].changed = false;
+    for (int i = 0; i < one->handles_length; i++)
+        one->handles[i].called = false;
     result = sel_dispatch(one->sel);
     one->dispatching = false;
-    agree(one, "dispatch", result, one->calls);
+    if (result < one->calls + count_handles(one, false) ||
+        result > one->calls + count_handles(one, true))
+        broken("%s: dispatch answered %d", sel_backend_name(one->sel), result);
     check_called(one);
     one->collected = false;
 }

@@ -9,6 +9,7 @@ void agree(const contestant *one, const char *call, int result, int wanted);
 
 /* The callback of every key that has one. */
 sel_callback called_back;
+sel_task handle_called;
 
 /* From now on the callbacks of this selector do `work`. */
 void expect_callbacks(contestant *one, callback_work *work);
