@@ -69,7 +69,7 @@ static sel_backend backend;
 static sel_selector *sel;
 static sel_timer timer;
 static int ends[2];
-static int bytes, tasks, timers, signals, jobs_run, jobs_done;
+static int bytes, writes, tasks, timers, signals, jobs_run, jobs_done;
 
 static void on_byte(sel_selector *same, const sel_key *key, int mask)
 {
@@ -109,6 +109,14 @@ static int call_register(void)
     sel_key key;
     int status = sel_register(sel, ends[0], SEL_EVENT_READ, on_byte, NULL);
     CHECK_IS(sel_get_key(sel, ends[0], &key), status == 0 ? 0 : -ENOENT);
+    return status;
+}
+
+static int call_add_writer(void)
+{
+    sel_key key;
+    int status = sel_add_writer(sel, ends[1], count, &writes);
+    CHECK_IS(sel_get_key(sel, ends[1], &key), status == 0 ? 0 : -ENOENT);
     return status;
 }
 
@@ -162,6 +170,7 @@ static const struct call {
 } calls[] = {
     {"sel_open", call_open, {-ENOMEM, -EMFILE, -ENFILE}},
     {"sel_register", call_register, {-ENOMEM, -ENOSPC}},
+    {"sel_add_writer", call_add_writer, {-ENOMEM, -ENOSPC}},
     {"sel_select", call_select, {-ENOMEM, -ENOSPC, -EMFILE}},
     {"sel_dispatch", call_dispatch, {0}},
     {"sel_call_soon", call_soon, {-ENOMEM}},
@@ -213,12 +222,14 @@ static void finish(void)
 {
     CHECK_IS(raise(SIGUSR1), 0);
     CHECK_IS(send(ends[1], "", 1, 0), 1);
-    while (bytes < 1 || tasks < 2 || timers < 1 || signals < 1 || jobs_done < 1) {
+    while (bytes < 1 || writes < 1 || tasks < 2 || timers < 1 || signals < 1 || jobs_done < 1) {
         CHECK(sel_select(sel, SEL_FOREVER, NULL) >= 0);
         CHECK(sel_dispatch(sel) >= 0);
     }
     CHECK(bytes == 1 && tasks == 2 && timers == 1 && signals == 1);
     CHECK(jobs_done == 1 && jobs_run == 1);
+    CHECK_IS(sel_get_map(sel, NULL, 0), 2);
+    CHECK_IS(sel_remove_writer(sel, ends[1]), 0);
     CHECK_IS(sel_get_map(sel, NULL, 0), 1);
     CHECK_IS(sel_close(sel), 0);
     close(ends[0]);

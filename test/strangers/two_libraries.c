@@ -5,11 +5,13 @@
  *
  *   sel_register    a key whose number is another file by now is gone: the new key
  *                   takes its place, and the old one's pair in the batch is dead
+ *   sel_add_reader  a number whose file was closed or replaced is simply taken
  *   sel_unregister  a descriptor that was closed while registered is not reported,
  *                   disturbs no other and makes no wait spin
  *   sel_select      level-triggered; a refused connect sets every watched bit; never
  *                   early
  *
+ * One of the two may have readers and writers for its connections, the other keys.
  * So each library gets its own events and none of the other's, and both can end.
  */
 #include "stranger.h"
@@ -26,18 +28,33 @@ struct library {
     sel_selector *sel;
     int listener, client, server; /* -1: none */
     struct sockaddr_in address;
+    bool has_readers;
     int accepted, connected, received, forgotten;
 };
+
+static void read_server(sel_selector *sel, void *data)
+{
+    struct library *library = data;
+    char byte;
+    (void)sel;
+    if (recv(library->server, &byte, 1, 0) == 1)
+        library->received++;
+}
 
 static void on_server(sel_selector *sel, const sel_key *key, int mask)
 {
     struct library *library = key->data;
-    char byte;
-    (void)sel;
     (void)mask;
     CHECK_IS(key->fd, library->server);
-    if (recv(key->fd, &byte, 1, 0) == 1)
-        library->received++;
+    read_server(sel, library);
+}
+
+static int watch_server(struct library *library)
+{
+    if (library->has_readers)
+        return sel_add_reader(library->sel, library->server, read_server, library);
+    return sel_register(library->sel, library->server, SEL_EVENT_READ, on_server,
+                        library);
 }
 
 static void on_listener(sel_selector *sel, const sel_key *key, int mask)
@@ -50,7 +67,8 @@ static void on_listener(sel_selector *sel, const sel_key *key, int mask)
     CHECK_IS(library->server, -1);
     library->server = server;
     library->accepted++;
-    CHECK_IS(sel_register(sel, server, SEL_EVENT_READ, on_server, library), 0);
+    CHECK(library->sel == sel);
+    CHECK_IS(watch_server(library), 0);
 }
 
 static void on_client(sel_selector *sel, const sel_key *key, int mask)
@@ -62,13 +80,36 @@ static void on_client(sel_selector *sel, const sel_key *key, int mask)
     CHECK_IS(sel_modify(sel, key->fd, 0, on_client, library), 0);
 }
 
+static void write_client(sel_selector *sel, void *data)
+{
+    struct library *library = data;
+    library->connected++;
+    CHECK_IS(sel_remove_writer(sel, library->client), 0);
+}
+
+static int watch_client(struct library *library)
+{
+    if (library->has_readers)
+        return sel_add_writer(library->sel, library->client, write_client, library);
+    return sel_register(library->sel, library->client, SEL_EVENT_WRITE, on_client,
+                        library);
+}
+
+/* A client with a writer is not watched any more. */
+static int unwatch(struct library *library, int fd)
+{
+    if (library->has_readers && fd == library->client)
+        return sel_unregister(library->sel, fd) == -ENOENT ? 0 : -EEXIST;
+    return sel_unregister(library->sel, fd);
+}
+
 /* The number of a forgotten descriptor may come back at once, here or there. */
 static void forget(struct library *library, int *fd)
 {
     if (*fd < 0)
         return;
     if (pick(3) == 0)
-        CHECK_IS(sel_unregister(library->sel, *fd), 0);
+        CHECK_IS(unwatch(library, *fd), 0);
     else
         library->forgotten++;
     CHECK_IS(close(*fd), 0);
@@ -84,15 +125,14 @@ static void connect_client(struct library *library)
     int status = connect(library->client, (const struct sockaddr *)&library->address,
                          sizeof library->address);
     CHECK(status == 0 || errno == EINPROGRESS);
-    CHECK_IS(sel_register(library->sel, library->client, SEL_EVENT_WRITE, on_client,
-                          library),
-             0);
+    CHECK_IS(watch_client(library), 0);
 }
 
-static void open_library(struct library *library, sel_selector *sel)
+static void open_library(struct library *library, sel_selector *sel, bool has_readers)
 {
     socklen_t size = sizeof library->address;
-    *library = (struct library){.sel = sel, .client = -1, .server = -1};
+    *library = (struct library){
+        .sel = sel, .client = -1, .server = -1, .has_readers = has_readers};
     library->address.sin_family = AF_INET;
     library->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     library->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -157,8 +197,8 @@ static void two_libraries(sel_backend backend)
     CHECK_IS(sel_open(backend, &one), 0);
     CHECK_IS(sel_open(pick_backend(), &other), 0);
     bool is_shared = pick(3) == 0;
-    open_library(&libraries[0], one);
-    open_library(&libraries[1], is_shared ? one : other);
+    open_library(&libraries[0], one, false);
+    open_library(&libraries[1], is_shared ? one : other, pick(2) == 0);
 
     for (int i = 0; i < STEPS; i++) {
         struct library *library = &libraries[pick(2)], *next = &libraries[pick(2)];
