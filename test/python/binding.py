@@ -5,6 +5,8 @@ A call returns what the library returns, negative errno values included.
 """
 
 import ctypes
+import errno
+import os
 
 BACKENDS = {'uv': 1, 'epoll': 2, 'poll': 3, 'select': 4}
 ROOM = 64  # keys that get_map() can hold
@@ -19,6 +21,9 @@ class Ready(ctypes.Structure):
     _fields_ = [('key', Key), ('mask', ctypes.c_int)]
 
 
+Task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+ADD = [ctypes.c_void_p, ctypes.c_int, Task, ctypes.c_void_p]
+
 CALLS = {
     'sel_open': [ctypes.c_int, ctypes.POINTER(ctypes.c_void_p)],
     'sel_close': [ctypes.c_void_p],
@@ -29,6 +34,11 @@ CALLS = {
     'sel_unregister': [ctypes.c_void_p, ctypes.c_int],
     'sel_select': [ctypes.c_void_p, ctypes.c_double,
                    ctypes.POINTER(ctypes.POINTER(Ready))],
+    'sel_dispatch': [ctypes.c_void_p],
+    'sel_add_reader': ADD,
+    'sel_add_writer': ADD,
+    'sel_remove_reader': [ctypes.c_void_p, ctypes.c_int],
+    'sel_remove_writer': [ctypes.c_void_p, ctypes.c_int],
     'sel_get_key': [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(Key)],
     'sel_get_map': [ctypes.c_void_p, ctypes.POINTER(Key), ctypes.c_size_t],
     'sel_backend_available': [ctypes.c_int],
@@ -91,3 +101,50 @@ class Selector:
         if count < 0:
             return count
         return [(pair.key.fd, pair.mask) for pair in ready[:count]]
+
+
+class Loop:
+    """The part of an event loop that asyncio's has, too, over one selector."""
+
+    def __init__(self, library, backend):
+        self.selector = Selector(library, backend)
+        self.name = backend
+        self.library, self.sel = library, self.selector.sel
+        self.callbacks = []  # a task's data is its place in here, and one
+        self.task = Task(lambda sel, data: self.callbacks[data - 1]())
+
+    def close(self):
+        check(self.selector.close())
+
+    def keep(self, callback):
+        self.callbacks.append(callback)
+        return len(self.callbacks)
+
+    def add_reader(self, fd, callback):
+        check(self.library.sel_add_reader(self.sel, fd, self.task, self.keep(callback)))
+
+    def add_writer(self, fd, callback):
+        check(self.library.sel_add_writer(self.sel, fd, self.task, self.keep(callback)))
+
+    def remove_reader(self, fd):
+        return was_there(self.library.sel_remove_reader(self.sel, fd))
+
+    def remove_writer(self, fd):
+        return was_there(self.library.sel_remove_writer(self.sel, fd))
+
+    def run_once(self):
+        """One pass, which does not wait."""
+        self.selector.select(0)
+        check(min(self.library.sel_dispatch(self.sel), 0))
+
+
+def check(result):
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+
+
+def was_there(result):
+    """What asyncio's remove_reader() returns."""
+    if result != -errno.ENOENT:
+        check(result)
+    return result == 0
