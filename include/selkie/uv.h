@@ -48,7 +48,9 @@ SEL_API int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop);
  *
  * Handles on it (uv_tcp_t, uv_spawn's uv_process_t, uv_fs_event_t ...) run
  * inside sel_dispatch, after the pairs; while one of them is active and
- * referenced, sel_run goes on.  A callback of theirs that forks comes back to
+ * referenced, sel_run goes on.  Prepare, check and idle handles run once in every
+ * pass: what a prepare handle does is done before the next wait, and for one that
+ * was just started the next wait does not sleep.  A callback of theirs that forks comes back to
  * libuv, which ends its turn of the loop in the child as well; after that nothing
  * runs there.  The pointer is the same for the selector's
  * life, sel_after_fork included.  Do not run, stop or close the loop.

@@ -18,11 +18,20 @@ static sel__reactor *reactor_of(sel__services *services)
 
 /* --- waiting and dispatching --- */
 
+/* Have handles that run in every pass come that have had none? */
+static bool has_new_hooks(sel__nested *nested)
+{
+    bool hooked = nested->hooked;
+
+    nested->hooked = hooked && sel__has_hooks(nested);
+    return !hooked && sel__has_hooks(nested);
+}
+
 static bool has_to_run(sel__nested *nested)
 {
     uv_update_time(&nested->loop.uv);
     return nested->phase != SEL__NESTED_IDLE || sel__nested_timeout(nested) == 0 ||
-           (sel__has_hooks(nested) && !nested->hooked);
+           has_new_hooks(nested);
 }
 
 static void collect(sel__nested *nested)

@@ -81,10 +81,10 @@ static void use_fileno(sel_selector *sel)
 }
 
 static void (*const uses[])(sel_selector *sel) = {
-    use_nothing, use_executor, use_fileno, use_timer, use_handler, use_loop,
+    use_nothing, use_timer, use_executor, use_fileno, use_handler, use_loop,
 };
 
-enum { USES = sizeof uses / sizeof *uses, WITHOUT_LOOP = 3 };
+enum { USES = sizeof uses / sizeof *uses, WITHOUT_LOOP = 4 };
 
 static void assert_parent_is_whole(sel_selector *sel, int fd)
 {
