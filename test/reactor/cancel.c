@@ -175,7 +175,7 @@ START_TEST(a_timer_can_be_cancelled_from_every_callback)
 {
     sel_selector *sel = open_selector(_i);
 
-    for (int origin = 0; origin < ORIGINS; origin++) {
+    for (int origin = 0; origin < count_origins(); origin++) {
         sel_timer timer;
 
         assert_ok(sel_call_later(sel, 3600, never, NULL, &timer));

@@ -400,6 +400,9 @@ static void try_everything(uv_handle_t *handle)
     assert_error(sel_call_soon(sel, never, NULL), ECANCELED);
     assert_error(sel_call_soon_threadsafe(sel, never, NULL), ECANCELED);
     assert_error(sel_call_later(sel, 0, never, NULL, NULL), ECANCELED);
+    assert_error(sel_reschedule(sel, (sel_timer){0}, 0), ECANCELED);
+    assert_error(sel_cancel(sel, (sel_timer){0}), ECANCELED);
+    assert_error(sel_is_alive(sel), ECANCELED);
     assert_error(sel_add_signal_handler(sel, SIGUSR1, never, NULL), ECANCELED);
     assert_error(sel_remove_signal_handler(sel, SIGUSR2), ECANCELED);
     assert_error(sel_run_in_executor(sel, no_work, NULL, NULL), ECANCELED);

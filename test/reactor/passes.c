@@ -4,6 +4,7 @@
  */
 #include "support/journal.h"
 
+#include <selkie/uv.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -140,6 +141,36 @@ START_TEST(what_is_always_ready_starves_neither_timers_nor_other_descriptors)
 }
 END_TEST
 
+static void note_nothing(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void make_timers(sel_selector *sel, void *unused)
+{
+    (void)unused;
+    assert_ok(sel_call_later(sel, 0, note, "2", NULL));
+    assert_ok(sel_call_later(sel, -5, note, "1", NULL));
+}
+
+/* The program's own handles are run in dispatch, and new timers were with them. */
+START_TEST(no_delay_is_the_next_pass_beside_handles_of_the_program)
+{
+    sel_selector *sel = open_selector(_i);
+    uv_idle_t idle; /* something to run in every pass */
+
+    assert_ok(uv_idle_init(sel_loop(sel), &idle));
+    assert_ok(uv_idle_start(&idle, note_nothing));
+    for (int origin = FROM_TASK; origin <= FROM_TIMER; origin++) { /* no wait is needed */
+        call_from(sel, origin, make_timers, NULL);
+        assert_noted("");
+        ck_assert_int_eq(pass(sel), 2);
+        assert_noted("12");
+    }
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("passes");
@@ -152,6 +183,7 @@ int main(void)
     add_backend_test(tcase, a_hundred_thousand_tasks_queued_by_tasks_run_in_their_order);
     add_backend_test(tcase,
                      what_is_always_ready_starves_neither_timers_nor_other_descriptors);
+    add_backend_test(tcase, no_delay_is_the_next_pass_beside_handles_of_the_program);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -20,14 +20,12 @@ enum { READ = SEL_EVENT_READ, WITH_FILENO = 2 };
 
 /* --- without descriptors --- */
 
-enum { TIMER, INTERVAL, SIGNAL, JOB, LOOP, KINDS };
+enum { SIGNAL, JOB, LOOP, KINDS };
 
 /* What is made on first use; 0 or a negative errno. */
 static int first_use(sel_selector *sel, int kind)
 {
     switch (kind) {
-    case TIMER: return sel_call_later(sel, 0, note, "x", NULL);
-    case INTERVAL: return sel_call_every(sel, 0.001, note, "x", NULL);
     case SIGNAL: return sel_add_signal_handler(sel, SIGUSR1, note, "x");
     case JOB: return sel_run_in_executor(sel, no_work, note_done, "x");
     default: return sel_loop(sel) != NULL ? 0 : -EMFILE;
@@ -52,7 +50,7 @@ static void use_with_growing_room(sel_selector *sel, int kind)
 
 START_TEST(the_first_of_a_kind_without_descriptors_is_emfile)
 {
-    for (int kind = TIMER; kind < KINDS; kind++) {
+    for (int kind = SIGNAL; kind < KINDS; kind++) {
         sel_selector *sel = open_selector(_i);
 
         use_with_growing_room(sel, kind);
@@ -64,6 +62,25 @@ START_TEST(the_first_of_a_kind_without_descriptors_is_emfile)
         }
         assert_ok(sel_close(sel));
     }
+}
+END_TEST
+
+/* They were libuv's, whose loop has descriptors of its own. */
+START_TEST(timers_and_tasks_need_no_descriptors)
+{
+    sel_selector *sel = open_selector(_i);
+    sel_timer moved;
+
+    leave_room(0);
+    assert_ok(sel_call_later(sel, 0.001, note, "3", NULL));
+    assert_ok(sel_call_later(sel, 3600, note, "2", &moved));
+    assert_ok(sel_reschedule(sel, moved, 0));
+    assert_ok(sel_call_soon(sel, note, "0"));
+    assert_ok(sel_call_soon_threadsafe(sel, note, "1"));
+    assert_ok(sel_run(sel));
+    leave_room(AS_BEFORE);
+    assert_noted("0123");
+    assert_ok(sel_close(sel));
 }
 END_TEST
 
@@ -108,8 +125,10 @@ START_TEST(without_memory_nothing_is_queued_and_no_time_is_set)
     if (!memory_can_be_taken())
         return;
     sel = open_selector(_i / 2);
-    if (_i % 2) /* so that the services are there */
-        assert_ok(sel_call_later(sel, 0, note, "", NULL));
+    if (_i % 2) { /* so that the services are there */
+        assert_ok(sel_add_signal_handler(sel, SIGUSR2, never, NULL));
+        assert_ok(sel_remove_signal_handler(sel, SIGUSR2));
+    }
     all = take_all(&limit);
     errors[LATER] = sel_call_later(sel, 0, never, NULL, &timer);
     errors[AT] = sel_call_at(sel, 0, never, NULL, &timer);
@@ -361,6 +380,7 @@ int main(void)
     TCase *tcase = new_tcase("reactor_promises");
 
     add_backend_test(tcase, the_first_of_a_kind_without_descriptors_is_emfile);
+    add_backend_test(tcase, timers_and_tasks_need_no_descriptors);
     tcase_add_loop_test(tcase, attaching_without_descriptors_is_emfile,
                         0, WITH_FILENO);
     tcase_add_loop_test(tcase, without_memory_nothing_is_queued_and_no_time_is_set, 0,

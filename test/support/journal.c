@@ -118,6 +118,11 @@ static void on_signal(sel_selector *sel, void *data)
     call_body(sel, data);
 }
 
+int count_origins(void)
+{
+    return first_backend() == 0 ? ORIGINS : FROM_SIGNAL;
+}
+
 void call_from(sel_selector *sel, int origin, sel_task *body, void *data)
 {
     origin_call call = {.body = body, .data = data};
@@ -136,11 +141,6 @@ void call_from(sel_selector *sel, int origin, sel_task *body, void *data)
     }
     while (!call.called)
         wait_and_pass(sel);
-}
-
-int64_t ms_after(int64_t ns)
-{
-    return (ns + 999999) / 1000000;
 }
 
 bool is_instrumented(void)

@@ -32,14 +32,14 @@ int wait_and_pass(sel_selector *sel);
 /* What dispatch calls. */
 enum { FROM_TASK, FROM_KEY, FROM_TIMER, FROM_SIGNAL, FROM_DONE, ORIGINS };
 
+/* So many of them, the first, are there: without libuv no signal handler and no job. */
+int count_origins(void);
+
 /* Have `body` called by one of them; returns after the pass in which it was. */
 void call_from(sel_selector *sel, int origin, sel_task *body, void *data);
 
 /* Work that is done at once. */
 void no_work(void *unused);
-
-/* CLOCK_MONOTONIC's millisecond that `ns` lies in or that follows it. */
-int64_t ms_after(int64_t ns);
 
 /* Under a sanitizer or valgrind: what CPU time is measured would be theirs. */
 bool is_instrumented(void);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * In the steady state tasks and timers allocate nothing: once there were as many as there
+ * are, the room is there. What is posted from threads has memory of its own, each.
+ *
+ * This program is linked with the library's objects, whose calls of the allocator come
+ * through here.
+ */
+#include "support/journal.h"
+
+#include <stdlib.h>
+
+static int allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    allocations++;
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    allocations++;
+    return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    allocations++;
+    return __real_realloc(block, size);
+}
+
+enum { CROWD = 100, PASSES = 200 };
+
+static int runs, wrong; /* an assertion allocates */
+
+/* How many allocations so many passes take, each of which calls `count`. */
+static int count_allocations(sel_selector *sel, int passes, int count)
+{
+    int before = allocations;
+
+    wrong = 0;
+    for (int i = 0; i < passes; i++) {
+        wrong += sel_select(sel, 0, NULL) != 0;
+        wrong += sel_dispatch(sel) != count;
+    }
+    before = allocations - before;
+    ck_assert_int_eq(wrong, 0);
+    return before;
+}
+
+static void go_on(sel_selector *sel, void *data)
+{
+    runs++;
+    wrong += sel_call_soon(sel, go_on, data) != 0;
+}
+
+START_TEST(tasks_that_queue_tasks_allocate_nothing)
+{
+    sel_selector *sel = open_selector(_i);
+
+    runs = 0;
+    for (int i = 0; i < CROWD; i++)
+        assert_ok(sel_call_soon(sel, go_on, NULL));
+    ck_assert_int_gt(count_allocations(sel, 1, CROWD), 0); /* they are seen */
+    ck_assert_int_eq(count_allocations(sel, PASSES, CROWD), 0);
+    ck_assert_int_eq(runs, CROWD * (PASSES + 1));
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+static void arm_again(sel_selector *sel, void *data)
+{
+    sel_timer cancelled, moved;
+
+    runs++;
+    wrong += sel_call_later(sel, 0, arm_again, data, NULL) != 0;
+    wrong += sel_call_later(sel, 0, never, NULL, &cancelled) != 0;
+    wrong += sel_call_later(sel, 3600, count_task, data, &moved) != 0;
+    wrong += sel_reschedule(sel, moved, 0) != 0;
+    wrong += sel_cancel(sel, cancelled) != 0;
+}
+
+START_TEST(timers_that_make_timers_allocate_nothing)
+{
+    sel_selector *sel = open_selector(_i);
+    int others = 0;
+
+    runs = 0;
+    for (int i = 0; i < CROWD; i++)
+        assert_ok(sel_call_later(sel, 0, arm_again, &others, NULL));
+    assert_ok(sel_call_every(sel, 1e-9, count_task, &others, NULL));
+    ck_assert_int_gt(count_allocations(sel, 1, CROWD + 1), 0);
+    count_allocations(sel, 1, 2 * CROWD + 1);
+    ck_assert_int_eq(count_allocations(sel, PASSES, 2 * CROWD + 1), 0);
+    ck_assert_int_eq(runs, CROWD * (PASSES + 2));
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+/* One for each; and behind them for those of the selector's thread. */
+START_TEST(posted_tasks_allocate_one_block_each)
+{
+    sel_selector *sel = open_selector(_i);
+    int before;
+
+    assert_ok(sel_call_soon(sel, note, ""));
+    count_allocations(sel, 1, 1);
+    wrong = 0;
+    before = allocations;
+    for (int i = 0; i < CROWD; i++)
+        wrong += sel_call_soon_threadsafe(sel, count_task, &runs) != 0;
+    wrong += sel_call_soon(sel, count_task, &runs) != 0;
+    before = allocations - before;
+    ck_assert_int_eq(wrong, 0);
+    ck_assert_int_eq(before, CROWD + 1);
+    ck_assert_int_eq(count_allocations(sel, 1, CROWD + 1), 0);
+    before = allocations;
+    wrong += sel_call_soon(sel, count_task, &runs) != 0;
+    before = allocations - before;
+    ck_assert_int_eq(before, 0);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("allocations");
+    TCase *tcase = new_tcase("allocations");
+
+    add_backend_test(tcase, tasks_that_queue_tasks_allocate_nothing);
+    add_backend_test(tcase, timers_that_make_timers_allocate_nothing);
+    add_backend_test(tcase, posted_tasks_allocate_one_block_each);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
