@@ -4,8 +4,8 @@
  *
  * sel_run() selects and dispatches until nothing is left to wait for.  Beside
  * the keys of <selkie/selectors.h> it runs tasks, timers, signal handlers and
- * the results of work done on pool threads, the same on every backend.  Each is
- * a thin use of the libuv handle made for it.
+ * the results of work done on pool threads, the same on every backend.  Tasks
+ * and timers are the library's own; signals and pool threads are libuv's.
  *
  * The order of one pass: the tasks queued before it, the callbacks of the
  * ready keys, then due timers, signal handlers and results.  What a callback
@@ -14,9 +14,9 @@
  *
  * Errors and threads are as <selkie/selectors.h> says.  What the reactor needs
  * beyond the selector is made on first use, so that a bare selector pays
- * nothing; the first timer, signal handler or job can therefore fail with
- * -ENOMEM, -EMFILE or -ENFILE, and a job with -EAGAIN.  A build without libuv
- * answers those with -ENOTSUP.
+ * nothing.  Tasks and timers need memory alone; the first signal handler or job
+ * can also fail with -EMFILE or -ENFILE, and a job with -EAGAIN.  A build
+ * without libuv answers those two with -ENOTSUP.
  */
 #ifndef SELKIE_REACTOR_H
 #define SELKIE_REACTOR_H
@@ -66,11 +66,11 @@ SEL_API int sel_run(sel_selector *sel);
 SEL_API void sel_stop(sel_selector *sel);
 
 /*
- * Would sel_run() go on?  1 while there is a task, a timer, a signal handler, a
- * job, an active handle on sel_loop() or a descriptor with a callback, else 0.
+ * Would sel_run() go on?  1 while there is any of what it goes on for, else 0.
  *
  * For a program that has a loop of its own around sel_select() and
- * sel_dispatch().
+ * sel_dispatch().  Inside a callback it speaks of what is still to come: a task
+ * or a timer that runs once counts no more as soon as it is called.
  *
  * Errors: -EINVAL  sel is NULL; -ECHILD
  * Thread: the selector's.
@@ -115,12 +115,13 @@ SEL_API int sel_call_soon_threadsafe(sel_selector *sel, sel_task *task, void *da
  *
  * Tasks run in the order of their due times, to the nanosecond, equal ones in the
  * order they were made; none runs early.  A delay of 0 or less is the next pass,
- * a negative one that much earlier than others of it: sel_call_later(sel, 0, ...)
- * is a sel_call_soon() that can be cancelled.  Run n of sel_call_every() comes no
+ * and a negative one comes that much earlier among the timers of it.  So
+ * sel_call_later(sel, 0, ...) is a sel_call_soon() that can be cancelled, and
+ * runs when the pass's callbacks have.  Run n of sel_call_every() comes no
  * earlier than start + n * interval; runs that were missed are skipped.
  *
  * Arguments: seconds; `when` on sel_time()'s clock.  ret_timer may be NULL;
- *   else it receives what sel_cancel() takes.
+ *   else it receives what sel_cancel() and sel_reschedule() take.
  * Errors: -EINVAL  task is NULL; NaN; an interval of 0 or less
  *         -ENOMEM
  * Owner: `data` stays the caller's.  Thread: the selector's.
@@ -137,8 +138,10 @@ SEL_API int sel_call_every(sel_selector *sel, double interval, sel_task *task,
 /*
  * Let a timer that is to run be due `delay` from now instead; its id stays.
  *
- * A repeating one goes on from there: that is its first run. Works from
- * anywhere, a repeating timer's own task included.
+ * A repeating one goes on from there: the runs after it come no earlier than
+ * that time + n * interval.  Works from anywhere, a repeating timer's own task
+ * included.  What was to run in the pass at hand runs in the next at the
+ * earliest.
  *
  * Arguments: seconds, as sel_call_later() has them.
  * Errors: -EINVAL  NaN; -ENOENT  it has run or was cancelled

@@ -175,6 +175,8 @@ static void do_run(const operation *op)
         expect("the passes of a stopped run", (int)(count_passes() - begin.pass), 1);
     else if (!model.stopped && is_anything_pending())
         broken("sel_run() returned too early");
+    else if (!model.stopped)
+        expect("is_alive after a run", sel_is_alive(model.sel), 0);
     model.stopped = false;
     model.woken = true; /* by a callback of the last pass, maybe */
     check_pass(&begin);
@@ -212,6 +214,7 @@ static operate *const operations[] = {
     do_raise,      do_job,      do_job,    do_remove_signal, do_register,   do_unregister,
     do_handle,     do_wakeup,   do_stop,   do_wrong,      do_select,        do_dispatch,
     do_pass,       do_pass,     do_pass,   do_run,        do_run,           do_replace,
+    do_reschedule, do_reschedule,
 };
 
 enum { OPERATIONS = (int)(sizeof operations / sizeof operations[0]) };
@@ -287,6 +290,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         operations[program[i].code % OPERATIONS](&program[i]);
         check_statistics();
         check_timeout();
+        check_alive();
     }
     close_model();
     free_handles();

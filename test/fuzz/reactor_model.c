@@ -15,8 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-/* A clock of libuv's that counts milliseconds may be behind ours by one. */
-static const double BEHIND_MS = 2, MS = 1e-3, ROUNDING = 1e-6;
+/* Of seconds as a double, on a machine that has been up for years. */
+static const double ROUNDING = 1e-7;
 
 reactor_model model;
 
@@ -102,16 +102,14 @@ static int number_of_item(const item *one)
     return (int)(one - model.items);
 }
 
-static int64_t round_up(double seconds)
+void set_due(item *timer, double delay, double before, double after)
 {
-    return (int64_t)ceil(seconds / MS);
-}
-
-void set_due(item *timer, double before, double after)
-{
-    timer->earliest = before;
-    timer->lowest_ms = round_up(before - ROUNDING);
-    timer->highest_ms = round_up(after + ROUNDING);
+    timer->lowest = before + delay - ROUNDING;
+    timer->highest = after + delay + ROUNDING;
+    timer->at_once = delay <= 0;
+    timer->pass = count_passes();
+    timer->dispatch = model.dispatches;
+    timer->inside = model.dispatching;
 }
 
 /* --- what a call must be --- */
@@ -133,7 +131,7 @@ static void check_task_pass(const item *called)
 {
     if (called->inside && called->dispatch == model.dispatches &&
         called->pass == count_passes())
-        broken("task %d was called in the pass it was made in", number_of_item(called));
+        broken("item %d was called in the pass it was made in", number_of_item(called));
 }
 
 static void check_pass_of(const item *called)
@@ -142,10 +140,16 @@ static void check_pass_of(const item *called)
         broken("item %d was called in the pass it was made in", number_of_item(called));
 }
 
+/* Both of this thread. */
+static bool is_queued(const item *one)
+{
+    return one->kind == SOON || one->kind == POSTED;
+}
+
 static void check_queue_order(const item *called)
 {
     for (const item *other = model.items; other < called; other++)
-        if (other->kind == called->kind && other->pending)
+        if (is_queued(other) && other->pending)
             broken("item %d was called before %d", number_of_item(called),
                    number_of_item(other));
 }
@@ -175,14 +179,6 @@ static bool is_timer(const item *one)
     return one->kind == ONCE || one->kind == EVERY;
 }
 
-static bool is_due_before(const item *other, const item *called)
-{
-    bool exact = called->lowest_ms == called->highest_ms;
-
-    return other->highest_ms < called->lowest_ms ||
-           (exact && other->highest_ms == called->lowest_ms &&
-            other < called); /* made before it */
-}
 
 /* Only where it is certain: both were there before the wait, and one is due first. */
 static void check_timer_order(const item *called)
@@ -192,22 +188,18 @@ static void check_timer_order(const item *called)
     for (const item *other = model.items; other < model.items + model.length; other++) {
         bool waited = is_timer(other) && other->pending && other->pass < pass;
 
-        if (other != called && waited && is_due_before(other, called))
-            broken("timer %d, due at %lld ms, was called before %d, due at %lld ms",
-                   number_of_item(called), (long long)called->lowest_ms,
-                   number_of_item(other), (long long)other->highest_ms);
+        if (other != called && waited && other->highest < called->lowest)
+            broken("timer %d, due at %.9f, was called before %d, due at %.9f",
+                   number_of_item(called), called->lowest, number_of_item(other),
+                   other->highest);
     }
 }
 
 /* Its next run: when exactly depends on when this one ends. */
 static void set_next_run(item *timer)
 {
-    double earliest = timer->start + (timer->runs + 1) * timer->interval;
-
-    timer->earliest = earliest;
-    timer->lowest_ms = round_up(earliest - ROUNDING);
-    timer->highest_ms = INT64_MAX;
-    timer->pass = count_passes();
+    timer->start += timer->interval;
+    set_due(timer, timer->interval, timer->start, HUGE_VAL);
 }
 
 void run_timer(sel_selector *sel, void *data)
@@ -217,10 +209,10 @@ void run_timer(sel_selector *sel, void *data)
 
     expect("the selector of a timer", sel != model.sel, 0);
     begin_call(called);
-    if (now < called->earliest - 1e-9)
+    if (now < called->lowest)
         broken("timer %d was called %g s early", number_of_item(called),
-               called->earliest - now);
-    check_pass_of(called);
+               called->lowest - now);
+    check_task_pass(called);
     check_timer_order(called);
     called->pending = called->kind == EVERY;
     called->runs++;
@@ -309,10 +301,10 @@ moment begin_pass(void)
 
 static bool had_to_be_called(const item *one, const moment *begin)
 {
-    if (one->kind == SOON || one->kind == POSTED)
+    if (is_queued(one))
         return true;
-    return is_timer(one) && one->pass <= begin->pass && one->highest_ms < INT64_MAX &&
-           ((double)one->highest_ms + BEHIND_MS) * MS <= begin->clock;
+    return is_timer(one) && one->pass <= begin->pass &&
+           (one->at_once || one->highest <= begin->clock);
 }
 
 static bool was_forgotten(const watched_signal *before, const watched_signal *after)
@@ -357,10 +349,19 @@ void check_timeout(void)
         broken("sel_get_timeout() answered %g", timeout);
     for (int i = 0; i < model.length; i++) {
         const item *one = &model.items[i];
-        bool queued = one->kind == SOON || one->kind == POSTED;
-        double left = queued ? 0 : ((double)one->highest_ms + BEHIND_MS) * MS - now;
+        bool queued = is_queued(one);
+        double left = queued || one->at_once ? 0 : one->highest - now;
 
         if (one->pending && (queued || is_timer(one)) && timeout > fmax(left, 0))
             broken("sel_get_timeout() answered %g, item %d has %g", timeout, i, left);
     }
+}
+
+/* Handles of the program's may keep it alive when nothing else does. */
+void check_alive(void)
+{
+    int alive = sel_is_alive(model.sel);
+
+    if (alive != 1 && (alive != 0 || is_anything_pending()))
+        broken("sel_is_alive() answered %d", alive);
 }

@@ -28,8 +28,8 @@ typedef struct {
     bool inside;      /* it was made by a callback */
     sel_timer timer;
     double start, interval;
-    double earliest;                 /* no call before, in seconds */
-    int64_t lowest_ms, highest_ms;   /* it is due in between */
+    double lowest, highest; /* it is due in between, in seconds */
+    bool at_once;           /* in the next pass, whatever the clock says */
     int runs;
     _Atomic bool worked;
     int poster; /* of a job: the FROM_WORK item that its work posts */
@@ -69,8 +69,8 @@ item *new_item(item_kind kind, const void *then);
 /* The library refused it. */
 void drop_item(item *dropped);
 
-/* When a timer's task may be called, from the clock before and after it was made. */
-void set_due(item *timer, double before, double after);
+/* It was made or rescheduled between these two looks at the clock. */
+void set_due(item *timer, double delay, double before, double after);
 
 double read_clock(void);
 uint64_t count_passes(void);
@@ -95,6 +95,7 @@ void check_pass(const moment *begin);
 bool is_anything_pending(void);
 void check_statistics(void);
 void check_timeout(void);
+void check_alive(void);
 void expect(const char *call, int result, int wanted);
 
 #endif

@@ -41,11 +41,7 @@ void do_later(const operation *op)
         return;
     expect("call_later",
            sel_call_later(model.sel, delay, run_timer, made, &made->timer), 0);
-    set_due(made, before + delay, read_clock() + delay);
-    if (delay <= 0) /* the next pass */
-        made->earliest = 0;
-    if (delay <= 0)
-        made->lowest_ms = (int64_t)(before * 1e3) - 1;
+    set_due(made, delay, before, read_clock());
 }
 
 void do_at(const operation *op)
@@ -56,7 +52,8 @@ void do_at(const operation *op)
     if (made == NULL)
         return;
     expect("call_at", sel_call_at(model.sel, when, run_timer, made, &made->timer), 0);
-    set_due(made, when, when);
+    set_due(made, 0, when, when);
+    made->at_once = false;
 }
 
 void do_every(const operation *op)
@@ -70,15 +67,37 @@ void do_every(const operation *op)
     made->start = read_clock();
     expect("call_every",
            sel_call_every(model.sel, interval, run_timer, made, &made->timer), 0);
-    set_due(made, made->start + interval, read_clock() + interval);
+    set_due(made, interval, made->start, read_clock());
+}
+
+static item *choose_timer(const operation *op)
+{
+    item *found = model.length > 0 ? &model.items[op->which % model.length] : NULL;
+
+    return found != NULL && (found->kind == ONCE || found->kind == EVERY) ? found : NULL;
+}
+
+/* One that is due, too, and one that runs. */
+void do_reschedule(const operation *op)
+{
+    item *found = choose_timer(op);
+    sel_timer timer = found != NULL ? found->timer : (sel_timer){UINT64_MAX};
+    double delay = choose_delay(op), before = read_clock();
+    bool pending = found != NULL && found->pending;
+
+    tell_step("reschedule %d", found != NULL ? op->which % model.length : -1);
+    expect("reschedule", sel_reschedule(model.sel, timer, delay), pending ? 0 : -ENOENT);
+    if (!pending)
+        return;
+    set_due(found, delay, before, read_clock());
+    found->start = before + delay - found->interval;
 }
 
 void do_cancel(const operation *op)
 {
-    item *found = model.length > 0 ? &model.items[op->which % model.length] : NULL;
-    bool timer = found != NULL && (found->kind == ONCE || found->kind == EVERY);
+    item *found = choose_timer(op);
 
-    if (!timer) {
+    if (found == NULL) {
         expect("cancel of another", sel_cancel(model.sel, (sel_timer){UINT64_MAX}),
                -ENOENT);
         return;
@@ -204,4 +223,6 @@ void do_wrong(const operation *op)
     expect("remove from 99", sel_remove_signal_handler(sel, 99), -ENOENT);
     expect("no work", sel_run_in_executor(sel, NULL, NULL, NULL), -EINVAL);
     expect("cancel 0", sel_cancel(sel, (sel_timer){0}), -ENOENT);
+    expect("reschedule 0", sel_reschedule(sel, (sel_timer){0}, 0), -ENOENT);
+    expect("reschedule(NaN)", sel_reschedule(sel, (sel_timer){0}, (double)NAN), -EINVAL);
 }

@@ -16,7 +16,7 @@ const void *choose_then(const operation *op);
 
 extern int always_ready; /* an eventfd that is not 0 */
 
-operate do_soon, do_post, do_later, do_at, do_every, do_cancel;
+operate do_soon, do_post, do_later, do_at, do_every, do_reschedule, do_cancel;
 operate do_add_signal, do_remove_signal, do_raise;
 operate do_job, do_register, do_unregister, do_wakeup, do_stop, do_wrong;
 

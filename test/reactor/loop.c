@@ -118,9 +118,12 @@ START_TEST(a_run_goes_on_while_a_handle_is_active_and_referenced)
     assert_ok(sel_run(sel));
     start_timer(sel, &forgotten, 3600000, "never");
     uv_unref((uv_handle_t *)&forgotten);
+    ck_assert_int_eq(sel_is_alive(sel), 0);
     assert_ok(sel_run(sel));
     start_timer(sel, &timer, 10, "u");
+    ck_assert_int_eq(sel_is_alive(sel), 1);
     assert_ok(sel_run(sel));
+    ck_assert_int_eq(sel_is_alive(sel), 0);
     assert_noted("u");
     assert_ok(uv_timer_start(&timer, note_timer, 0, 0)); /* again, from outside */
     assert_ok(sel_run(sel));

@@ -35,6 +35,8 @@ START_TEST(until_it_follows_the_fork_the_reactor_refuses_everything_but_close)
         assert_error(sel_call_at(sel, 0, never, NULL, &other), ECHILD);
         assert_error(sel_call_every(sel, 1, never, NULL, &other), ECHILD);
         assert_error(sel_cancel(sel, timer), ECHILD);
+        assert_error(sel_reschedule(sel, timer, 1), ECHILD);
+        assert_error(sel_is_alive(sel), ECHILD);
         assert_error(sel_add_signal_handler(sel, SIGUSR1, never, NULL), ECHILD);
         assert_error(sel_run_in_executor(sel, no_work, NULL, NULL), ECHILD);
         ck_assert_ptr_null(sel_loop(sel));

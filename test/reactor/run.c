@@ -233,6 +233,8 @@ START_TEST(bad_arguments_are_refused_and_queue_nothing)
     assert_error(sel_call_every(sel, 0, never, NULL, &timer), EINVAL);
     assert_error(sel_call_every(sel, -1, never, NULL, &timer), EINVAL);
     assert_error(sel_call_every(sel, (double)NAN, never, NULL, &timer), EINVAL);
+    assert_error(sel_reschedule(NULL, timer, 0), EINVAL);
+    assert_error(sel_reschedule(sel, timer, (double)NAN), EINVAL);
     assert_error(sel_cancel(NULL, timer), EINVAL);
     assert_error(sel_run_in_executor(NULL, no_work, NULL, NULL), EINVAL);
     assert_error(sel_run_in_executor(sel, NULL, NULL, NULL), EINVAL);

@@ -133,7 +133,7 @@ static void reopen(struct world *world)
 
 static void act_on(struct world *world)
 {
-    switch (pick(8)) {
+    switch (pick(9)) {
     case 0:
     case 1:
         do_register(world);
@@ -152,6 +152,9 @@ static void act_on(struct world *world)
         return;
     case 6:
         model_cancel_timer(world);
+        return;
+    case 7:
+        model_reschedule_timer(world, (int)pick(6) - 1);
         return;
     default:
         model_wake(world);

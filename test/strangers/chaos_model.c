@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Due times may be rounded up to a whole millisecond; a pass looks at the clock once. */
-#define SLACK 0.003
+/* Of seconds as a double. */
+#define SLACK 1e-7
 
 struct world worlds[2];
 
@@ -215,10 +215,11 @@ static void run_timer(sel_selector *sel, void *data)
     begin_call(world, 2);
     CHECK(ran.id.id != 0);
     CHECK(ran.pass < world->passes);
-    CHECK(sel_time(sel) >= ran.due);
+    CHECK(sel_time(sel) > ran.due - SLACK);
     timer->id.id = 0;
     for (int i = 0; i < TIMERS; i++)
-        CHECK(world->timers[i].id.id == 0 || world->timers[i].latest > ran.due - SLACK);
+        CHECK(world->timers[i].id.id == 0 || world->timers[i].pass == world->passes ||
+              world->timers[i].latest > ran.due - SLACK);
     act();
     model_returned(world);
 }
@@ -229,14 +230,24 @@ void model_start_timer(struct world *world, int milliseconds)
     struct timer *timer = &world->timers[i];
     if (timer->id.id != 0)
         return;
-    double start = sel_time(world->sel);
-    timer->due = start + (milliseconds > 0 ? milliseconds / 1e3 : 0);
+    timer->due = sel_time(world->sel) + milliseconds / 1e3;
     timer->pass = world->passes;
     CHECK_IS(sel_call_later(world->sel, milliseconds / 1e3, run_timer, (void *)i,
                             &timer->id),
              0);
     CHECK(timer->id.id != 0);
-    timer->latest = timer->due + sel_time(world->sel) - start;
+    timer->latest = sel_time(world->sel) + milliseconds / 1e3;
+}
+
+void model_reschedule_timer(struct world *world, int milliseconds)
+{
+    struct timer *timer = &world->timers[pick(TIMERS)];
+    double due = sel_time(world->sel) + milliseconds / 1e3;
+    CHECK_IS(sel_reschedule(world->sel, timer->id, milliseconds / 1e3),
+             timer->id.id != 0 ? 0 : -ENOENT);
+    timer->due = due;
+    timer->latest = sel_time(world->sel) + milliseconds / 1e3;
+    timer->pass = world->passes;
 }
 
 void model_cancel_timer(struct world *world)

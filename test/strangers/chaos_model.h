@@ -54,6 +54,7 @@ void model_modify(struct world *world, int fd, int events, sel_callback *callbac
 void model_unregister(struct world *world, int fd);
 void model_queue(struct world *world, bool is_threadsafe);
 void model_start_timer(struct world *world, int milliseconds);
+void model_reschedule_timer(struct world *world, int milliseconds);
 void model_cancel_timer(struct world *world);
 void model_wake(struct world *world);
 

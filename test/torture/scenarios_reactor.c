@@ -83,7 +83,88 @@ static void tasks_of_threads(world *w)
     EXPECT(w, 0, sel_call_soon_threadsafe(w->sel, note_task, &record)); /* dropped */
 }
 
+/* What runs has a number, and is the next. */
+typedef struct {
+    world *w;
+    int calls;
+} line;
+
+typedef struct {
+    line *in;
+    int number;
+} place;
+
+static void take_turn(sel_selector *sel, void *data)
+{
+    place *own = data;
+
+    (void)sel;
+    if (own->number != own->in->calls)
+        fail_run("number %d ran after %d others", own->number, own->in->calls);
+    own->in->calls++;
+    note("%d\n", own->number);
+}
+
+enum { CROWD = 40 };
+
+static void line_up(world *w, line *all, place *places)
+{
+    *all = (line){.w = w};
+    for (int i = 0; i < CROWD; i++)
+        places[i] = (place){.in = all, .number = i};
+}
+
+/* So many that room has to be made again and again, then behind one that was posted. */
+static void crowds_of_tasks(world *w)
+{
+    static place places[CROWD];
+    line all;
+
+    w->pending = true;
+    line_up(w, &all, places);
+    for (int i = 0; i < CROWD; i++)
+        EXPECT(w, 0, sel_call_soon(w->sel, take_turn, &places[i]));
+    run_until(w, &all.calls, CROWD);
+    w->pending = true;
+    line_up(w, &all, places);
+    for (int i = 0; i < CROWD; i++)
+        if (i % 10 == 5)
+            EXPECT(w, 0, sel_call_soon_threadsafe(w->sel, take_turn, &places[i]));
+        else
+            EXPECT(w, 0, sel_call_soon(w->sel, take_turn, &places[i]));
+    run_until(w, &all.calls, CROWD);
+    await_nothing(w, 0.001);
+}
+
 /* --- timers --- */
+
+/* In another order than they run; one is rescheduled and one cancelled among the others. */
+static void crowds_of_timers(world *w)
+{
+    static place places[CROWD];
+    task_record never = {.w = w, .name = "never"};
+    sel_timer moved = {0}, cancelled = {0};
+    line all;
+
+    w->pending = true;
+    line_up(w, &all, places);
+    EXPECT(w, 0, sel_call_later(w->sel, 5, take_turn, &places[CROWD - 1], &moved));
+    EXPECT(w, 0, sel_call_every(w->sel, 5, note_task, &never, &cancelled));
+    for (int i = 0; i < CROWD - 1; i++) {
+        int k = i * 7 % (CROWD - 1);
+
+        EXPECT(w, 0, sel_call_at(w->sel, k * 1e-6, take_turn, &places[k], NULL));
+    }
+    EXPECT(w, 0, sel_reschedule(w->sel, cancelled, 0));
+    EXPECT(w, 0, sel_cancel(w->sel, cancelled));
+    EXPECT(w, -ENOENT, sel_reschedule(w->sel, cancelled, 0));
+    EXPECT(w, 0, sel_reschedule(w->sel, moved, 0));
+    EXPECT(w, 1, sel_is_alive(w->sel));
+    run_until(w, &all.calls, CROWD);
+    EXPECT(w, 0, sel_is_alive(w->sel));
+    await_nothing(w, 0.001);
+    CHECK(never.calls == 0);
+}
 
 static void timers(world *w)
 {
@@ -110,7 +191,7 @@ static void timers(world *w)
 /* Closed keys keep their numbers, which the library's next descriptors get. */
 static void numbers_of_closed_keys(world *w)
 {
-    task_record record = {.w = w, .name = "timer"};
+    task_record record = {.w = w, .name = "signal"};
     int fds[12];
 
     for (int i = 0; i < 12; i++) {
@@ -120,7 +201,8 @@ static void numbers_of_closed_keys(world *w)
     for (int i = 0; i < 12; i++)
         shut(w, fds[i]);
     await_nothing(w, 0);
-    EXPECT(w, 0, sel_call_later(w->sel, 0.001, note_task, &record, NULL));
+    EXPECT(w, 0, sel_add_signal_handler(w->sel, SIGUSR1, note_task, &record));
+    raise(SIGUSR1);
     run_until(w, &record.calls, 1);
     for (int i = 0; i < 12; i++)
         drop(w, fds[i]);
@@ -340,8 +422,10 @@ static void running(world *w)
 
 const scenario reactor_scenarios[] = {
     {"tasks", tasks},
+    {"crowds_of_tasks", crowds_of_tasks},
     {"tasks_of_threads", tasks_of_threads},
     {"timers", timers},
+    {"crowds_of_timers", crowds_of_timers},
     {"numbers_of_closed_keys", numbers_of_closed_keys},
     {"signals", signals},
     {"executor", executor},
