@@ -31,6 +31,7 @@ SIZES = {
     'strangers_two_libraries': Sizes('TEST_ROUNDS', 5, 1, 100, 5_000),
     'strangers_watched': Sizes('TEST_ROUNDS', 3, 1, 100, 5_000),
     'strangers_watched_glib': Sizes('TEST_ROUNDS', 3, 1, 100, 5_000),
+    'tasks': Sizes('TEST_ROUNDS', 20_000, 5_000, 1_000_000, 10_000_000),
     'threads': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
     'threadsafe': Sizes('TEST_ROUNDS', 5_000, 500, 100_000, 1_000_000),
     'time': Sizes('TEST_WAITS', 1_000, 200, 100_000, 400_000),
@@ -55,8 +56,8 @@ MEMCHECK = [
     '--track-fds=yes', f'--suppressions={HARNESS / "memcheck.supp"}',
 ]
 HELGRIND = [*VALGRIND, '--tool=helgrind', f'--suppressions={HARNESS / "helgrind.supp"}']
-THREADED = {'dispositions', 'executor', 'signals', 'signals_fork', 'signals_many', 'threads',
-            'threadsafe'}
+THREADED = {'dispositions', 'executor', 'signals', 'signals_fork', 'signals_many', 'tasks',
+            'threads', 'threadsafe'}
 # What can't be tested so: instrument, 'suite' or 'suite test backend' (* stands for any in
 # both), and why.
 COUNTS = 'it counts passes within milliseconds, which valgrind stretches'
