@@ -68,6 +68,41 @@ START_TEST(timers_of_an_attached_selector_are_on_time)
 }
 END_TEST
 
+typedef struct {
+    uv_prepare_t prepare;
+    sel_selector *sel;
+    sel_timer timer;
+} last_moment;
+
+static void make_due(uv_prepare_t *prepare)
+{
+    last_moment *moment = prepare->data;
+
+    uv_prepare_stop(prepare);
+    assert_ok(sel_reschedule(moment->sel, moment->timer, 0));
+}
+
+/* A prepare handle that is older than the selector's runs after it, before the sleep. */
+START_TEST(a_timer_that_is_rescheduled_just_before_the_loop_sleeps_is_on_time)
+{
+    uv_loop_t loop;
+    last_moment moment = {.prepare.data = &moment};
+    int64_t start = now_ns();
+
+    assert_ok(uv_loop_init(&loop));
+    assert_ok(uv_prepare_init(&loop, &moment.prepare));
+    assert_ok(uv_prepare_start(&moment.prepare, make_due));
+    moment.sel = open_selector(_i);
+    assert_ok(sel_attach_loop(moment.sel, &loop));
+    assert_ok(sel_call_later(moment.sel, 3600, note, "t", &moment.timer));
+    run_loop(&loop);
+    assert_noted("t");
+    ck_assert_int_lt(now_ns() - start, 20 * second);
+    uv_close((uv_handle_t *)&moment.prepare, NULL);
+    close_both(&loop, moment.sel);
+}
+END_TEST
+
 /* A task from another thread comes while the loop sleeps. */
 typedef struct {
     sel_selector *sel;
@@ -167,6 +202,8 @@ int main(void)
     TCase *tcase = new_tcase("attached");
 
     add_attach_test(tcase, timers_of_an_attached_selector_are_on_time);
+    add_attach_test(tcase,
+                    a_timer_that_is_rescheduled_just_before_the_loop_sleeps_is_on_time);
     add_attach_test(tcase, a_task_from_another_thread_wakes_the_loop);
     add_attach_test(tcase, while_attached_the_loop_alone_waits_and_dispatches);
     tcase_add_loop_test(tcase, a_backend_without_fileno_cannot_be_attached,
