@@ -52,12 +52,16 @@ static inline int make_room(sel__tasks *tasks, uint32_t wanted)
     return 0;
 }
 
+/* What other threads post meanwhile stays in the inbox: it need not come before this. */
 int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call)
 {
-    sel__tasks_collect(tasks);
-    if (sel__tasks_in_inbox(tasks) || make_room(tasks, tasks->count + 1) < 0)
-        return -ENOMEM;
-    return sel__tasks_push(tasks, call);
+    int error = sel__tasks_collect(tasks);
+
+    if (error == 0)
+        error = make_room(tasks, tasks->count + 1);
+    if (error == 0)
+        sel__tasks_put(tasks, call);
+    return error;
 }
 
 /* --- the inbox --- */
@@ -106,17 +110,20 @@ static void take_over(sel__tasks *tasks, const sel__call *calls, uint32_t count)
     tasks->count += count;
 }
 
-void sel__tasks_collect(sel__tasks *tasks)
+int sel__tasks_collect(sel__tasks *tasks)
 {
     uint32_t count;
+    int error;
 
     if (!sel__tasks_in_inbox(tasks))
-        return;
+        return 0;
     pthread_mutex_lock(&tasks->lock);
     count = atomic_load_explicit(&tasks->posted, memory_order_relaxed);
-    if (make_room(tasks, tasks->count + count) == 0) {
+    error = make_room(tasks, tasks->count + count);
+    if (error == 0) {
         take_over(tasks, tasks->inbox->calls, count);
         atomic_store_explicit(&tasks->posted, 0, memory_order_relaxed);
     }
     pthread_mutex_unlock(&tasks->lock);
+    return error;
 }

@@ -45,8 +45,8 @@ void sel__tasks_follow_fork(sel__tasks *tasks);
 /* Put a task into the inbox, from any thread.  0 or -ENOMEM. */
 int sel__tasks_post(sel__tasks *tasks, sel__call call);
 
-/* Empty the inbox; where memory is short all stays there, and is still to run. */
-void sel__tasks_collect(sel__tasks *tasks);
+/* Empty the inbox. 0, or -ENOMEM: then all stays there, and is still to run. */
+int sel__tasks_collect(sel__tasks *tasks);
 
 /* Take the first: there is one. */
 static inline sel__call sel__tasks_pop(sel__tasks *tasks)
@@ -69,6 +69,12 @@ static inline bool sel__tasks_exist(const sel__tasks *tasks)
     return (tasks->count | atomic_load_explicit(&tasks->posted, memory_order_relaxed)) > 0;
 }
 
+/* The ring has room. */
+static inline void sel__tasks_put(sel__tasks *tasks, sel__call call)
+{
+    tasks->calls[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
+}
+
 /* Where the ring is full or not the end of the queue. */
 int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call);
 
@@ -77,7 +83,7 @@ static inline int sel__tasks_push(sel__tasks *tasks, sel__call call)
 {
     if (tasks->count == tasks->capacity || sel__tasks_in_inbox(tasks))
         return sel__tasks_push_slowly(tasks, call);
-    tasks->calls[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
+    sel__tasks_put(tasks, call);
     return 0;
 }
 
