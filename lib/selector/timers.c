@@ -230,17 +230,20 @@ void sel__timers_put_off(sel__timers *timers, uint32_t slot)
     timers->last_off = slot;
 }
 
-/* An entry that says too early may stay; one that says too late is left to be dropped. */
+/*
+ * An entry that says too early may stay, unless this pass would run it all the same; one
+ * that says too late is left to be dropped.
+ */
 static void move_waiting(sel__timers *timers, uint32_t slot, int64_t due)
 {
-    bool is_earlier = due < timers->slots[slot].due;
+    bool is_left = due < timers->slots[slot].due || due <= timers->limit;
 
     timers->slots[slot].due = due;
-    if (is_earlier && !sel__timers_have_room(timers) && sel__timers_make_room(timers) < 0) {
+    if (is_left && !sel__timers_have_room(timers) && sel__timers_make_room(timers) < 0) {
         rebuild(timers);
         return;
     }
-    if (is_earlier)
+    if (is_left)
         sel__timers_wait(timers, slot);
     revise(timers, slot);
 }
