@@ -41,15 +41,18 @@ static inline double sel__to_seconds(int64_t ns)
     return (double)ns / (double)SEL__NS_PER_SECOND;
 }
 
-/* `start` and so many seconds, not NaN, more or fewer, rounded up; INT64_MAX where it is far. */
+/*
+ * `start` and so many seconds, not NaN, more or fewer, rounded up; INT64_MAX where it is
+ * far. Half a century before is the most, so that what has passed since can be counted.
+ */
 static inline int64_t sel__time_after(int64_t start, double seconds)
 {
     double ns = seconds * (double)SEL__NS_PER_SECOND;
 
     if (seconds >= SEL__CENTURY)
         return INT64_MAX;
-    if (seconds <= -SEL__CENTURY)
-        return -INT64_MAX;
+    if (seconds <= -SEL__CENTURY / 2)
+        ns = -SEL__CENTURY / 2 * (double)SEL__NS_PER_SECOND;
     return start + (int64_t)ns + ((double)(int64_t)ns < ns);
 }
 
