@@ -67,6 +67,12 @@ docs        msgfmt                gettext
 --thorough  chromium              chromium
 '
 
+# The same, of what a verb can do without; what can't be tested then says so.  @ is the
+# version of Debian's Python.
+wishes='
+--thorough  test.test_asyncio.py libpython@-testsuite
+'
+
 # Is it there?  A Debian package is asked for by name only where nothing else tells.
 has()
 {
@@ -100,6 +106,11 @@ apt()
     fi </dev/null
 }
 
+python_version()
+{
+    /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+}
+
 can_install()
 {
     command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
@@ -114,10 +125,21 @@ need_build_directory()
     exit 1
 }
 
-# need GROUP...: install what they lack; where that can't be done, say so and end.
-need()
+# wish GROUP...: install what they could do without, where it can be had.
+wish()
 {
-    need_build_directory
+    packages=$(needs=$wishes && missing "$@")
+    [ -n "$packages" ] && can_install || return 0
+    packages=$(echo "$packages" | sed "s/@/$(python_version)/g")
+    echo "run: installing $packages" >&2
+    apt update >/dev/null
+    # shellcheck disable=SC2086
+    apt install -y --no-install-recommends $packages >/dev/null 2>&1 || :
+}
+
+# insist GROUP...: install what they lack; where that can't be done, say so and end.
+insist()
+{
     packages=$(missing "$@")
     [ -n "$packages" ] || return 0
     if can_install; then
@@ -130,4 +152,12 @@ need()
     fi
     echo "run: please install ${packages}(Debian's names), then try again" >&2
     exit 1
+}
+
+# All of that, before a verb starts.
+need()
+{
+    need_build_directory
+    insist "$@"
+    wish "$@"
 }
