@@ -10,7 +10,7 @@ run; and the analysers.  --full is --thorough with every size at its full.  --fr
 a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
 bookworm-i386).  --anywhere is the quick suites where the machine is another:
 CIRCUMSTANCE... are among the SUITEs.  Else SUITE names suites of test/meson.build, files of
-test/python and test/packaging, or those directories.
+test/python, test/strangers and test/packaging, or those directories.
 
 The last line is `N passed, N failed`; the exit status is 0 only if none failed.
 """
@@ -75,6 +75,11 @@ def documentation(session, directory):
     return [{**t, 'timeout': 900, 'env': environment} for t in python_tests(session, 'docs')]
 
 
+def strangers(session, directory):
+    """Those in Python: the reactor under asyncio, beside asyncio's own."""
+    return python_tests(session, 'strangers', '--programs', str(directory / 'demo'))
+
+
 def programs(session, directory, title='the programs', manner=Manner()):
     tests = python_tests(session, 'python', '--programs', str(directory / 'demo'))
     session.run(title, tests, manner)
@@ -92,10 +97,13 @@ def soak(session, directory):
 
 
 def hostile(session, directory):
-    """What TEST_LEVEL makes longer of the Python tests: hostile clients, the lockstep, a browser."""
-    tests = [{**test, 'timeout': LONG[session.level]} for test in python_tests(
+    """What TEST_LEVEL makes longer of the Python tests: hostile clients, the lockstep, a browser,
+    asyncio."""
+    tests = [test for test in python_tests(
         session, 'python', '--programs', str(directory / 'demo'))
              if test['name'].startswith(('hostile', 'lockstep', 'monitor'))]
+    tests = [{**test, 'timeout': LONG[session.level]}
+             for test in tests + strangers(session, directory)]
     title = 'the programs at length'
     session.run(title, tests + soak(session, directory),
                 Manner({'TEST_LEVEL': session.level}))
@@ -107,7 +115,7 @@ def hostile(session, directory):
 def quick(session):
     directory = session.make('gcc')
     if directory is not None:
-        tests = session.choose(directory)
+        tests = session.choose(directory) + strangers(session, directory)
         session.run('the suites', tests, Manner({'MALLOC_PERTURB_': '165'}))
         programs(session, directory)
         session.run('the documentation', documentation(session, directory))
@@ -121,7 +129,7 @@ def repeated(session, times):
     directory = session.make('gcc')
     if directory is None:
         return
-    tests = session.choose(directory)
+    tests = session.choose(directory) + strangers(session, directory)
     tests += python_tests(session, 'python', '--programs', str(directory / 'demo'))
     session.is_quiet = True
     done = 0
