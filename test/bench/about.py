@@ -64,11 +64,14 @@ ABOUT = {
     'reactor': (
         "A reactor's day",
         'Tasks for the next pass, calls from other threads, timers that run, are cancelled or put '
-        'off: what each executes in user space, counted by valgrind. What the program does itself '
-        'is in it: a callback that counts, and around a loop that only wakes a list for other '
-        'threads. Then what every pass pays for a timer, a signal handler and a finished job that '
-        'have nothing to do. libuv counts its timers by milliseconds, so that many are due at once '
-        'there.'),
+        'off: what each executes in user space, counted by valgrind. The loops go round by '
+        'themselves, as with ``sel_run()``, until a callback stops them. What the program does '
+        'itself is in it: a callback that counts, and around a loop that only wakes a list for '
+        'other threads. One to a pass, each task queues the next: to libev that is an idle watcher '
+        'and to libevent a timer without delay, because both call in the same pass what a callback '
+        'activates. Then what every pass pays for a timer, a signal handler and a finished job '
+        'that have nothing to do. libuv counts its timers by milliseconds, so that many are due at '
+        'once there.'),
     'latency': (
         'One client among ten thousand',
         'Ten thousand are connected and one speaks: how long it waits for its answer, most of '

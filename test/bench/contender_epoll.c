@@ -66,11 +66,11 @@ static void on_posted(watcher *posted, int events)
         inbox_empty(posted->handle);
 }
 
-static void post(void *data, long *counter)
+static void post(void *data, long *awaited)
 {
     struct loop *loop = data;
 
-    if (inbox_put(&loop->inbox, counter))
+    if (inbox_put(&loop->inbox, awaited))
         eventfd_write(loop->posted.fd, 1);
 }
 

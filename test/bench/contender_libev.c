@@ -10,9 +10,9 @@
 
 static void on_async(struct ev_loop *loop, ev_async *async, int events)
 {
-    (void)loop;
     (void)events;
-    inbox_empty(async->data);
+    if (inbox_empty(async->data))
+        ev_break(loop, EVBREAK_ALL);
 }
 
 static struct {
@@ -98,46 +98,72 @@ static void remove_libev(void *loop, watcher *watch)
     free(watch->handle);
 }
 
-/* What was fed is called at the beginning, before it would wait. */
 static void wait_libev(void *loop, double timeout)
 {
     (void)timeout;
-    ev_run(loop, ev_pending_count(loop) > 0 ? EVRUN_NOWAIT : EVRUN_ONCE);
+    ev_run(loop, EVRUN_ONCE);
+}
+
+static void run(void *loop)
+{
+    ev_run(loop, 0);
+}
+
+static void stop(void *loop)
+{
+    ev_break(loop, EVBREAK_ALL);
 }
 
 static void count_fed(struct ev_loop *loop, ev_watcher *fed, int events)
 {
-    (void)loop;
     (void)events;
-    ++*(long *)fed->data;
+    if (was_last(fed->data))
+        ev_break(loop, EVBREAK_ALL);
 }
 
-/*
- * As libev's manual says: a watcher that is fed an event. Done in a callback it would
- * be called in the same pass still.
- */
-static void soon(void *loop, void *call, long *counter)
+/* As libev's manual says: a watcher that is fed an event. */
+static void soon(void *loop, void *call, long *awaited)
 {
     ev_watcher *fed = call;
 
     ev_init(fed, count_fed);
-    fed->data = counter;
+    fed->data = awaited;
     ev_feed_event(loop, fed, EV_CUSTOM);
+}
+
+static void count_and_start(struct ev_loop *loop, ev_idle *idle, int events)
+{
+    (void)events;
+    ev_idle_stop(loop, idle);
+    if (was_last(idle->data))
+        ev_break(loop, EVBREAK_ALL);
+    else
+        ev_idle_start(loop, idle);
+}
+
+/* What a callback feeds is called in the same pass still; an idle watcher in the next. */
+static void each_pass(void *loop, void *call, long *awaited)
+{
+    ev_idle *idle = call;
+
+    ev_idle_init(idle, count_and_start);
+    idle->data = awaited;
+    ev_idle_start(loop, idle);
 }
 
 static void count_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    (void)loop;
     (void)events;
-    ++*(long *)timer->data;
+    if (was_last(timer->data))
+        ev_break(loop, EVBREAK_ALL);
 }
 
-static void arm(void *loop, void *memory, double delay, long *counter)
+static void arm(void *loop, void *memory, double delay, long *awaited)
 {
     ev_timer *timer = memory;
 
     ev_timer_init(timer, count_timer, delay, 0);
-    timer->data = counter;
+    timer->data = awaited;
     ev_timer_start(loop, timer);
 }
 
@@ -155,9 +181,9 @@ static void move(void *loop, void *memory, double delay)
     ev_timer_start(loop, timer);
 }
 
-static void post(void *loop, long *counter)
+static void post(void *loop, long *awaited)
 {
-    inbox_put(&posts.inbox, counter);
+    inbox_put(&posts.inbox, awaited);
     ev_async_send(loop, &posts.async);
 }
 
@@ -170,8 +196,11 @@ const event_loop libev_contender = {
     .change = change,
     .remove = remove_libev,
     .wait = wait_libev,
+    .run = run,
+    .stop = stop,
     .soon = soon,
-    .call_size = sizeof(ev_watcher),
+    .each_pass = each_pass,
+    .call_size = sizeof(union ev_any_watcher),
     .timer_size = sizeof(ev_timer),
     .arm = arm,
     .cancel = cancel,

@@ -15,12 +15,26 @@ static struct {
     struct event *event;
 } posts;
 
+static struct event_base *running; /* callbacks are not told */
+
+static void run(void *base)
+{
+    running = base;
+    event_base_dispatch(base);
+}
+
+static void stop(void *base)
+{
+    event_base_loopbreak(base);
+}
+
 static void on_post(evutil_socket_t fd, short events, void *unused)
 {
     (void)fd;
     (void)events;
     (void)unused;
-    inbox_empty(&posts.inbox);
+    if (inbox_empty(&posts.inbox))
+        event_base_loopbreak(running);
 }
 
 static void *open_libevent(int limit)
@@ -106,14 +120,55 @@ static void wait_libevent(void *base, double timeout)
     event_base_loop(base, EVLOOP_ONCE);
 }
 
-/* An event that is activated. Done in a callback it would be called in the same pass. */
-static void soon(void *base, void *call, long *counter)
+static void count_event(evutil_socket_t fd, short events, void *awaited)
+{
+    (void)fd;
+    (void)events;
+    if (was_last(awaited))
+        event_base_loopbreak(running);
+}
+
+static void soon(void *base, void *call, long *awaited)
 {
     struct event *event = call;
 
-    if (!event_initialized(event) && event_assign(event, base, -1, 0, count_call, counter) < 0)
+    if (!event_initialized(event) && event_assign(event, base, -1, 0, count_event, awaited) < 0)
         fail("event_assign failed");
     event_active(event, EV_TIMEOUT, 0);
+}
+
+struct link {
+    struct event timer;
+    long *awaited;
+};
+
+/* What a callback activates is called in the same pass still; a timer in the next. */
+static void add_link(struct link *link)
+{
+    if (evtimer_add(&link->timer, &(struct timeval){0}) < 0)
+        fail("evtimer_add failed");
+}
+
+static void count_and_add(evutil_socket_t fd, short events, void *data)
+{
+    struct link *link = data;
+
+    (void)fd;
+    (void)events;
+    if (was_last(link->awaited))
+        event_base_loopbreak(running);
+    else
+        add_link(link);
+}
+
+static void each_pass(void *base, void *call, long *awaited)
+{
+    struct link *link = call;
+
+    if (evtimer_assign(&link->timer, base, count_and_add, link) < 0)
+        fail("evtimer_assign failed");
+    link->awaited = awaited;
+    add_link(link);
 }
 
 static void add_timer(struct event *timer, double delay)
@@ -125,11 +180,11 @@ static void add_timer(struct event *timer, double delay)
         fail("evtimer_add failed");
 }
 
-static void arm(void *base, void *memory, double delay, long *counter)
+static void arm(void *base, void *memory, double delay, long *awaited)
 {
     struct event *timer = memory;
 
-    if (evtimer_assign(timer, base, count_call, counter) < 0)
+    if (evtimer_assign(timer, base, count_event, awaited) < 0)
         fail("evtimer_assign failed");
     add_timer(timer, delay);
 }
@@ -152,10 +207,10 @@ static void use_threads(void)
         fail("evthread_use_pthreads failed");
 }
 
-static void post(void *base, long *counter)
+static void post(void *base, long *awaited)
 {
     (void)base;
-    inbox_put(&posts.inbox, counter);
+    inbox_put(&posts.inbox, awaited);
     event_active(posts.event, EV_TIMEOUT, 0);
 }
 
@@ -168,8 +223,11 @@ const event_loop libevent_contender = {
     .change = change,
     .remove = remove_libevent,
     .wait = wait_libevent,
+    .run = run,
+    .stop = stop,
     .soon = soon,
-    .call_size = sizeof(struct event),
+    .each_pass = each_pass,
+    .call_size = sizeof(struct link),
     .timer_size = sizeof(struct event),
     .arm = arm,
     .cancel = cancel,

@@ -45,7 +45,8 @@ static void check(int error)
 
 static void on_async(uv_async_t *async)
 {
-    inbox_empty(async->data);
+    if (inbox_empty(async->data))
+        uv_stop(async->loop);
 }
 
 static void *open_libuv(int limit)
@@ -176,29 +177,59 @@ static void wait_libuv(void *data, double timeout)
     uv_run(&loop->uv, UV_RUN_ONCE);
 }
 
+static void run(void *data)
+{
+    struct loop *loop = data;
+
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+static void stop(void *data)
+{
+    struct loop *loop = data;
+
+    uv_stop(&loop->uv);
+}
+
 static void count_idle(uv_idle_t *idle)
 {
-    ++*(long *)idle->data;
+    if (was_last(idle->data))
+        uv_stop(idle->loop);
     uv_idle_stop(idle);
 }
 
-/* An idle handle is called in the next pass, which then does not wait. */
-static void soon(void *data, void *memory, long *counter)
+static void count_and_start(uv_idle_t *idle)
 {
-    struct loop *loop = data;
-    uv_idle_t *idle = memory;
-
-    if (idle->loop == NULL)
-        check(uv_idle_init(&loop->uv, idle));
-    idle->data = counter;
-    check(uv_idle_start(idle, count_idle));
+    uv_idle_stop(idle);
+    if (was_last(idle->data))
+        uv_stop(idle->loop);
+    else
+        uv_idle_start(idle, count_and_start);
 }
 
-/* Timers run before the poll, which waits for more unless the loop is stopped. */
+/* An idle handle is called in the next pass, which then does not wait. */
+static void start_idle(struct loop *loop, uv_idle_t *idle, uv_idle_cb callback, long *awaited)
+{
+    if (idle->loop == NULL)
+        check(uv_idle_init(&loop->uv, idle));
+    idle->data = awaited;
+    check(uv_idle_start(idle, callback));
+}
+
+static void soon(void *loop, void *idle, long *awaited)
+{
+    start_idle(loop, idle, count_idle, awaited);
+}
+
+static void each_pass(void *loop, void *idle, long *awaited)
+{
+    start_idle(loop, idle, count_and_start, awaited);
+}
+
 static void count_timer(uv_timer_t *timer)
 {
-    ++*(long *)timer->data;
-    uv_stop(timer->loop);
+    if (was_last(timer->data))
+        uv_stop(timer->loop);
 }
 
 static uint64_t from_seconds(double delay)
@@ -206,14 +237,14 @@ static uint64_t from_seconds(double delay)
     return (uint64_t)(delay * 1000);
 }
 
-static void arm(void *data, void *memory, double delay, long *counter)
+static void arm(void *data, void *memory, double delay, long *awaited)
 {
     struct loop *loop = data;
     uv_timer_t *timer = memory;
 
     if (timer->loop == NULL)
         check(uv_timer_init(&loop->uv, timer));
-    timer->data = counter;
+    timer->data = awaited;
     check(uv_timer_start(timer, count_timer, from_seconds(delay), 0));
 }
 
@@ -229,18 +260,19 @@ static void move(void *loop, void *timer, double delay)
     check(uv_timer_start(timer, count_timer, from_seconds(delay), 0));
 }
 
-static void post(void *data, long *counter)
+static void post(void *data, long *awaited)
 {
     struct loop *loop = data;
 
-    inbox_put(&loop->inbox, counter);
+    inbox_put(&loop->inbox, awaited);
     check(uv_async_send(&loop->async));
 }
 
 static void count_signal(uv_signal_t *signal, int number)
 {
     (void)number;
-    ++*(long *)signal->data;
+    if (was_last(signal->data))
+        uv_stop(signal->loop);
 }
 
 static void do_nothing(uv_work_t *unused)
@@ -251,17 +283,18 @@ static void do_nothing(uv_work_t *unused)
 static void count_work(uv_work_t *work, int status)
 {
     check(status);
-    ++*(long *)work->data;
+    if (was_last(work->data))
+        uv_stop(work->loop);
     free(work);
 }
 
-static void add_services(void *data, long *counter)
+static void add_services(void *data, long *awaited)
 {
     struct loop *loop = data;
     uv_signal_t *signal = allocate(1, sizeof *signal);
     uv_work_t *work = allocate(1, sizeof *work);
 
-    signal->data = work->data = counter;
+    signal->data = work->data = awaited;
     check(uv_signal_init(&loop->uv, signal));
     check(uv_signal_start(signal, count_signal, SIGUSR1));
     check(uv_queue_work(&loop->uv, work, do_nothing, count_work));
@@ -276,7 +309,10 @@ const event_loop libuv_contender = {
     .change = change,
     .remove = remove_libuv,
     .wait = wait_libuv,
+    .run = run,
+    .stop = stop,
     .soon = soon,
+    .each_pass = each_pass,
     .call_size = sizeof(uv_idle_t),
     .timer_size = sizeof(uv_timer_t),
     .arm = arm,

@@ -103,21 +103,45 @@ static void wait_selkie(void *sel, double timeout)
     sel_dispatch(sel);
 }
 
-static void count_task(sel_selector *sel, void *counter)
+static void run(void *sel)
 {
-    (void)sel;
-    ++*(long *)counter;
+    check(sel_run(sel));
 }
 
-static void soon(void *sel, void *unused, long *counter)
+static void stop(void *sel)
+{
+    sel_stop(sel);
+}
+
+static void count_task(sel_selector *sel, void *awaited)
+{
+    if (was_last(awaited))
+        sel_stop(sel);
+}
+
+static void soon(void *sel, void *unused, long *awaited)
 {
     (void)unused;
-    check(sel_call_soon(sel, count_task, counter));
+    check(sel_call_soon(sel, count_task, awaited));
 }
 
-static void arm(void *sel, void *timer, double delay, long *counter)
+static void count_and_queue(sel_selector *sel, void *awaited)
 {
-    check(sel_call_later(sel, delay, count_task, counter, timer));
+    if (was_last(awaited))
+        sel_stop(sel);
+    else
+        check(sel_call_soon(sel, count_and_queue, awaited));
+}
+
+static void each_pass(void *sel, void *unused, long *awaited)
+{
+    (void)unused;
+    check(sel_call_soon(sel, count_and_queue, awaited));
+}
+
+static void arm(void *sel, void *timer, double delay, long *awaited)
+{
+    check(sel_call_later(sel, delay, count_task, awaited, timer));
 }
 
 static void cancel(void *sel, void *timer)
@@ -130,9 +154,9 @@ static void move(void *sel, void *timer, double delay)
     check(sel_reschedule(sel, *(sel_timer *)timer, delay));
 }
 
-static void post(void *sel, long *counter)
+static void post(void *sel, long *awaited)
 {
-    check(sel_call_soon_threadsafe(sel, count_task, counter));
+    check(sel_call_soon_threadsafe(sel, count_task, awaited));
 }
 
 static void do_nothing(void *unused)
@@ -140,16 +164,16 @@ static void do_nothing(void *unused)
     (void)unused;
 }
 
-static void count_job(sel_selector *sel, void *counter, int status)
+static void count_job(sel_selector *sel, void *awaited, int status)
 {
     check(status);
-    count_task(sel, counter);
+    count_task(sel, awaited);
 }
 
-static void add_services(void *sel, long *counter)
+static void add_services(void *sel, long *awaited)
 {
-    check(sel_add_signal_handler(sel, SIGUSR1, count_task, counter));
-    check(sel_run_in_executor(sel, do_nothing, count_job, counter));
+    check(sel_add_signal_handler(sel, SIGUSR1, count_task, awaited));
+    check(sel_run_in_executor(sel, do_nothing, count_job, awaited));
 }
 
 #define SELKIE_CONTENDER(backend)                                               \
@@ -163,7 +187,10 @@ static void add_services(void *sel, long *counter)
         .remove = remove_selkie,                                                \
         .look = look,                                                           \
         .wait = wait_selkie,                                                    \
+        .run = run,                                                             \
+        .stop = stop,                                                           \
         .soon = soon,                                                           \
+        .each_pass = each_pass,                                                 \
         .timer_size = sizeof(sel_timer),                                        \
         .timer_is_handle = true,                                                \
         .arm = arm,                                                             \

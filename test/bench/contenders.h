@@ -21,6 +21,12 @@ typedef struct watcher {
     void *handle; /* the loop's own */
 } watcher;
 
+/* A call that is awaited was made. Returns whether it was the last, which ends run(). */
+static inline bool was_last(long *awaited)
+{
+    return --*awaited == 0;
+}
+
 typedef struct event_loop {
     const char *name;
 
@@ -51,8 +57,19 @@ typedef struct event_loop {
      */
     void (*wait)(void *loop, double timeout);
 
-    /* In the next pass *counter grows by one; until then `call` is the loop's. */
-    void (*soon)(void *loop, void *call, long *counter);
+    /*
+     * Go round, as the loop does by itself, until the last call that is awaited, or
+     * until a callback calls stop().
+     */
+    void (*run)(void *loop);
+    void (*stop)(void *loop);
+
+    /*
+     * One call in the first pass of run(); or one in each pass, which queues the next.
+     * Until the last was made `call` is the loop's.
+     */
+    void (*soon)(void *loop, void *call, long *awaited);
+    void (*each_pass)(void *loop, void *call, long *awaited);
     size_t call_size; /* zeroed at first */
 
     /*
@@ -62,25 +79,19 @@ typedef struct event_loop {
     size_t timer_size;
     bool timer_is_handle;
 
-    /*
-     * After `delay` seconds *counter grows by one, once; not at all; or after so
-     * many seconds from now instead.
-     */
-    void (*arm)(void *loop, void *timer, double delay, long *counter);
+    /* One call after `delay` seconds; none; or after so many seconds from now instead. */
+    void (*arm)(void *loop, void *timer, double delay, long *awaited);
     void (*cancel)(void *loop, void *timer);
     void (*move)(void *loop, void *timer, double delay);
 
-    /* From any thread: *counter grows by one on the thread that waits. */
-    void (*post)(void *loop, long *counter);
+    /* From any thread: one call on the loop's own. */
+    void (*post)(void *loop, long *awaited);
 
     /* Called before open() by a program that posts, or NULL. */
     void (*use_threads)(void);
 
-    /*
-     * Handle a signal, and have a pool's thread do a job, which ends in a later pass:
-     * *counter grows by one then.
-     */
-    void (*add_services)(void *loop, long *counter);
+    /* Handle a signal, and have a pool's thread do a job: one call when that is done. */
+    void (*add_services)(void *loop, long *awaited);
 } event_loop;
 
 extern const event_loop epoll_contender;

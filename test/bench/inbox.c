@@ -7,7 +7,7 @@
 
 struct letter {
     struct letter *next;
-    long *counter;
+    long *awaited;
 };
 
 void inbox_open(inbox *box)
@@ -17,7 +17,7 @@ void inbox_open(inbox *box)
     box->end = &box->first;
 }
 
-bool inbox_put(inbox *box, long *counter)
+bool inbox_put(inbox *box, long *awaited)
 {
     struct letter *letter = malloc(sizeof *letter);
     bool was_empty;
@@ -25,7 +25,7 @@ bool inbox_put(inbox *box, long *counter)
     if (letter == NULL)
         fail("out of memory");
     letter->next = NULL;
-    letter->counter = counter;
+    letter->awaited = awaited;
     pthread_mutex_lock(&box->mutex);
     was_empty = box->first == NULL;
     *box->end = letter;
@@ -34,9 +34,10 @@ bool inbox_put(inbox *box, long *counter)
     return was_empty;
 }
 
-void inbox_empty(inbox *box)
+bool inbox_empty(inbox *box)
 {
     struct letter *letter, *next;
+    bool has_last = false;
 
     pthread_mutex_lock(&box->mutex);
     letter = box->first;
@@ -45,7 +46,8 @@ void inbox_empty(inbox *box)
     pthread_mutex_unlock(&box->mutex);
     for (; letter != NULL; letter = next) {
         next = letter->next;
-        ++*letter->counter;
+        has_last |= was_last(letter->awaited);
         free(letter);
     }
+    return has_last;
 }

@@ -6,6 +6,8 @@
 #ifndef INBOX_H
 #define INBOX_H
 
+#include "contenders.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -20,9 +22,9 @@ typedef struct {
 void inbox_open(inbox *box);
 
 /* Returns whether it was empty: then somebody has to be woken. */
-bool inbox_put(inbox *box, long *counter);
+bool inbox_put(inbox *box, long *awaited);
 
-/* Add one to the counter of each letter. */
-void inbox_empty(inbox *box);
+/* Make the call that each letter is; returns whether the last awaited was among them. */
+bool inbox_empty(inbox *box);
 
 #endif

@@ -6,17 +6,13 @@
  * counts, divided by the callbacks that the further rounds made, is what one
  * ready descriptor costs in user space, start and end of the program not in it.
  *
- *   bench_instructions CONTENDER READY ROUNDS TIMEOUT [nothing | timer | services]
- *
- * The timeout is in seconds, or inf. Beside the descriptors there may be a timer that is
- * not due; or that, a signal's handler and a pool that has done a job.
+ *   bench_instructions CONTENDER READY ROUNDS TIMEOUT     in seconds, or inf
  */
 #include "bench.h"
 #include "contenders.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A loop's arrays grow in its first rounds: libev's takes 64 events at first. */
 enum { ROUNDS_TO_GROW = 10 };
@@ -32,34 +28,16 @@ static void run_rounds(const event_loop *contender, void *loop, int rounds, int 
         contender->wait(loop, timeout);
 }
 
-static void add_timer(const event_loop *contender, void *loop)
-{
-    static long fired;
-
-    contender->arm(loop, allocate(1, contender->timer_size), 3600, &fired);
-}
-
-static void add_services(const event_loop *contender, void *loop)
-{
-    static long jobs;
-
-    contender->add_services(loop, &jobs);
-    while (jobs == 0)
-        contender->wait(loop, 1e9);
-}
-
 int main(int argc, char **argv)
 {
-    const event_loop *contender = argc == 5 || argc == 6 ? find_contender(argv[1]) : NULL;
-    const char *beside = argc == 6 ? argv[5] : "nothing";
+    const event_loop *contender = argc == 5 ? find_contender(argv[1]) : NULL;
     int ready, rounds, *fds;
     double timeout;
     long called = 0;
     void *loop;
 
     if (contender == NULL)
-        fail("usage: bench_instructions CONTENDER READY ROUNDS TIMEOUT "
-             "[nothing | timer | services]");
+        fail("usage: bench_instructions CONTENDER READY ROUNDS TIMEOUT");
     ready = parse_count(argv[2], 1);
     rounds = parse_count(argv[3], 1);
     timeout = strtod(argv[4], NULL);
@@ -68,10 +46,6 @@ int main(int argc, char **argv)
     loop = contender->open(fds[ready - 1] + MARGIN);
     if (loop == NULL || contender->count == NULL)
         fail("%s can't count %d descriptors", contender->name, ready);
-    if (strcmp(beside, "nothing") != 0)
-        add_timer(contender, loop);
-    if (strcmp(beside, "services") == 0)
-        add_services(contender, loop);
     for (int i = 0; i < ready; i++)
         contender->count(loop, fds[i], &called);
     run_rounds(contender, loop, ROUNDS_TO_GROW, ready, timeout, &called);

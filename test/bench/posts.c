@@ -18,13 +18,13 @@ static struct {
     const event_loop *contender;
     void *loop;
     int count;
-    long counters[MOST_THREADS];
+    long awaited[MOST_THREADS];
 } bench;
 
-static void *post_all(void *counter)
+static void *post_all(void *awaited)
 {
     for (int i = 0; i < bench.count; i++)
-        bench.contender->post(bench.loop, counter);
+        bench.contender->post(bench.loop, awaited);
     return NULL;
 }
 
@@ -33,7 +33,7 @@ static long sum(int threads)
     long all = 0;
 
     for (int i = 0; i < threads; i++)
-        all += bench.counters[i];
+        all += bench.awaited[i];
     return all;
 }
 
@@ -54,10 +54,12 @@ int main(int argc, char **argv)
         bench.contender->use_threads();
     bench.loop = bench.contender->open(100);
     start = wall_ns();
-    for (int i = 0; i < count; i++)
-        if (pthread_create(&threads[i], NULL, post_all, &bench.counters[i]) != 0)
+    for (int i = 0; i < count; i++) {
+        bench.awaited[i] = bench.count;
+        if (pthread_create(&threads[i], NULL, post_all, &bench.awaited[i]) != 0)
             fail("pthread_create failed");
-    while (sum(count) < (long)count * bench.count)
+    }
+    while (sum(count) > 0)
         bench.contender->wait(bench.loop, 1e9);
     printf("{\"ns\": %.1f}\n", (double)(wall_ns() - start) / ((double)count * bench.count));
     for (int i = 0; i < count; i++)

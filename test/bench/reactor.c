@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a reactor does all day, to be counted from outside, as bench_instructions is: the
- * difference of two runs is what the further COUNT has cost.
+ * difference of two runs is what the further COUNT has cost. The loop goes round by
+ * itself, where bench_instructions has it wait once and again.
  *
  *   bench_reactor CONTENDER WORK COUNT
  *
  *     soon      a call for the next pass, a hundred to a pass and COUNT in all
- *     alone     the same, one to a pass
+ *     alone     the same, one to a pass, queued by the one before
  *     post      a call from another thread, a hundred to a pass
  *     fire      a timer is armed and runs: all are armed, then all are due
  *     cancel    a timer is armed and cancelled: all are armed first
  *     move      one of many timers is to be due later
  *     renew     the same by cancelling it and arming another
+ *     nothing   a pass that finds one ready descriptor
+ *     timer     the same, with a timer that is not due
+ *     services  the same, with a signal's handler and a pool that has done a job, too
  *
  * Prints the CPU nanoseconds that one took, and how many bytes of the heap a timer holds.
  */
 #include "bench.h"
 #include "contenders.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -36,50 +39,49 @@ enum {
 static struct {
     const event_loop *contender;
     void *loop;
-    long called;
-    char *calls;
+    long awaited;
+    char *queue; /* what a loop needs of memory for a pass's calls */
     char *timers;
     double timer_bytes;
     sem_t wanted, posted;
 } bench;
 
-static void run_passes(long calls)
+/* Let the loop go round until it has made so many calls. */
+static void run(int count)
 {
-    while (bench.called < calls)
-        bench.contender->wait(bench.loop, INFINITY);
+    bench.awaited = count;
+    bench.contender->run(bench.loop);
+    if (bench.awaited != 0)
+        fail("%s left %ld of %d calls unmade", bench.contender->name, bench.awaited, count);
 }
 
 /* --- calls --- */
 
-static void call_soon(int count, int to_a_pass)
+static void soon(int count)
 {
     const event_loop *contender = bench.contender;
 
-    for (int calls = to_a_pass; calls <= count; calls += to_a_pass) {
-        for (int i = 0; i < to_a_pass; i++)
-            contender->soon(bench.loop, bench.calls + (size_t)i * contender->call_size,
-                            &bench.called);
-        run_passes(calls);
+    for (int called = 0; called < count; called += TO_A_PASS) {
+        for (int i = 0; i < TO_A_PASS; i++)
+            contender->soon(bench.loop, bench.queue + (size_t)i * contender->call_size,
+                            &bench.awaited);
+        run(TO_A_PASS);
     }
-}
-
-static void soon(int count)
-{
-    call_soon(count, TO_A_PASS);
 }
 
 static void alone(int count)
 {
-    call_soon(count, 1);
+    bench.contender->each_pass(bench.loop, bench.queue, &bench.awaited);
+    run(count);
 }
 
 /* The threads take turns: how many calls meet in a pass is no race's outcome. */
 static void *post_all(void *count)
 {
-    for (int calls = TO_A_PASS; calls <= *(int *)count; calls += TO_A_PASS) {
+    for (int called = 0; called < *(int *)count; called += TO_A_PASS) {
         sem_wait(&bench.wanted);
         for (int i = 0; i < TO_A_PASS; i++)
-            bench.contender->post(bench.loop, &bench.called);
+            bench.contender->post(bench.loop, &bench.awaited);
         sem_post(&bench.posted);
     }
     return NULL;
@@ -93,10 +95,10 @@ static void post(int count)
     sem_init(&bench.posted, 0, 0);
     if (pthread_create(&thread, NULL, post_all, &count) != 0)
         fail("pthread_create failed");
-    for (int calls = TO_A_PASS; calls <= count; calls += TO_A_PASS) {
+    for (int called = 0; called < count; called += TO_A_PASS) {
         sem_post(&bench.wanted);
         sem_wait(&bench.posted);
-        run_passes(calls);
+        run(TO_A_PASS);
     }
     pthread_join(thread, NULL);
 }
@@ -136,7 +138,7 @@ static void *timer_at(int i)
 
 static void arm(int i, double delay)
 {
-    bench.contender->arm(bench.loop, timer_at(i), delay, &bench.called);
+    bench.contender->arm(bench.loop, timer_at(i), delay, &bench.awaited);
 }
 
 static void arm_all(int count, double (*delay)(int i))
@@ -156,7 +158,7 @@ static void fire(int count)
 {
     arm_all(count, soon_due);
     sleep(ALL_ARE_DUE + 1);
-    run_passes(count);
+    run(count);
 }
 
 static void cancel(int count)
@@ -188,6 +190,38 @@ static void renew(int count)
     }
 }
 
+/* --- passes --- */
+
+static void on_ready(watcher *unused, int events)
+{
+    (void)unused;
+    (void)events;
+    if (was_last(&bench.awaited))
+        bench.contender->stop(bench.loop);
+}
+
+static void nothing(int count)
+{
+    watcher *watch = allocate(1, sizeof *watch);
+
+    *watch = (watcher){.fd = *open_ready_descriptors(SOCKETPAIR, 1), .ready = on_ready};
+    bench.contender->add(bench.loop, watch, WATCH_READ);
+    run(count);
+}
+
+static void timer(int count)
+{
+    arm_all(1, timeout_of);
+    nothing(count);
+}
+
+static void services(int count)
+{
+    bench.contender->add_services(bench.loop, &bench.awaited);
+    run(1);
+    timer(count);
+}
+
 typedef void work(int count);
 
 static work *find_work(const char *name)
@@ -196,8 +230,10 @@ static work *find_work(const char *name)
         const char *name;
         work *run;
     } works[] = {
-        {"soon", soon},     {"alone", alone}, {"post", post},   {"fire", fire},
-        {"cancel", cancel}, {"move", move},   {"renew", renew},
+        {"soon", soon},         {"alone", alone},     {"post", post},
+        {"fire", fire},         {"cancel", cancel},   {"move", move},
+        {"renew", renew},       {"nothing", nothing}, {"timer", timer},
+        {"services", services},
     };
 
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
@@ -209,20 +245,20 @@ static work *find_work(const char *name)
 /* The process ends with the loop: what is left in it may go with it. */
 int main(int argc, char **argv)
 {
-    work *run = argc == 4 ? find_work(argv[2]) : NULL;
+    work *wanted = argc == 4 ? find_work(argv[2]) : NULL;
     int64_t start;
     int count;
 
     bench.contender = argc == 4 ? find_contender(argv[1]) : NULL;
-    if (bench.contender == NULL || bench.contender->soon == NULL || run == NULL)
+    if (bench.contender == NULL || bench.contender->run == NULL || wanted == NULL)
         fail("usage: bench_reactor CONTENDER WORK COUNT");
     count = parse_count(argv[3], 1);
-    if (bench.contender->use_threads != NULL && run == post)
+    if (bench.contender->use_threads != NULL && wanted == post)
         bench.contender->use_threads();
     bench.loop = bench.contender->open(100);
-    bench.calls = allocate(TO_A_PASS, bench.contender->call_size);
+    bench.queue = allocate(TO_A_PASS, bench.contender->call_size);
     start = cpu_ns();
-    run(count);
+    wanted(count);
     printf("{\"ns\": %.1f, \"timer_bytes\": %.1f}\n", (double)(cpu_ns() - start) / count,
            bench.timer_bytes);
     return EXIT_SUCCESS;

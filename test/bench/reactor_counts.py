@@ -20,14 +20,11 @@ WORKS = {
     'soon': ('call_soon, 100 to a pass', 1000, 21000),
     'alone': ('call_soon, one to a pass', 1000, 4000),
     'post': ('call from another thread', 1000, 21000),
-}
-# What bench_instructions has beside its one ready descriptor, in so many passes.
-BESIDE = {
     'nothing': ('bare pass', 200, 2200),
     'timer': ('pass with a far timer', 200, 2200),
     'services': ('pass with timer, signal, job', 200, 2200),
 }
-TEXTS = {work: text for work, (text, _, _) in {**WORKS, **BESIDE}.items()}
+TEXTS = {work: text for work, (text, _, _) in WORKS.items()}
 TIMERS = 'fire', 'cancel', 'move', 'renew'  # the same on every backend
 TASKS = 'soon', 'alone', 'post'
 
@@ -52,14 +49,10 @@ def _can(contender, work):
 
 def _count(tools, work, contender):
     """(instructions, allocations) of one."""
-    _, few, many = {**WORKS, **BESIDE}[work]
+    _, few, many = WORKS[work]
     if tools.quick and many == MILLION:
         many //= 10
-    if work in WORKS:
-        runs = [tools.count('reactor', contender, work, count) for count in (few, many)]
-    else:
-        runs = [tools.count('instructions', contender, 1, count, 'inf', work)
-                for count in (few, many)]
+    runs = [tools.count('reactor', contender, work, count) for count in (few, many)]
     return [(second - first) / (many - few) for first, second in zip(*runs)]
 
 
