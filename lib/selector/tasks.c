@@ -7,11 +7,6 @@
 
 enum { LEAST = 16 };
 
-struct sel__inbox {
-    uint32_t capacity;
-    sel__call calls[];
-};
-
 void sel__tasks_open(sel__tasks *tasks)
 {
     pthread_mutex_init(&tasks->lock, NULL);
@@ -24,31 +19,43 @@ void sel__tasks_follow_fork(sel__tasks *tasks)
 
 void sel__tasks_free(sel__tasks *tasks)
 {
-    free(tasks->calls);
+    free(tasks->ring);
     free(tasks->inbox);
     pthread_mutex_destroy(&tasks->lock);
 }
 
 /* --- the ring --- */
 
+static inline size_t size_of_ring(uint32_t capacity)
+{
+    return sizeof(sel__ring) + capacity * sizeof(sel__call);
+}
+
+static inline void use_ring(sel__tasks *tasks, sel__ring *ring)
+{
+    tasks->ring = ring;
+    tasks->capacity = ring->capacity;
+}
+
 /* What stood before the end of the old one may go on at its beginning. */
 static inline int make_room(sel__tasks *tasks, uint32_t wanted)
 {
     uint32_t before = tasks->capacity;
     uint32_t after = before > 0 ? before : LEAST;
-    sel__call *calls;
+    uint32_t end = tasks->first + tasks->count;
+    sel__ring *ring;
 
     if (wanted <= before)
         return 0;
     while (after < wanted)
         after *= 2;
-    calls = realloc(tasks->calls, after * sizeof *calls);
-    if (calls == NULL)
+    ring = realloc(tasks->ring, size_of_ring(after));
+    if (ring == NULL)
         return -ENOMEM;
-    if (tasks->first + tasks->count > before)
-        memcpy(calls + before, calls, (tasks->first + tasks->count - before) * sizeof *calls);
-    tasks->calls = calls;
-    tasks->capacity = after;
+    if (end > before)
+        memcpy(ring->calls + before, ring->calls, (end - before) * sizeof *ring->calls);
+    ring->capacity = after;
+    use_ring(tasks, ring);
     return 0;
 }
 
@@ -68,9 +75,9 @@ int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call)
 
 static int widen(sel__tasks *tasks, uint32_t count)
 {
-    sel__inbox *narrow = tasks->inbox;
+    sel__ring *narrow = tasks->inbox;
     uint32_t capacity = narrow != NULL ? 2 * narrow->capacity : LEAST;
-    sel__inbox *wide = malloc(sizeof *wide + capacity * sizeof *wide->calls);
+    sel__ring *wide = malloc(size_of_ring(capacity));
 
     if (wide == NULL)
         return -ENOMEM;
@@ -99,31 +106,49 @@ int sel__tasks_post(sel__tasks *tasks, sel__call call)
     return error;
 }
 
-static void take_over(sel__tasks *tasks, const sel__call *calls, uint32_t count)
+static void change_places(sel__tasks *tasks, uint32_t count)
+{
+    sel__ring *empty = tasks->ring;
+
+    use_ring(tasks, tasks->inbox);
+    tasks->first = 0;
+    tasks->count = count;
+    tasks->inbox = empty;
+}
+
+static void append(sel__tasks *tasks, const sel__call *calls, uint32_t count)
 {
     uint32_t end = (tasks->first + tasks->count) & (tasks->capacity - 1);
     uint32_t until_edge = tasks->capacity - end;
     uint32_t straight = count < until_edge ? count : until_edge;
 
-    memcpy(tasks->calls + end, calls, straight * sizeof *calls);
-    memcpy(tasks->calls, calls + straight, (count - straight) * sizeof *calls);
+    memcpy(tasks->ring->calls + end, calls, straight * sizeof *calls);
+    memcpy(tasks->ring->calls, calls + straight, (count - straight) * sizeof *calls);
     tasks->count += count;
+}
+
+static int take_over(sel__tasks *tasks, uint32_t count)
+{
+    if (tasks->count == 0) {
+        change_places(tasks, count);
+        return 0;
+    }
+    if (make_room(tasks, tasks->count + count) < 0)
+        return -ENOMEM;
+    append(tasks, tasks->inbox->calls, count);
+    return 0;
 }
 
 int sel__tasks_collect(sel__tasks *tasks)
 {
-    uint32_t count;
     int error;
 
     if (!sel__tasks_in_inbox(tasks))
         return 0;
     pthread_mutex_lock(&tasks->lock);
-    count = atomic_load_explicit(&tasks->posted, memory_order_relaxed);
-    error = make_room(tasks, tasks->count + count);
-    if (error == 0) {
-        take_over(tasks, tasks->inbox->calls, count);
+    error = take_over(tasks, atomic_load_explicit(&tasks->posted, memory_order_relaxed));
+    if (error == 0)
         atomic_store_explicit(&tasks->posted, 0, memory_order_relaxed);
-    }
     pthread_mutex_unlock(&tasks->lock);
     return error;
 }

@@ -2,12 +2,13 @@
 /*
  * Tasks that wait for the next pass. In the steady state none of this allocates.
  *
- *     calls    [.][.][task][task][task][.]      first ──► count of them: a ring
+ *     ring     [.][.][task][task][task][.]      first ──► count of them
  *     inbox    [task][task][.]                  what any thread has posted, under a lock
  *
  * The selector's thread takes what is posted over into its ring, before every dispatch and
- * before it queues one behind, so one thread's tasks stay in their order. A fork in the
- * middle of a post leaves the child's inbox whole: each change shows by one store.
+ * before it queues one behind, so one thread's tasks stay in their order; where its ring is
+ * empty the two change places. A fork in the middle of a post leaves the child's inbox
+ * whole: each change shows by one store.
  */
 #ifndef SEL_TASKS_H
 #define SEL_TASKS_H
@@ -24,15 +25,18 @@ typedef struct {
     void *data;
 } sel__call;
 
-typedef struct sel__inbox sel__inbox;
+typedef struct sel__ring {
+    uint32_t capacity; /* a power of two */
+    sel__call calls[];
+} sel__ring;
 
 typedef struct sel__tasks {
-    sel__call *calls;
+    sel__ring *ring;
     uint32_t first;
-    uint32_t capacity; /* a power of two, or 0 */
+    uint32_t capacity; /* of the ring, or 0 */
     uint32_t count;
     atomic_uint posted; /* how many are in the inbox */
-    sel__inbox *inbox;
+    sel__ring *inbox;
     pthread_mutex_t lock; /* of the inbox */
 } sel__tasks;
 
@@ -51,7 +55,7 @@ int sel__tasks_collect(sel__tasks *tasks);
 /* Take the first: there is one. */
 static inline sel__call sel__tasks_pop(sel__tasks *tasks)
 {
-    sel__call call = tasks->calls[tasks->first];
+    sel__call call = tasks->ring->calls[tasks->first];
 
     tasks->first = (tasks->first + 1) & (tasks->capacity - 1);
     tasks->count--;
@@ -72,7 +76,7 @@ static inline bool sel__tasks_exist(const sel__tasks *tasks)
 /* The ring has room. */
 static inline void sel__tasks_put(sel__tasks *tasks, sel__call call)
 {
-    tasks->calls[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
+    tasks->ring->calls[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
 }
 
 /* Where the ring is full or not the end of the queue. */
