@@ -28,8 +28,8 @@ import anywhere.anywhere as anywhere
 import build
 import fresh.fresh as fresh
 import fuzz.run_fuzz as run_fuzz
-from harness.instruments import JUDGES, MANNERS, SANITIZERS, SIZES, TAKES_TURNS, THREADED
-from harness.instruments import fixed_addresses, sized
+from harness.instruments import JUDGES, MANNERS, SANITIZERS, SIZES, SLOW, TAKES_TURNS
+from harness.instruments import THREADED, fixed_addresses, sized
 from harness.running import Manner
 from harness.session import LOGS, Session, close
 
@@ -144,7 +144,8 @@ def repeated(session, times):
 def on_backends(session, test, manner):
     """Where all is slow, every test on one backend and the next test on the next; at full
     size, and of what is about threads, each on all."""
-    if manner.instrument == 'asan' or session.level == 'full' or test['name'] in THREADED:
+    is_quick = manner.instrument == 'asan' and test['name'] not in SLOW
+    if is_quick or session.level == 'full' or test['name'] in THREADED:
         return test
     return {**test, 'env': {**test['env'], **TAKES_TURNS}}
 

@@ -42,7 +42,7 @@ SIZES = {
 
 # Tests that judge CPU time or memory would judge the instrument's: this tells them.
 INSTRUMENTED = {'TEST_INSTRUMENTED': '1'}
-TAKES_TURNS = {'TEST_TAKES_TURNS': '1'}  # each test on one backend
+TAKES_TURNS = {'TEST_TAKES_TURNS': '1'}  # each test on one backend, or on two
 SANITIZERS = {
     **INSTRUMENTED,
     'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1',
@@ -58,6 +58,7 @@ MEMCHECK = [
 HELGRIND = [*VALGRIND, '--tool=helgrind', f'--suppressions={HARNESS / "helgrind.supp"}']
 THREADED = {'dispositions', 'executor', 'signals', 'signals_fork', 'signals_many', 'tasks',
             'threads', 'threadsafe'}
+SLOW = {'torture_calls'}  # even under ASan
 # What can't be tested so: instrument, 'suite' or 'suite test backend' (* stands for any in
 # both), and why.
 COUNTS = 'it counts passes within milliseconds, which valgrind stretches'

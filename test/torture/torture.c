@@ -11,6 +11,7 @@
  * a scenario are tried, evenly spread over all; a long scenario has a tenth, and
  * when that is one, one errno of each call. Beside these each place in the library's
  * code from which the call is made is tried, the first time that it comes there.
+ * With TEST_TAKES_TURNS calls fail in each scenario on two of the four backends.
  */
 #include "world.h"
 
@@ -46,6 +47,7 @@ static const fault_plan no_fault;
 static fault_plan *plans; /* shared, as fault_run is */
 static long limit;
 static bool is_memory;
+static bool takes_turns;
 
 /* --- one run --- */
 
@@ -334,8 +336,9 @@ static int tell_counts(int scenarios, int backends, bool is_whole)
                fault_run->injected, scenarios, backends);
     else
         printf("system calls: %ld failures injected (%d calls, %d pairs of call and errno) in "
-               "%d scenarios on %d backends\n",
-               fault_run->injected, calls, errors, scenarios, backends);
+               "%d scenarios on %d backends%s\n",
+               fault_run->injected, calls, errors, scenarios, backends,
+               takes_turns ? ", each on two of them" : "");
     return missed;
 }
 
@@ -366,14 +369,21 @@ static bool is_left_out(const scenario *test)
     return true;
 }
 
+/* Of two scenarios in a row one has uv and poll, the other epoll and select. */
+static bool is_its_turn(int number, int backend)
+{
+    return !takes_turns || (number + backend) % 2 == 0;
+}
+
 static int try_all(const char *name, const char *backend_name)
 {
-    int failures = 0, scenarios = 0;
-    bool is_whole = name == NULL && backend_name == NULL;
+    int failures = 0, scenarios = 0, number = 0;
+    bool is_whole = name == NULL && backend_name == NULL && !takes_turns;
     int first = SEL_BACKEND_UV, end = SEL_BACKEND_SELECT + 1;
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         for (const scenario *test = groups[i]; test->name != NULL; test++) {
+            number++;
             if (!is_wanted(name, test->name))
                 continue;
             if (is_left_out(test)) {
@@ -382,7 +392,8 @@ static int try_all(const char *name, const char *backend_name)
             }
             scenarios++;
             for (int backend = first; backend < end; backend++)
-                if (is_wanted(backend_name, backend_names[backend]))
+                if (backend_name == NULL ? is_its_turn(number, backend) :
+                                           is_wanted(backend_name, backend_names[backend]))
                     failures += try_scenario(test, (sel_backend)backend);
         }
     }
@@ -446,6 +457,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     is_memory = strcmp(argv[1], "memory") == 0;
+    takes_turns = !is_memory && getenv("TEST_TAKES_TURNS") != NULL;
     if (!is_memory && !has_epoll_pwait2()) {
         printf("there is no epoll_pwait2() here that could fail\n");
         return SKIPPED;
