@@ -29,6 +29,9 @@ MODULES = '''
     test_waitfor test_locks test_timeouts test_threads test_queues test_server
     test_context test_futures2 test_buffered_proto test_eager_task_factory
     test_free_threading test_staggered'''.split()
+# They take long or are about TLS, and of the loop they use what the others use, too:
+# readers, writers and handlers, and test_events starts programs.
+ONLY_FULL = {'test_ssl', 'test_sslproto', 'test_subprocess'}
 
 Outcome = collections.namedtuple('Outcome', 'outcome made said')
 NONE = Outcome('not run', 0, '')
@@ -37,15 +40,17 @@ import importlib.util, os, sys
 print(os.path.dirname(importlib.util.find_spec('test.test_asyncio').origin))'''
 
 
-def find_modules():
-    """Those that this Python has; none where its tests are not installed."""
+def find_modules(level='full'):
+    """Those of a level that this Python has; none where its tests are not installed."""
     try:
         asked = subprocess.run([PYTHON, '-c', ASK], capture_output=True, text=True)
     except OSError:
         return []
     if asked.returncode != 0:
         return []
-    return [m for m in MODULES if pathlib.Path(asked.stdout.strip(), f'{m}.py').exists()]
+    directory = pathlib.Path(asked.stdout.strip())
+    return [m for m in MODULES if (directory / f'{m}.py').exists()
+            and (level == 'full' or m not in ONLY_FULL)]
 
 
 def open_output():

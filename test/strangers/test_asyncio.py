@@ -5,7 +5,8 @@
     python3 test_asyncio.py --programs DIR [unittest's arguments]
 
 The library is taken from DIR/../lib.  TEST_SEED does the same programs again, TEST_LEVEL
-(quick, thorough, full) says how many; CPython's own tests run at the last two.
+(quick, thorough, full) says how many; CPython's own tests run at the last two, all of them
+at the last.
 """
 
 import asyncio
@@ -97,7 +98,7 @@ class Suite(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.library = find_library()
-        cls.modules = asyncio_suite.find_modules()
+        cls.modules = asyncio_suite.find_modules(level)
         if not cls.modules:
             raise unittest.SkipTest(
                 f'{asyncio_suite.PYTHON} has no test.test_asyncio '
