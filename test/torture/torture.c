@@ -11,7 +11,7 @@
  * a scenario are tried, evenly spread over all; a long scenario has a tenth, and
  * when that is one, one errno of each call. Beside these each place in the library's
  * code from which the call is made is tried, the first time that it comes there.
- * With TEST_TAKES_TURNS calls fail in each scenario on two of the four backends.
+ * With TEST_TAKES_TURNS each scenario runs on two of the four backends.
  */
 #include "world.h"
 
@@ -312,6 +312,7 @@ static int try_scenario(const scenario *test, sel_backend backend)
 /* Rows and errors that no scenario came to are tests that test nothing. */
 static int tell_counts(int scenarios, int backends, bool is_whole)
 {
+    const char *turns = takes_turns ? ", each on two of them" : "";
     int calls = 0, errors = 0, missed = 0;
 
     for (fault_call call = NO_CALL + 1; call < CALLS; call++) {
@@ -332,13 +333,12 @@ static int tell_counts(int scenarios, int backends, bool is_whole)
         errors += tried;
     }
     if (is_memory)
-        printf("memory: %ld failures injected in %d scenarios on %d backends\n",
-               fault_run->injected, scenarios, backends);
+        printf("memory: %ld failures injected in %d scenarios on %d backends%s\n",
+               fault_run->injected, scenarios, backends, turns);
     else
         printf("system calls: %ld failures injected (%d calls, %d pairs of call and errno) in "
                "%d scenarios on %d backends%s\n",
-               fault_run->injected, calls, errors, scenarios, backends,
-               takes_turns ? ", each on two of them" : "");
+               fault_run->injected, calls, errors, scenarios, backends, turns);
     return missed;
 }
 
@@ -457,7 +457,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     is_memory = strcmp(argv[1], "memory") == 0;
-    takes_turns = !is_memory && getenv("TEST_TAKES_TURNS") != NULL;
+    takes_turns = getenv("TEST_TAKES_TURNS") != NULL;
     if (!is_memory && !has_epoll_pwait2()) {
         printf("there is no epoll_pwait2() here that could fail\n");
         return SKIPPED;
