@@ -27,18 +27,9 @@ static inline void sel__queue_push(sel__queue *queue, sel__item *item)
     queue->last = item;
 }
 
-/* Put items that were taken, with all that follow, in front of what came since. */
+/* Put back items that were taken, with all that follow: none has come since. */
 static inline void sel__queue_put_back(sel__queue *queue, sel__item *first)
 {
-    sel__item *last = first;
-
-    if (first == NULL)
-        return;
-    while (last->next != NULL)
-        last = last->next;
-    last->next = queue->first;
-    if (queue->first == NULL)
-        queue->last = last;
     queue->first = first;
 }
 

@@ -57,13 +57,13 @@ static void collect_all(sel__services *services)
 }
 
 /*
- * libuv may count by a coarser clock that has not got there yet when ours has: then a
- * little more.
+ * Of a loop that is shared: only for its sake is this asked. libuv may count by a coarser
+ * clock that has not got there yet when ours has: then a little more.
  */
 static int64_t get_due(sel__services *services)
 {
     sel__nested *nested = reactor_of(services)->main;
-    int ms = nested != NULL ? sel__nested_timeout(nested) : -1;
+    int ms = sel__nested_timeout(nested);
     int64_t due, now;
 
     if (ms < 0)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * In the steady state tasks and timers allocate nothing: once there were as many as there
- * are, the room is there.
+ * are, the room is there. And where there is no memory for more, what was taken runs.
  *
  * This program is linked with the library's objects, whose calls of the allocator come
  * through here.
  */
 #include "support/journal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static int allocations;
+static bool refused; /* memory is, and that is no allocation */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -23,19 +25,19 @@ void *__wrap_realloc(void *block, size_t size);
 void *__wrap_malloc(size_t size)
 {
     allocations++;
-    return __real_malloc(size);
+    return refused ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
     allocations++;
-    return __real_calloc(count, size);
+    return refused ? NULL : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *block, size_t size)
 {
     allocations++;
-    return __real_realloc(block, size);
+    return refused ? NULL : __real_realloc(block, size);
 }
 
 enum { CROWD = 100, PASSES = 200, WARM = 20 };
@@ -133,6 +135,73 @@ START_TEST(posted_tasks_allocate_nothing)
 }
 END_TEST
 
+/* No more than the room that the first ones make, and a full ring before them. */
+START_TEST(what_was_posted_runs_without_memory_to_take_it_over)
+{
+    enum { ROOM = 16 };
+    sel_selector *sel = open_selector(_i);
+    int queued = 0, posted = 0, more, called[2];
+
+    for (int i = 0; i < ROOM; i++) {
+        assert_ok(sel_call_soon(sel, count_task, &queued));
+        assert_ok(sel_call_soon_threadsafe(sel, count_task, &posted));
+        if (i == 0) /* the two change places: both have room now */
+            wait_and_pass(sel);
+    }
+    queued = posted = 0;
+    for (int i = 0; i < ROOM; i++)
+        assert_ok(sel_call_soon_threadsafe(sel, count_task, &posted));
+    refused = true;
+    more = sel_call_soon(sel, never, NULL);
+    for (int i = 0; i < 2; i++)
+        called[i] = sel_select(sel, 0, NULL) < 0 ? -1 : sel_dispatch(sel);
+    refused = false;
+    ck_assert_int_eq(more, -ENOMEM);
+    ck_assert_int_gt(called[0], 0);
+    ck_assert_int_gt(called[1], 0);
+    ck_assert_int_eq(sel_is_alive(sel), 0);
+    ck_assert_int_ge(posted, ROOM);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+typedef struct {
+    int *next;
+    int place;
+} timer_turn;
+
+static void check_turn(sel_selector *sel, void *data)
+{
+    timer_turn *self = data;
+
+    (void)sel;
+    wrong += self->place != (*self->next)++;
+}
+
+/* Each comes before those that are there: for most there is no room for an entry more. */
+START_TEST(timers_are_rescheduled_without_memory)
+{
+    sel_selector *sel = open_selector(_i);
+    sel_timer timers[CROWD];
+    timer_turn turns[CROWD];
+    int next = 0;
+
+    wrong = 0;
+    for (int i = 0; i < CROWD; i++) {
+        turns[i] = (timer_turn){&next, CROWD - 1 - i};
+        assert_ok(sel_call_later(sel, 3600, check_turn, &turns[i], &timers[i]));
+    }
+    refused = true;
+    for (int i = 0; i < CROWD; i++)
+        wrong += sel_reschedule(sel, timers[i], 0.05 - i * 1e-4) != 0;
+    refused = false;
+    assert_ok(sel_run(sel));
+    ck_assert_int_eq(wrong, 0);
+    ck_assert_int_eq(next, CROWD);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("allocations");
@@ -141,6 +210,8 @@ int main(void)
     add_backend_test(tcase, tasks_that_queue_tasks_allocate_nothing);
     add_backend_test(tcase, timers_that_make_timers_allocate_nothing);
     add_backend_test(tcase, posted_tasks_allocate_nothing);
+    add_backend_test(tcase, what_was_posted_runs_without_memory_to_take_it_over);
+    add_backend_test(tcase, timers_are_rescheduled_without_memory);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <unistd.h>
 
 static void task(sel_selector *sel, void *data)
 {
@@ -31,6 +32,24 @@ START_TEST(signal_handlers_and_the_executor_are_not_supported)
     assert_error(sel_run_in_executor(sel, work, NULL, NULL), ENOTSUP);
     assert_error(sel_remove_signal_handler(sel, SIGUSR1), ENOENT);
     ck_assert_int_eq(sel_is_alive(sel), 0);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
+/* That it is not there at all is said where it could be. */
+START_TEST(in_a_child_they_say_that_it_is_one)
+{
+    sel_selector *sel = open_selector(_i);
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        assert_error(sel_add_signal_handler(sel, SIGUSR1, task, NULL), ECHILD);
+        assert_error(sel_run_in_executor(sel, work, NULL, NULL), ECHILD);
+        assert_error(sel_remove_signal_handler(sel, SIGUSR1), ECHILD);
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
     assert_ok(sel_close(sel));
 }
 END_TEST
@@ -96,6 +115,7 @@ int main(void)
     TCase *tcase = new_tcase("without libuv");
 
     add_backend_test(tcase, signal_handlers_and_the_executor_are_not_supported);
+    add_backend_test(tcase, in_a_child_they_say_that_it_is_one);
     add_backend_test(tcase, timers_run_here_too);
     add_backend_test(tcase, bad_arguments_are_bad_here_too);
     suite_add_tcase(suite, tcase);

@@ -166,7 +166,8 @@ const fault_exception fault_exceptions[] = {
     {"getenv atoi strtol uv_version", "they read what is there"},
     {"getpid gettid sched_yield sysconf secure_getenv __errno_location dladdr",
      "they can't fail, or say no for an answer that the other tests ask for"},
-    {"pthread_mutex_lock pthread_mutex_unlock pthread_once pthread_setcancelstate",
+    {"pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_unlock "
+     "pthread_once pthread_setcancelstate",
      "ordinary mutexes, locked once each: no error that POSIX knows applies"},
     {"sigaddset sigemptyset sigfillset sigismember sigpending sigtimedwait pthread_sigmask",
      "wrong arguments are all they know, and to sigtimedwait() that nothing is pending, "
