@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calling what a wait has collected: tasks, pairs, and through the services' table
- * timers, signal handlers and results. Nothing of the program's is called at any other
- * time, but the `done` of jobs that sel_close() ends.
+ * Calling what a wait has collected: tasks, pairs, timers, and through the services' table
+ * the program's handles, signal handlers and results. Nothing of the program's is called at
+ * any other time, but the `done` of jobs that sel_close() ends.
  *
- * What is called may fork and return in the child too. There the pass ends: what
- * it had taken goes back to where it was.
+ * What is called may fork and return in the child too. There the pass ends: what has not
+ * run waits on.
  */
 #include "selector/call.h"
 #include "selector/selector.h"
