@@ -143,10 +143,10 @@ END_TEST
 START_TEST(a_slow_reader_or_writer_is_named_with_its_descriptor)
 {
     sel_selector *sel = open_debugged(_i, "10");
-    int fd = make_eventfd(1);
+    int fd = make_eventfd(1), runs = 0;
 
     assert_ok(sel_add_reader(sel, fd, be_slow_with_task, NULL));
-    assert_ok(sel_add_writer(sel, fd, count_task, &(int){0}));
+    assert_ok(sel_add_writer(sel, fd, count_task, &runs));
     ck_assert_int_eq(pass(sel), 1);
     assert_says("reader be_slow_with_task of descriptor", number(fd), "took ");
     assert_ok(sel_remove_reader(sel, fd));

@@ -18,6 +18,7 @@
 enum { FIRST = 5, OWN = 40, HIGHEST = 1024 };
 
 static ino_t inodes[OWN];
+static call_record calls;
 
 static void become_daemon(void)
 {
@@ -103,7 +104,7 @@ static void in_daemon(int i, int use, void (*body)(sel_selector *sel, bool can_f
     pid_t pid;
 
     uses[use](sel);
-    assert_ok(sel_register(sel, fd, SEL_EVENT_READ, record_call, &(call_record){0}));
+    assert_ok(sel_register(sel, fd, SEL_EVENT_READ, record_call, &calls));
     pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
@@ -206,7 +207,7 @@ START_TEST(a_daemon_that_could_not_follow_before_keeps_its_files)
         pid_t pid;
 
         use_loop(sel);
-        assert_ok(sel_register(sel, fd, SEL_EVENT_READ, record_call, &(call_record){0}));
+        assert_ok(sel_register(sel, fd, SEL_EVENT_READ, record_call, &calls));
         pid = fork();
         ck_assert_int_ge(pid, 0);
         if (pid == 0) {
