@@ -50,10 +50,9 @@ int sel_call_soon(sel_selector *sel, sel_task *task, void *data)
 {
     int error = sel__enter(sel, __func__);
 
-    if (error == 0 && task == NULL)
-        error = -EINVAL;
-    if (error == 0)
-        error = sel__tasks_push(&sel->tasks, (sel__call){task, data});
+    if (error < 0 || task == NULL)
+        return error < 0 ? error : -EINVAL;
+    error = sel__tasks_push(&sel->tasks, (sel__call){task, data});
     if (error == 0)
         sel__revive(sel);
     return error;

@@ -24,13 +24,14 @@ void sel__call_task_observed(sel_selector *sel, int fd, sel_task *task, void *da
  */
 static SEL__APART int call_tasks(sel_selector *sel)
 {
+    const unsigned int *mark = sel->mark; /* it stays the same inside a callback */
     uint32_t count = sel->tasks.count;
 
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t left = count; left > 0; left--) {
         sel__call call = sel__tasks_pop(&sel->tasks);
 
         sel__call_task(sel, call.task, call.data, "task");
-        if (sel__is_foreign(sel))
+        if (*mark == 0)
             return -ECHILD;
     }
     return (int)count;
@@ -63,7 +64,7 @@ static inline bool is_to_call(const sel_ready *pair)
  */
 static inline int call_ready(sel_selector *sel, bool observed, int called)
 {
-    const unsigned int *mark = sel->mark; /* it stays the same inside a callback */
+    const unsigned int *mark = sel->mark;
     const sel_ready *pair = sel->batch.pairs + sel->batch.next;
     const sel_ready *end = sel->batch.pairs + sel->batch.length;
 

@@ -35,6 +35,7 @@ static inline void use_ring(sel__tasks *tasks, sel__ring *ring)
 {
     tasks->ring = ring;
     tasks->capacity = ring->capacity;
+    tasks->mask = ring->capacity - 1;
 }
 
 /* What stood before the end of the old one may go on at its beginning. */
@@ -118,7 +119,7 @@ static void change_places(sel__tasks *tasks, uint32_t count)
 
 static void append(sel__tasks *tasks, const sel__call *calls, uint32_t count)
 {
-    uint32_t end = (tasks->first + tasks->count) & (tasks->capacity - 1);
+    uint32_t end = (tasks->first + tasks->count) & tasks->mask;
     uint32_t until_edge = tasks->capacity - end;
     uint32_t straight = count < until_edge ? count : until_edge;
 

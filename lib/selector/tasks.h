@@ -34,6 +34,7 @@ typedef struct sel__tasks {
     sel__ring *ring;
     uint32_t first;
     uint32_t capacity; /* of the ring, or 0 */
+    uint32_t mask;     /* capacity - 1 */
     uint32_t count;
     atomic_uint posted; /* how many are in the inbox */
     sel__ring *inbox;
@@ -57,7 +58,7 @@ static inline sel__call sel__tasks_pop(sel__tasks *tasks)
 {
     sel__call call = tasks->ring->calls[tasks->first];
 
-    tasks->first = (tasks->first + 1) & (tasks->capacity - 1);
+    tasks->first = (tasks->first + 1) & tasks->mask;
     tasks->count--;
     return call;
 }
@@ -76,7 +77,7 @@ static inline bool sel__tasks_exist(const sel__tasks *tasks)
 /* The ring has room. */
 static inline void sel__tasks_put(sel__tasks *tasks, sel__call call)
 {
-    tasks->ring->calls[(tasks->first + tasks->count++) & (tasks->capacity - 1)] = call;
+    tasks->ring->calls[(tasks->first + tasks->count++) & tasks->mask] = call;
 }
 
 /* Where the ring is full or not the end of the queue. */

@@ -11,11 +11,6 @@ enum { CHILDREN = 4, FEW = 64 };
 /* An odd stamp that is no link: its task is being called. */
 #define RUNNING 0xfffffffdU
 
-static bool waits(const sel__timer *timer)
-{
-    return (timer->stamp & 1) == 0;
-}
-
 void sel__timers_open(sel__timers *timers)
 {
     *timers = (sel__timers){
@@ -208,7 +203,7 @@ void sel__timers_cancel(sel__timers *timers, uint32_t slot)
     sel__timer *timer = &timers->slots[slot];
 
     timers->pending--;
-    if (waits(timer)) {
+    if (sel__timer_waits(timer)) {
         forget(timers, slot);
         revise(timers, slot);
     } else if (timer->stamp == RUNNING) {
@@ -248,13 +243,13 @@ static void move_waiting(sel__timers *timers, uint32_t slot, int64_t due)
     revise(timers, slot);
 }
 
-void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due)
+void sel__timers_move_slowly(sel__timers *timers, uint32_t slot, int64_t due)
 {
     sel__timer *timer = &timers->slots[slot];
 
     if (timer->repeat != NULL)
         timer->repeat->start = due;
-    if (waits(timer)) {
+    if (sel__timer_waits(timer)) {
         move_waiting(timers, slot, due);
         return;
     }

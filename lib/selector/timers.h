@@ -75,9 +75,8 @@ void sel__timers_free(sel__timers *timers);
 /* It runs again and again, `interval` seconds apart. 0, or -ENOMEM and it is cancelled. */
 int sel__timers_repeat(sel__timers *timers, uint32_t slot, double interval);
 
-/* It is not to run; or it is due at another time, and repeats from then on. */
+/* It is not to run. */
 void sel__timers_cancel(sel__timers *timers, uint32_t slot);
-void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due);
 
 /*
  * A pass that runs those that are due by `now`. The next of them: its task is NULL after
@@ -112,7 +111,7 @@ static inline uint32_t sel__timers_find(const sel__timers *timers, uint64_t id)
     return slot;
 }
 
-/* --- Adding one, in line. ------------------------------------------------ */
+/* --- Adding and moving one, in line. ------------------------------------- */
 
 /* The stamp of a slot in a list: the next one's number. */
 static inline uint32_t sel__timer_link(uint32_t next)
@@ -123,6 +122,11 @@ static inline uint32_t sel__timer_link(uint32_t next)
 static inline uint32_t sel__timer_next(uint32_t link)
 {
     return link >> 1;
+}
+
+static inline bool sel__timer_waits(const sel__timer *timer)
+{
+    return (timer->stamp & 1) == 0;
 }
 
 /*
@@ -199,6 +203,23 @@ static inline uint32_t sel__timers_add(sel__timers *timers, sel__call call, int6
     timers->pending++;
     sel__timers_wait(timers, slot);
     return slot;
+}
+
+void sel__timers_move_slowly(sel__timers *timers, uint32_t slot, int64_t due);
+
+/*
+ * It is due at another time, and repeats from then on. One that is due later, as a timeout
+ * that begins anew, keeps its entry, unless that is the first or what this pass would run.
+ */
+static inline void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due)
+{
+    sel__timer *timer = &timers->slots[slot];
+
+    if (sel__timer_waits(timer) && timer->repeat == NULL && due >= timer->due &&
+        due > timers->limit && timers->heap[0].slot != slot)
+        timer->due = due;
+    else
+        sel__timers_move_slowly(timers, slot, due);
 }
 
 #endif
