@@ -194,7 +194,7 @@ static int replace_wakeup(sel_selector *sel)
     atomic_store(&sel->wakeup.pending, false);
     atomic_store(&sel->wakeup.requested, false);
     atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
-    sel__tasks_follow_fork(&sel->tasks);
+    sel__tasks_open(&sel->tasks);
     return 0;
 }
 

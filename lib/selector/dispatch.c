@@ -88,23 +88,29 @@ SEL__RARE static int call_services(sel_selector *sel, int called)
     return sel__is_foreign(sel) ? -ECHILD : called;
 }
 
-/* What a wait has just told of the time is enough where the next timer is far. */
-static inline bool is_timer_due(const sel_selector *sel, bool has_waited)
+/*
+ * What is due by then runs in this pass: SEL__NO_LIMIT where no timer is. What a wait has
+ * just told of the time is enough where the next is far.
+ */
+static inline int64_t get_limit(const sel_selector *sel, bool has_waited)
 {
     int64_t due = sel__timers_due(&sel->timers);
+    int64_t now;
 
     if (due == SEL__FOREVER || (has_waited && due >= sel->undue))
-        return false;
-    return due <= sel__now();
+        return SEL__NO_LIMIT;
+    now = sel__now();
+    return due <= now ? now : SEL__NO_LIMIT;
 }
 
 static inline int call_all(sel_selector *sel, bool observed, bool has_waited)
 {
-    bool has_timers = is_timer_due(sel, has_waited);
+    int64_t limit = get_limit(sel, has_waited);
+    bool has_timers = limit != SEL__NO_LIMIT;
     int called = 0;
 
     if (has_timers)
-        sel__timers_begin(&sel->timers, sel__now());
+        sel__timers_begin(&sel->timers, limit);
     if (sel__tasks_in_inbox(&sel->tasks))
         sel__tasks_collect(&sel->tasks);
     if (sel->tasks.count > 0)

@@ -12,11 +12,6 @@ void sel__tasks_open(sel__tasks *tasks)
     pthread_mutex_init(&tasks->lock, NULL);
 }
 
-void sel__tasks_follow_fork(sel__tasks *tasks)
-{
-    pthread_mutex_init(&tasks->lock, NULL);
-}
-
 void sel__tasks_free(sel__tasks *tasks)
 {
     free(tasks->ring);

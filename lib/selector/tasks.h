@@ -41,11 +41,10 @@ typedef struct sel__tasks {
     pthread_mutex_t lock; /* of the inbox */
 } sel__tasks;
 
+/* Make the lock: of none, or anew in a forked child, where a thread of the parent's may
+   have it. */
 void sel__tasks_open(sel__tasks *tasks);
 void sel__tasks_free(sel__tasks *tasks);
-
-/* In a forked child: the thread that has the lock may be the parent's. */
-void sel__tasks_follow_fork(sel__tasks *tasks);
 
 /* Put a task into the inbox, from any thread.  0 or -ENOMEM. */
 int sel__tasks_post(sel__tasks *tasks, sel__call call);

@@ -17,21 +17,6 @@ enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
 /* What has happened between the first registration and the second. */
 typedef enum { NOTHING, WAITED, CHANGED, PAUSED, FOUND_GONE, STAGES } stage;
 
-/* Puts a pipe with something to read behind the number; its other end. */
-static int replace_by_pipe(int number)
-{
-    int ends[2];
-
-    close(number);
-    make_pipe(ends);
-    put_byte(ends[1]);
-    if (ends[1] == number)
-        ends[1] = fcntl(number, F_DUPFD_CLOEXEC, 0);
-    if (ends[0] != number)
-        move_descriptor(ends[0], number);
-    return ends[1];
-}
-
 /* Registers `fd`, which is readable, takes it as far as `reached` and replaces it. */
 static int replace_at(sel_selector *sel, int fd, stage reached)
 {

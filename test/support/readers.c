@@ -35,20 +35,6 @@ void pass_with(sel_selector *sel, int fd)
     ck_assert_int_eq(sel_dispatch(sel), 1);
 }
 
-int replace_by_pipe(int number)
-{
-    int ends[2];
-
-    close(number);
-    make_pipe(ends);
-    put_byte(ends[1]);
-    if (ends[1] == number)
-        ends[1] = fcntl(number, F_DUPFD_CLOEXEC, 0);
-    if (ends[0] != number)
-        move_descriptor(ends[0], number);
-    return ends[1];
-}
-
 void replace_by_regular_file(int number)
 {
     int file = open_regular_file();

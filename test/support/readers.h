@@ -23,8 +23,7 @@ void add_both(sel_selector *sel, int fd, const char *reads, const char *writes);
 /* One pass that finds this one ready, and nothing else. */
 void pass_with(sel_selector *sel, int fd);
 
-/* Puts another file behind the number: a pipe with something to read; its other end. */
-int replace_by_pipe(int number);
+/* Puts a regular file behind the number. */
 void replace_by_regular_file(int number);
 
 #endif

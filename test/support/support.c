@@ -284,6 +284,20 @@ void put_byte(int fd)
     ck_assert_int_eq(write(fd, "x", 1), 1);
 }
 
+int replace_by_pipe(int number)
+{
+    int ends[2];
+
+    close(number);
+    make_pipe(ends);
+    put_byte(ends[1]);
+    if (ends[1] == number)
+        ends[1] = fcntl(number, F_DUPFD_CLOEXEC, 0);
+    if (ends[0] != number)
+        move_descriptor(ends[0], number);
+    return ends[1];
+}
+
 void take_byte(int fd)
 {
     char byte;

@@ -90,6 +90,7 @@ int find_closed_descriptor(void);       /* the number that the next open gets */
 void move_descriptor(int fd, int number); /* dup2() and close(fd) */
 void close_pair(const int ends[2]);
 void put_byte(int fd);                  /* write one byte */
+int replace_by_pipe(int number); /* with a byte to read: its file is now that; the other end */
 void take_byte(int fd);                 /* read one byte */
 void fill(int fd);                      /* write until it would block; O_NONBLOCK as before */
 void set_nonblocking(int fd, bool on);
