@@ -246,9 +246,8 @@ def analysed(session, directory):
     names = [name for name in analysers.ANALYSERS if session.wants('analysers', name)]
     session.known.update(['analysers', *analysers.ANALYSERS])
     for name in names:
-        start = time.monotonic()
-        session.add(analysers.run(name, directory, LOGS / 'analysers'))
-        session.spend('the analysers', start)
+        with session.spending('the analysers'):
+            session.add(analysers.run(name, directory, LOGS / 'analysers'))
 
 
 def thorough(session):

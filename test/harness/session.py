@@ -5,6 +5,8 @@ Whatever is run goes through Session.add(), so that the counts at the end are of
 """
 
 import collections
+import contextlib
+import os
 import re
 import time
 
@@ -18,6 +20,25 @@ LAST_LINES = 80  # of a failed program's output
 NOISE = re.compile(r'--\d+--')  # valgrind on system calls that are newer than it
 LOGS = build.BUILD / 'logs'
 TEST = build.TOP / 'test'
+
+
+def cpu_seconds():
+    """What this process and all that it has waited for took of the cores."""
+    return sum(os.times()[:4])
+
+
+class Spent:
+    """What a group of tests took: of time, of the cores, and its longest test."""
+
+    def __init__(self):
+        self.seconds = self.cpu = 0
+        self.longest = 0, ''
+
+    def describe(self, group):
+        seconds, test = self.longest
+        which = f', {seconds:.0f} s of it {test}' if seconds > self.seconds / 2 else ''
+        return (f'{self.seconds:6.0f} s  {group} ({self.cpu / self.seconds:.1f} cores busy'
+                f'{which})')
 
 
 def expected(tests, logs):
@@ -43,7 +64,7 @@ class Session:
         self.known = set()
         self.notes = []  # lines for the end
         self.is_quiet = False  # of what passed
-        self.seconds = {}  # of each group of tests
+        self.spent = collections.defaultdict(Spent)  # on each group of tests
 
     def wants(self, *names):
         return not self.wanted or not self.wanted.isdisjoint(names)
@@ -70,16 +91,16 @@ class Session:
         """Build build/<name>; None, and one more failure, if it can't be built."""
         start = time.monotonic()
         print(f'building {name}; what is said goes to {build.BUILD / name}.log', flush=True)
-        try:
-            directory, output = build.build(name), ''
-        except build.BuildError as error:
-            directory, output = None, str(error)
+        with self.spending('building'):
+            try:
+                directory, output = build.build(name), ''
+            except build.BuildError as error:
+                directory, output = None, str(error)
         outcome = results.Outcome(
             'builds', name, results.OTHER, directory is not None, 'the build failed')
         self.add(running.Run(
             f'build {name}', [outcome], [], time.monotonic() - start, output,
             build.BUILD / f'{name}.log'))
-        self.spend('building', start)
         return directory
 
     def choose(self, directory):
@@ -106,14 +127,19 @@ class Session:
         logs = LOGS / title.replace(' ', '-')
         if tests and not self.is_quiet:
             print(f'{title}: {len(tests)} to run{expected(tests, logs)}', flush=True)
-        start = time.monotonic()
-        for run in running.run_tests(tests, logs, manner, self.columns):
-            self.add(leave_out(run, manner.instrument))
-        self.spend(title, start)
+        with self.spending(title) as spent:
+            for run in running.run_tests(tests, logs, manner, self.columns):
+                self.add(leave_out(run, manner.instrument))
+                spent.longest = max(spent.longest, (run.seconds, run.name))
 
-    def spend(self, group, start):
-        """Time since `start` went into a group of tests."""
-        self.seconds[group] = self.seconds.get(group, 0) + time.monotonic() - start
+    @contextlib.contextmanager
+    def spending(self, group):
+        """What the block takes goes into a group of tests."""
+        spent = self.spent[group]
+        start, cpu = time.monotonic(), cpu_seconds()
+        yield spent
+        spent.seconds += time.monotonic() - start
+        spent.cpu += cpu_seconds() - cpu
 
 
 def close(session):
@@ -121,9 +147,9 @@ def close(session):
     shown = [o for o in session.outcomes if o.suite != 'builds']
     failures = [o for o in session.outcomes if not o.passed]
     print('', results.table(shown), '', sep='\n')
-    for group, seconds in session.seconds.items():
-        if seconds >= 0.5:
-            print(f'{seconds:6.0f} s  {group}')
+    for group, spent in session.spent.items():
+        if spent.seconds >= 0.5:
+            print(spent.describe(group))
     for (name, reason), times in collections.Counter(session.skips).items():
         print(f'skipped {name}: {reason}' + (f' ({times} times)' if times > 1 else ''))
     print(*session.notes, sep='\n', end='\n' if session.notes else '')
