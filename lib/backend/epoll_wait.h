@@ -27,9 +27,11 @@ int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int
 static inline int sel__epoll_wait(int set, struct epoll_event *events, int capacity,
                                   int64_t deadline)
 {
-    if (deadline > 0 && deadline != SEL__FOREVER)
+    if (deadline == SEL__FOREVER)
+        return sel__epoll_wait_ms(set, events, capacity, -1);
+    if (deadline > 0)
         return sel__epoll_wait_timed(set, events, capacity, deadline);
-    return sel__epoll_wait_ms(set, events, capacity, deadline <= 0 ? 0 : -1);
+    return sel__epoll_wait_ms(set, events, capacity, 0);
 }
 
 #endif

@@ -38,7 +38,7 @@ static void pass(sel__guest *guest)
 
     if ((sel->busy & SEL__DISPATCHING) || sel__usable(sel) < 0)
         return;
-    if (sel__wait(sel, 0) >= 0)
+    if (sel__wait(sel, 0) == 0)
         sel__dispatch(sel);
     let_end(guest);
 }

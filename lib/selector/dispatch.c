@@ -119,7 +119,7 @@ static inline int call_all(sel_selector *sel, bool observed, bool has_waited)
         called = call_ready(sel, observed, called);
     if (called >= 0 && has_timers)
         called = call_timers(sel, called);
-    if (called >= 0 && (sel->recorded > 0 || sel->restless))
+    if (called >= 0 && (sel->recorded | (int)sel->restless) != 0)
         called = call_services(sel, called);
     if (has_timers)
         sel__timers_end(&sel->timers);
@@ -136,12 +136,13 @@ SEL__RARE static int call_all_observed(sel_selector *sel)
     return called;
 }
 
-static inline int dispatch(sel_selector *sel, bool has_waited)
+static inline void begin(sel_selector *sel)
 {
-    int called;
-
     sel->busy |= SEL__DISPATCHING;
-    called = sel->observer == NULL ? call_all(sel, false, has_waited) : call_all_observed(sel);
+}
+
+static inline int end(sel_selector *sel, int called)
+{
     sel->busy &= (uint8_t)~SEL__DISPATCHING;
     if (called >= 0)
         sel->callbacks += (unsigned)called;
@@ -150,7 +151,22 @@ static inline int dispatch(sel_selector *sel, bool has_waited)
 
 int sel__dispatch(sel_selector *sel)
 {
-    return dispatch(sel, true);
+    begin(sel);
+    return end(sel, sel->observer == NULL ? call_all(sel, false, true) : call_all_observed(sel));
+}
+
+/* As in most passes of a program that dispatches by itself. */
+static inline bool has_pairs_alone(const sel_selector *sel)
+{
+    unsigned more = sel__tasks_waiting(&sel->tasks) | (unsigned)sel->recorded |
+                    (unsigned)sel->timers.length;
+
+    return more == 0 && !sel->restless && sel->observer == NULL;
+}
+
+static SEL__APART int call_more_than_pairs(sel_selector *sel)
+{
+    return sel->observer == NULL ? call_all(sel, false, false) : call_all_observed(sel);
 }
 
 int sel_dispatch(sel_selector *sel)
@@ -159,5 +175,8 @@ int sel_dispatch(sel_selector *sel)
 
     if (error < 0)
         return error;
-    return sel__is_busy(sel) ? -EBUSY : dispatch(sel, false);
+    if (sel__is_busy(sel))
+        return -EBUSY;
+    begin(sel);
+    return end(sel, has_pairs_alone(sel) ? call_ready(sel, false, 0) : call_more_than_pairs(sel));
 }

@@ -104,7 +104,7 @@ static inline bool sel__is_busy(const sel_selector *sel)
 /* What sel_run() goes on for: is there anything left to wait for? */
 static inline bool sel__is_alive(sel_selector *sel)
 {
-    return sel->callable > 0 || sel__tasks_exist(&sel->tasks) || sel->timers.pending > 0 ||
+    return sel->callable > 0 || sel__tasks_waiting(&sel->tasks) > 0 || sel->timers.pending > 0 ||
            (sel->services != NULL && sel->services->table->are_alive(sel->services));
 }
 
@@ -157,8 +157,7 @@ void sel__free_handles(sel_selector *sel);
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);
 
 /*
- * Wait for at most `timeout` nanoseconds and collect a batch.  Returns the
- * number of pairs or a negative errno.
+ * Wait for at most `timeout` nanoseconds and collect a batch.  0 or a negative errno.
  */
 int sel__wait(sel_selector *sel, int64_t timeout);
 
@@ -196,7 +195,7 @@ static inline void sel__report(sel_selector *sel, int fd, int ready)
 /* Is there anything to dispatch but pairs? */
 static inline bool sel__has_to_run(const sel_selector *sel)
 {
-    return sel__tasks_exist(&sel->tasks) || sel->recorded > 0;
+    return (sel__tasks_waiting(&sel->tasks) | (unsigned)sel->recorded) > 0;
 }
 
 static inline bool sel__timer_is_due(const sel_selector *sel)

@@ -68,9 +68,10 @@ static inline bool sel__tasks_in_inbox(const sel__tasks *tasks)
     return atomic_load_explicit(&tasks->posted, memory_order_relaxed) > 0;
 }
 
-static inline bool sel__tasks_exist(const sel__tasks *tasks)
+/* 0 where there are none, in the ring or the inbox. */
+static inline unsigned sel__tasks_waiting(const sel__tasks *tasks)
 {
-    return (tasks->count | atomic_load_explicit(&tasks->posted, memory_order_relaxed)) > 0;
+    return tasks->count | atomic_load_explicit(&tasks->posted, memory_order_relaxed);
 }
 
 /* The ring has room. */

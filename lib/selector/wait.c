@@ -88,22 +88,29 @@ void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned le
 /* Until when the backend may sleep, of a wait that ends at `deadline`. */
 static inline int64_t get_end(const sel_selector *sel, int64_t deadline)
 {
-    int64_t due;
-
     if (sel__has_to_run(sel))
         return 0;
-    due = sel__timers_due(&sel->timers);
-    if (due < deadline)
-        deadline = due;
-    if (!sel->restless)
-        return deadline;
+    if (sel->timers.length > 0 && sel->timers.heap[0].due < deadline)
+        return sel->timers.heap[0].due;
+    return deadline;
+}
+
+/* The same where the services may know more, which they do no longer if they say so now. */
+SEL__RARE static int64_t ask_services(sel_selector *sel, int64_t deadline)
+{
+    int64_t end, due;
+
+    sel->services->table->collect(sel->services);
+    end = get_end(sel, deadline);
+    if (end == 0 || !sel->restless)
+        return end;
     due = sel->services->table->due(sel->services);
-    return due < deadline ? due : deadline;
+    return due < end ? due : end;
 }
 
 /*
- * One look at everything, which may sleep. The services' loops are looked at
- * before, for what only that makes known to the kernel, and after.
+ * One look at everything, which may sleep. The services' loops are looked at before, for
+ * what only that makes known to the kernel, and after, for what has come meanwhile.
  */
 static inline int look(sel_selector *sel)
 {
@@ -111,9 +118,8 @@ static inline int look(sel_selector *sel)
 
     if (error < 0)
         return error;
-    if (sel->restless)
-        sel->services->table->collect(sel->services);
-    error = sel->backend->wait(sel->state, get_end(sel, sel->deadline));
+    error = sel->backend->wait(sel->state, sel->restless ? ask_services(sel, sel->deadline) :
+                                                           get_end(sel, sel->deadline));
     if (sel->restless && error == 0)
         sel->services->table->collect(sel->services);
     return error;
@@ -175,7 +181,7 @@ static inline int collect(sel_selector *sel, int64_t timeout)
         return fail(sel, error);
     sel->passes++;
     sel->pairs += sel->batch.length;
-    return (int)sel->batch.length;
+    return 0;
 }
 
 int sel__wait(sel_selector *sel, int64_t timeout)
@@ -185,18 +191,20 @@ int sel__wait(sel_selector *sel, int64_t timeout)
 
 int sel_select(sel_selector *sel, double timeout, const sel_ready **ret_ready)
 {
-    int count = sel__usable(sel);
+    int error = sel__usable(sel);
 
-    if (count < 0)
-        return count;
+    if (error < 0)
+        return error;
     if (isnan(timeout))
         return -EINVAL;
     if (sel__is_busy(sel))
         return -EBUSY;
-    count = collect(sel, sel__to_ns(timeout));
-    if (count >= 0 && ret_ready != NULL)
+    error = collect(sel, sel__to_ns(timeout));
+    if (error < 0)
+        return error;
+    if (ret_ready != NULL)
         *ret_ready = sel->batch.pairs;
-    return count;
+    return (int)sel->batch.length;
 }
 
 double sel_get_timeout(sel_selector *sel)
@@ -205,9 +213,8 @@ double sel_get_timeout(sel_selector *sel)
 
     if (sel__usable(sel) < 0)
         return SEL_FOREVER;
-    if (sel->restless)
-        sel->services->table->collect(sel->services);
-    sleep = sel__left(get_end(sel, SEL__FOREVER));
+    sleep = sel__left(sel->restless ? ask_services(sel, SEL__FOREVER) :
+                                      get_end(sel, SEL__FOREVER));
     return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
 }
 
