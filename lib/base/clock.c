@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <limits.h>
+#include <math.h>
 
 /* Nothing of the program's reaches this stack, and it is asked for every timer. */
 #ifdef __has_attribute
@@ -15,6 +16,14 @@ int64_t sel__now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * SEL__NS_PER_SECOND + now.tv_nsec;
+}
+
+int64_t sel__far_time(int64_t start, double seconds)
+{
+    if (isnan(seconds))
+        return SEL__NO_TIME;
+    return seconds > 0 ? INT64_MAX :
+                         start - (int64_t)(SEL__CENTURY / 2 * (double)SEL__NS_PER_SECOND);
 }
 
 int sel__to_ms(int64_t ns)

@@ -41,19 +41,22 @@ static inline double sel__to_seconds(int64_t ns)
     return (double)ns / (double)SEL__NS_PER_SECOND;
 }
 
+#define SEL__NO_TIME INT64_MIN
+
+int64_t sel__far_time(int64_t start, double seconds);
+
 /*
- * `start` and so many seconds, not NaN, more or fewer, rounded up; INT64_MAX where it is
- * far. Half a century before is the most, so that what has passed since can be counted.
+ * `start` and so many seconds, more or fewer, rounded up; INT64_MAX where it is far, and
+ * SEL__NO_TIME after NaN. Half a century before is the most, so that what has passed since
+ * can be counted.
  */
 static inline int64_t sel__time_after(int64_t start, double seconds)
 {
     double ns = seconds * (double)SEL__NS_PER_SECOND;
 
-    if (seconds >= SEL__CENTURY)
-        return INT64_MAX;
-    if (seconds <= -SEL__CENTURY / 2)
-        ns = -SEL__CENTURY / 2 * (double)SEL__NS_PER_SECOND;
-    return start + (int64_t)ns + ((double)(int64_t)ns < ns);
+    if (seconds < SEL__CENTURY && seconds > -SEL__CENTURY / 2)
+        return start + (int64_t)ns + ((double)(int64_t)ns < ns);
+    return sel__far_time(start, seconds);
 }
 
 /* The time that lies `ns` after now; 0 and INT64_MAX stay what they are. */

@@ -7,80 +7,103 @@
 #include "base/clock.h"
 #include "selector/selector.h"
 
-#include <math.h>
-
-static inline int add(sel_selector *sel, const char *call, sel__call wanted, int64_t due,
-                      double interval, sel_timer *ret_timer)
+static inline int tell(const sel_selector *sel, uint32_t slot, sel_timer *ret_timer)
 {
-    int error = sel__enter(sel, call);
-    uint32_t slot;
-
-    if (error < 0 || wanted.task == NULL)
-        return error < 0 ? error : -EINVAL;
-    slot = sel__timers_add(&sel->timers, wanted, due);
-    if (slot == SEL__NO_TIMER)
-        return -ENOMEM;
-    if (interval > 0)
-        error = sel__timers_repeat(&sel->timers, slot, interval);
-    if (error < 0)
-        return error;
-    sel__revive(sel);
     if (ret_timer != NULL)
         ret_timer->id = sel__timer_id(&sel->timers, slot);
     return 0;
 }
 
+static SEL__APART int add_slowly(sel_selector *sel, const char *call, sel__call wanted,
+                                 int64_t due, sel_timer *ret_timer)
+{
+    int error = sel__enter(sel, call);
+
+    if (error == 0 && (wanted.task == NULL || due == SEL__NO_TIME))
+        error = -EINVAL;
+    if (error == 0)
+        error = sel__timers_make_room(&sel->timers);
+    if (error < 0)
+        return error;
+    sel__revive(sel);
+    return tell(sel, sel__timers_add(&sel->timers, wanted, due), ret_timer);
+}
+
+static inline int add(sel_selector *sel, const char *call, sel__call wanted, int64_t due,
+                      sel_timer *ret_timer)
+{
+    uint32_t slot = SEL__NO_TIMER;
+
+    if (sel__usable(sel) == 0 && sel->observer == NULL && sel->attachment == NULL &&
+        wanted.task != NULL)
+        slot = sel__timers_add_quickly(&sel->timers, wanted, due);
+    if (slot == SEL__NO_TIMER)
+        return add_slowly(sel, call, wanted, due, ret_timer);
+    return tell(sel, slot, ret_timer);
+}
+
 int sel_call_later(sel_selector *sel, double delay, sel_task *task, void *data,
                    sel_timer *ret_timer)
 {
-    if (isnan(delay))
-        return -EINVAL;
-    return add(sel, __func__, (sel__call){task, data}, sel__time_after(sel__now(), delay), 0,
+    return add(sel, __func__, (sel__call){task, data}, sel__time_after(sel__now(), delay),
                ret_timer);
 }
 
 int sel_call_at(sel_selector *sel, double when, sel_task *task, void *data,
                 sel_timer *ret_timer)
 {
-    if (isnan(when))
-        return -EINVAL;
-    return add(sel, __func__, (sel__call){task, data}, sel__time_after(0, when), 0, ret_timer);
+    return add(sel, __func__, (sel__call){task, data}, sel__time_after(0, when), ret_timer);
 }
 
 int sel_call_every(sel_selector *sel, double interval, sel_task *task, void *data,
                    sel_timer *ret_timer)
 {
+    sel_timer timer;
+    int error;
+
     if (!(interval > 0))
         return -EINVAL;
-    return add(sel, __func__, (sel__call){task, data}, sel__time_after(sel__now(), interval),
-               interval, ret_timer);
+    error = add_slowly(sel, __func__, (sel__call){task, data},
+                       sel__time_after(sel__now(), interval), &timer);
+    if (error == 0)
+        error = sel__timers_repeat(&sel->timers, sel__timer_slot(timer.id), interval);
+    if (error == 0 && ret_timer != NULL)
+        *ret_timer = timer;
+    return error;
+}
+
+static SEL__APART int cancel_slowly(sel_selector *sel, const char *call, sel_timer timer)
+{
+    int error = sel__enter(sel, call);
+
+    if (error == 0 && !sel__timers_have(&sel->timers, timer.id))
+        error = -ENOENT;
+    if (error == 0)
+        sel__timers_cancel(&sel->timers, sel__timer_slot(timer.id));
+    return error;
 }
 
 int sel_cancel(sel_selector *sel, sel_timer timer)
 {
-    int error = sel__enter(sel, __func__);
-    uint32_t slot;
-
-    if (error < 0)
-        return error;
-    slot = sel__timers_find(&sel->timers, timer.id);
-    if (slot == SEL__NO_TIMER)
-        return -ENOENT;
-    sel__timers_cancel(&sel->timers, slot);
-    return 0;
+    if (sel__usable(sel) == 0 && sel->observer == NULL &&
+        sel__timers_have(&sel->timers, timer.id) &&
+        sel__timers_cancel_quickly(&sel->timers, sel__timer_slot(timer.id)))
+        return 0;
+    return cancel_slowly(sel, __func__, timer);
 }
 
 int sel_reschedule(sel_selector *sel, sel_timer timer, double delay)
 {
+    int64_t due = sel__time_after(sel__now(), delay);
     int error = sel__enter(sel, __func__);
-    uint32_t slot;
 
-    if (error < 0 || isnan(delay))
-        return error < 0 ? error : -EINVAL;
-    slot = sel__timers_find(&sel->timers, timer.id);
-    if (slot == SEL__NO_TIMER)
-        return -ENOENT;
-    sel__timers_move(&sel->timers, slot, sel__time_after(sel__now(), delay));
+    if (error == 0 && due == SEL__NO_TIME)
+        error = -EINVAL;
+    if (error == 0 && !sel__timers_have(&sel->timers, timer.id))
+        error = -ENOENT;
+    if (error < 0)
+        return error;
+    sel__timers_move(&sel->timers, sel__timer_slot(timer.id), due);
     sel__revive(sel);
     return 0;
 }

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { CHILDREN = 4, FEW = 64 };
+enum { CHILDREN = 4 };
 
 /* An odd stamp that is no link: its task is being called. */
 #define RUNNING 0xfffffffdU
@@ -85,23 +85,27 @@ static void sink(sel__due *heap, size_t length, size_t top, sel__due due)
     rise(heap, (size_t)(hole - heap), top, due);
 }
 
-static inline void pop(sel__timers *timers)
+/* Drop the first. Is there another? */
+static inline bool pop(sel__timers *timers)
 {
     sel__due last = timers->heap[--timers->length];
 
-    if (timers->length > 0)
-        sink(timers->heap, (size_t)timers->length, 0, last);
+    if (timers->length == 0)
+        return false;
+    sink(timers->heap, (size_t)timers->length, 0, last);
+    return true;
 }
 
-/* Make the first entry exact. */
+/* There is a first: make it exact. */
 static inline void prune(sel__timers *timers)
 {
-    while (timers->length > 0) {
+    for (;;) {
         sel__due first = timers->heap[0];
         const sel__timer *timer = &timers->slots[first.slot];
 
         if (timer->stamp != first.stamp) {
-            pop(timers);
+            if (!pop(timers))
+                return;
         } else if (timer->due != first.due) {
             first.due = timer->due;
             sink(timers->heap, (size_t)timers->length, 0, first);
@@ -131,7 +135,7 @@ static void rebuild(sel__timers *timers)
 /* What was said of this slot, which had an entry, may have left that wrong. */
 static inline void revise(sel__timers *timers, uint32_t slot)
 {
-    if (timers->length > 3 * timers->pending + FEW)
+    if (sel__timers_are_stale(timers))
         rebuild(timers);
     else if (timers->heap[0].slot == slot)
         prune(timers);
@@ -139,28 +143,34 @@ static inline void revise(sel__timers *timers, uint32_t slot)
 
 /* --- slots --- */
 
+static int widen_slots(sel__timers *timers)
+{
+    int slot = timers->capacity;
+    int error = sel__widen(&timers->slots, &timers->capacity, slot + 1, sizeof *timers->slots);
+
+    if (error < 0)
+        return error;
+    timers->free = (uint32_t)slot;
+    for (; slot < timers->capacity; slot++) {
+        sel__timer *timer = &timers->slots[slot];
+
+        timer->task = NULL;
+        timer->repeat = NULL;
+        timer->use = 0;
+        timer->stamp = sel__timer_link((uint32_t)slot + 1);
+    }
+    timers->slots[slot - 1].stamp = sel__timer_link(SEL__NO_TIMER);
+    return 0;
+}
+
 int sel__timers_make_room(sel__timers *timers)
 {
     int error = sel__widen(&timers->heap, &timers->room, timers->length + timers->out + 1,
                            sizeof *timers->heap);
 
-    if (error == 0 && !sel__timers_have_slot(timers))
-        error = sel__widen(&timers->slots, &timers->capacity, timers->used + 1,
-                           sizeof *timers->slots);
+    if (error == 0 && timers->free == SEL__NO_TIMER)
+        error = widen_slots(timers);
     return error;
-}
-
-static inline void free_slot(sel__timers *timers, uint32_t slot)
-{
-    sel__timer *timer = &timers->slots[slot];
-
-    timer->task = NULL;
-    timer->stamp = sel__timer_link(timers->free);
-    /* GCOVR_EXCL_START: a slot that was used four billion times has no new id */
-    if (timer->use == UINT32_MAX)
-        return;
-    /* GCOVR_EXCL_STOP */
-    timers->free = slot;
 }
 
 static inline void forget(sel__timers *timers, uint32_t slot)
@@ -172,7 +182,7 @@ static inline void forget(sel__timers *timers, uint32_t slot)
         timer->repeat = NULL;
         timers->repeating--;
     }
-    free_slot(timers, slot);
+    sel__timers_free_slot(timers, slot);
 }
 
 void sel__timers_free(sel__timers *timers)
@@ -278,7 +288,7 @@ static inline sel__call run(sel__timers *timers, uint32_t slot)
         timers->out++;
     } else {
         timers->pending--;
-        free_slot(timers, slot);
+        sel__timers_free_slot(timers, slot);
     }
     return call;
 }
@@ -289,8 +299,8 @@ sel__call sel__timers_next(sel__timers *timers)
 
     if (sel__timers_due(timers) <= timers->limit) {
         call = run(timers, timers->heap[0].slot);
-        pop(timers);
-        prune(timers);
+        if (pop(timers))
+            prune(timers);
     }
     return call;
 }
@@ -308,11 +318,12 @@ static int64_t next_run(const sel__repeat *repeat, int64_t now)
 
 void sel__timers_rearm(sel__timers *timers, int64_t now)
 {
-    uint32_t slot = sel__timers_find(timers, timers->running);
+    uint64_t id = timers->running;
+    uint32_t slot = sel__timer_slot(id);
     sel__timer *timer;
 
     timers->running = 0;
-    if (slot == SEL__NO_TIMER || timers->slots[slot].stamp != RUNNING)
+    if (!sel__timers_have(timers, id) || timers->slots[slot].stamp != RUNNING)
         return;
     timer = &timers->slots[slot];
     timer->due = next_run(timer->repeat, now);

@@ -53,7 +53,6 @@ typedef struct sel__timers {
     sel__timer *slots;
     int length;         /* of the heap */
     int room;           /* of the heap: there is some for what is out, too */
-    int used;           /* slots that were ever used */
     int capacity;       /* of slots */
     int pending;        /* how many are to run */
     int repeating;      /* how many of the slots' have a sel__repeat */
@@ -66,6 +65,8 @@ typedef struct sel__timers {
     uint64_t running; /* the repeating one whose task is being called, or 0 */
 } sel__timers;
 
+enum { SEL__FEW_TIMERS = 64 };
+
 #define SEL__NO_LIMIT INT64_MIN
 #define SEL__NO_TIMER 0x7fffffffU /* a slot's number */
 
@@ -74,9 +75,6 @@ void sel__timers_free(sel__timers *timers);
 
 /* It runs again and again, `interval` seconds apart. 0, or -ENOMEM and it is cancelled. */
 int sel__timers_repeat(sel__timers *timers, uint32_t slot, double interval);
-
-/* It is not to run. */
-void sel__timers_cancel(sel__timers *timers, uint32_t slot);
 
 /*
  * A pass that runs those that are due by `now`. The next of them: its task is NULL after
@@ -100,18 +98,21 @@ static inline uint64_t sel__timer_id(const sel__timers *timers, uint32_t slot)
     return (uint64_t)timers->slots[slot].use << 32 | slot;
 }
 
-/* The slot of one that is to run, or SEL__NO_TIMER. */
-static inline uint32_t sel__timers_find(const sel__timers *timers, uint64_t id)
+static inline uint32_t sel__timer_slot(uint64_t id)
 {
-    uint32_t slot = (uint32_t)id;
-
-    if (slot >= (uint32_t)timers->used || timers->slots[slot].task == NULL ||
-        timers->slots[slot].use != id >> 32)
-        return SEL__NO_TIMER;
-    return slot;
+    return (uint32_t)id;
 }
 
-/* --- Adding and moving one, in line. ------------------------------------- */
+/* One with this id is to run. */
+static inline bool sel__timers_have(const sel__timers *timers, uint64_t id)
+{
+    uint32_t slot = sel__timer_slot(id);
+
+    return slot < (uint32_t)timers->capacity && timers->slots[slot].task != NULL &&
+           timers->slots[slot].use == id >> 32;
+}
+
+/* --- Adding, moving and cancelling one, in line. ------------------------- */
 
 /* The stamp of a slot in a list: the next one's number. */
 static inline uint32_t sel__timer_link(uint32_t next)
@@ -166,42 +167,40 @@ static inline bool sel__timers_have_room(const sel__timers *timers)
 /* For an entry more, and a slot. 0 or -ENOMEM. */
 int sel__timers_make_room(sel__timers *timers);
 
-static inline bool sel__timers_have_slot(const sel__timers *timers)
-{
-    return timers->free != SEL__NO_TIMER || timers->used < timers->capacity;
-}
-
-static inline uint32_t sel__timers_take_slot(sel__timers *timers)
+/* There is a free slot. */
+static inline uint32_t sel__timers_fill_slot(sel__timers *timers, sel__call call, int64_t due)
 {
     uint32_t slot = timers->free;
+    sel__timer *timer = &timers->slots[slot];
 
-    if (slot != SEL__NO_TIMER) {
-        timers->free = sel__timer_next(timers->slots[slot].stamp);
-        return slot;
-    }
-    slot = (uint32_t)timers->used++;
-    timers->slots[slot].use = 0;
-    return slot;
-}
-
-/* Let a timer wait: its slot, or SEL__NO_TIMER for want of memory. */
-static inline uint32_t sel__timers_add(sel__timers *timers, sel__call call, int64_t due)
-{
-    sel__timer *timer;
-    uint32_t slot;
-
-    if ((!sel__timers_have_slot(timers) || !sel__timers_have_room(timers)) &&
-        sel__timers_make_room(timers) < 0)
-        return SEL__NO_TIMER;
-    slot = sel__timers_take_slot(timers);
-    timer = &timers->slots[slot];
+    timers->free = sel__timer_next(timer->stamp);
     timer->task = call.task;
     timer->data = call.data;
     timer->due = due;
-    timer->repeat = NULL;
     timer->use++;
     timers->pending++;
+    return slot;
+}
+
+/* Let a timer wait: its slot. There is room for it. */
+static inline uint32_t sel__timers_add(sel__timers *timers, sel__call call, int64_t due)
+{
+    uint32_t slot = sel__timers_fill_slot(timers, call, due);
+
     sel__timers_wait(timers, slot);
+    return slot;
+}
+
+/* The same where that is done in a few steps, as nearly always; else SEL__NO_TIMER. */
+static inline uint32_t sel__timers_add_quickly(sel__timers *timers, sel__call call, int64_t due)
+{
+    uint32_t slot;
+
+    if (timers->free == SEL__NO_TIMER || !sel__timers_have_room(timers) ||
+        due <= timers->limit)
+        return SEL__NO_TIMER;
+    slot = sel__timers_fill_slot(timers, call, due);
+    sel__timers_push(timers, slot);
     return slot;
 }
 
@@ -220,6 +219,41 @@ static inline void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t 
         timer->due = due;
     else
         sel__timers_move_slowly(timers, slot, due);
+}
+
+static inline void sel__timers_free_slot(sel__timers *timers, uint32_t slot)
+{
+    sel__timer *timer = &timers->slots[slot];
+
+    timer->task = NULL;
+    timer->stamp = sel__timer_link(timers->free);
+    /* GCOVR_EXCL_START: a slot that was used four billion times has no new id */
+    if (timer->use == UINT32_MAX)
+        return;
+    /* GCOVR_EXCL_STOP */
+    timers->free = slot;
+}
+
+/* Most entries are no timer's any more. */
+static inline bool sel__timers_are_stale(const sel__timers *timers)
+{
+    return timers->length > 4 * timers->pending + SEL__FEW_TIMERS;
+}
+
+/* It is not to run. */
+void sel__timers_cancel(sel__timers *timers, uint32_t slot);
+
+/* The same, where its entry may stay and nothing else is to be done; else false. */
+static inline bool sel__timers_cancel_quickly(sel__timers *timers, uint32_t slot)
+{
+    const sel__timer *timer = &timers->slots[slot];
+
+    if (!sel__timer_waits(timer) || timer->repeat != NULL || timers->heap[0].slot == slot ||
+        sel__timers_are_stale(timers))
+        return false;
+    timers->pending--;
+    sel__timers_free_slot(timers, slot);
+    return true;
 }
 
 #endif
