@@ -99,7 +99,7 @@ int sel__tasks_post(sel__tasks *tasks, sel__call call)
         atomic_store_explicit(&tasks->posted, count + 1, memory_order_release);
     }
     pthread_mutex_unlock(&tasks->lock);
-    return error;
+    return error < 0 ? error : count == 0;
 }
 
 static void change_places(sel__tasks *tasks, uint32_t count)

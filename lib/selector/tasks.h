@@ -46,7 +46,8 @@ typedef struct sel__tasks {
 void sel__tasks_open(sel__tasks *tasks);
 void sel__tasks_free(sel__tasks *tasks);
 
-/* Put a task into the inbox, from any thread.  0 or -ENOMEM. */
+/* Put a task into the inbox, from any thread.  1 if it is the first in it: the selector is
+   to be woken. Else 0, or -ENOMEM. */
 int sel__tasks_post(sel__tasks *tasks, sel__call call);
 
 /* Empty the inbox. 0, or -ENOMEM: then all stays there, and is still to run. */

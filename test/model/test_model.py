@@ -44,10 +44,11 @@ MISTAKES = [
     (2, 'a_task_is_posted_after_the_send', SAFETY, [], ASLEEP),
     (3, 'close_does_not_wait_for_senders', SAFETY, [], FREED),
     (4, 'a_sender_is_counted_after_its_post', SAFETY, [], FREED),
-    (5, 'the_inbox_is_taken_in_two_steps', SAFETY, [], ASLEEP),
+    (5, 'the_inbox_is_emptied_without_its_lock', SAFETY, [], ASLEEP),
     (6, 'the_wakeup_is_taken_and_not_the_tasks', SAFETY, [], ASLEEP),
-    (7, 'the_stack_is_not_turned_round', SAFETY, [], DISORDER),
+    (7, 'what_was_posted_last_is_taken_first', SAFETY, [], DISORDER),
     (8, 'a_return_is_requested_after_the_send', SAFETY, [], ASLEEP),
+    (9, 'the_look_for_the_first_is_before_the_lock', SAFETY, [], ASLEEP),
 ]
 
 Search = collections.namedtuple('Search', 'errors found whole unreached states said')

@@ -2,8 +2,9 @@
 /*
  * The wake-up and the inbox of other threads, for Spin: sel_wakeup() and
  * sel_call_soon_threadsafe() beside a thread that waits, dispatches and closes.
- * Each atomic operation of lib/selector/wakeup.c and lib/selector/tasks.c, each system call and each
- * access to what another thread may free is one step, in the order of the C code.
+ * Each atomic operation of lib/selector/wakeup.c, what lib/selector/tasks.c does under its
+ * lock, each system call and each access to what another thread may free is one step, in
+ * the order of the C code.
  *
  * What is proved, for these numbers of threads and calls:
  *   - no call is lost: after it began a wait returns (`woken`, and no thread is left
@@ -15,10 +16,8 @@
  * A signal handler that calls sel_wakeup() is one more thread, of which fewer
  * interleavings are possible.  Operations are sequentially consistent, as C's are
  * without an order; the relaxed look at the inbox may therefore miss what is in it.
- * A compare-and-exchange does not fail without a reason, or it would fail for ever.
- * malloc() and the first look at the inbox are one step, since only the look is seen
- * by others.  Not in it: a fork, and what a call reads of the selector before it
- * counts as begun, which the program alone can keep from being freed.
+ * Not in it: memory that runs out, a fork, and what a call reads of the selector before
+ * it counts as begun, which the program alone can keep from being freed.
  *
  * -DMISTAKE=n puts in one mistake, which has to be found: test_model.py has the list.
  */
@@ -41,7 +40,6 @@
 #endif
 #define SENDERS (POSTERS + WAKERS)
 #define ITEMS (POSTERS * POSTS)
-#define NONE 255
 
 /* --- struct sel__wakeup and struct sel__tasks ------------------------------- */
 
@@ -49,14 +47,8 @@ byte count;          /* of the eventfd */
 bool pending;
 bool requested;
 byte senders;
-byte inbox = NONE;   /* the top of the stack, an item's address */
-chan queue = [ITEMS] of { byte };
-
-/* Items: malloc() hands the address that was freed out again. */
-bool allocated[ITEMS];
-byte next[ITEMS];
-byte owner[ITEMS];
-byte number[ITEMS];
+chan inbox = [ITEMS] of { byte, byte }; /* tasks: whose, and the how manieth of its */
+chan queue = [ITEMS] of { byte, byte }; /* the ring */
 
 /* --- What the properties are about; no part of the program ------------------- */
 
@@ -128,34 +120,33 @@ inline wakeup_ask() /* sel__wakeup_request */
     }
 }
 
-inline tasks_post(self, task, item) /* sel__tasks_post */
+inline tasks_post(self, task, first) /* sel__tasks_post */
 {
+#if MISTAKE == 9
     d_step {
-        item = 0; /* new_task: malloc, always the lowest address that is free */
-        do
-        :: allocated[item] -> item++
-        :: else -> break
-        od;
-        allocated[item] = true;
-        owner[item] = self;
-        number[item] = task;
         TOUCH;
-        next[item] = inbox /* atomic_load_explicit */
+        first = empty(inbox)
     }
-    do /* atomic_compare_exchange: it was the same, or it is read anew */
-    :: d_step {
-            inbox == next[item];
-            TOUCH;
-            inbox = item
-        }
-        break
-    :: d_step {
-            inbox != next[item];
-            TOUCH;
-            next[item] = inbox
-        }
-    od;
-    item = 0
+    d_step {
+        TOUCH;
+        inbox!self,task
+    }
+#else
+    d_step { /* under the lock */
+        TOUCH;
+        first = empty(inbox);
+        inbox!self,task
+    }
+#endif
+}
+
+inline wakeup_send_if(first, was)
+{
+    if
+    :: first -> wakeup_send(was)
+    :: !first
+    fi;
+    first = false
 }
 
 proctype waker(byte self) /* sel_wakeup, WAKES times */
@@ -178,22 +169,23 @@ proctype waker(byte self) /* sel_wakeup, WAKES times */
 
 proctype poster(byte self) /* sel_call_soon_threadsafe, POSTS times */
 {
-    byte task, item;
-    bool was;
+    byte task;
+    bool first, was;
 
     for (task : 1 .. POSTS) {
 #if MISTAKE == 4
-        tasks_post(self, task, item);
+        tasks_post(self, task, first);
         wakeup_begin(self);
-        wakeup_send(was);
+        wakeup_send_if(first, was);
 #elif MISTAKE == 2
         wakeup_begin(self);
         wakeup_send(was);
-        tasks_post(self, task, item);
+        tasks_post(self, task, first);
+        first = false;
 #else
         wakeup_begin(self);
-        tasks_post(self, task, item);
-        wakeup_send(was);
+        tasks_post(self, task, first);
+        wakeup_send_if(first, was);
 #endif
         wakeup_end();
     }
@@ -201,44 +193,50 @@ proctype poster(byte self) /* sel_call_soon_threadsafe, POSTS times */
 
 /* --- The selector's thread ------------------------------------------------------- */
 
-/* Turning the stack round and queueing it is one step: nobody else sees these. */
-inline tasks_collect(posted, ordered, item) /* sel__tasks_collect */
+/* What is in the inbox goes behind what is in the ring. */
+inline take_over(times, whose, task)
+{
+    do
+    :: nempty(inbox) ->
+#if MISTAKE == 7
+        for (times : 2 .. len(inbox)) {
+            inbox?whose,task;
+            inbox!whose,task
+        }
+        times = 0;
+#endif
+        inbox?whose,task;
+        queue!whose,task
+    :: empty(inbox) -> break
+    od;
+    whose = 0;
+    task = 0
+}
+
+inline tasks_collect(times, whose, task) /* sel__tasks_collect */
 {
 #if MISTAKE == 5
-    posted = inbox;
-    inbox = NONE;
-#else
-    d_step { /* atomic_exchange of the inbox */
-        posted = inbox;
-        inbox = NONE;
-    }
-#endif
     d_step {
-        ordered = NONE;
-        do
-        :: posted != NONE ->
-            item = next[posted];
-#if MISTAKE == 7
-            queue!posted;
-#else
-            next[posted] = ordered;
-            ordered = posted;
-#endif
-            posted = item
-        :: else -> break
-        od;
-        do
-        :: ordered != NONE ->
-            queue!ordered;
-            item = next[ordered];
-            next[ordered] = 0;
-            ordered = item
-        :: else -> break
-        od;
-        posted = 0;
-        ordered = 0;
-        item = 0
+        for (times : 1 .. len(inbox)) {
+            inbox?whose,task;
+            inbox!whose,task;
+            queue!whose,task
+        }
+        times = 0
     }
+    d_step {
+        do
+        :: nempty(inbox) -> inbox?whose,task
+        :: empty(inbox) -> break
+        od;
+        whose = 0;
+        task = 0
+    }
+#else
+    d_step { /* under the lock */
+        take_over(times, whose, task)
+    }
+#endif
 }
 
 inline wakeup_receive() /* sel__wakeup_receive */
@@ -252,13 +250,13 @@ inline wakeup_receive() /* sel__wakeup_receive */
 #endif
 }
 
-inline wait(posted, ordered, item, over) /* sel__wait */
+inline wait(times, whose, task, over) /* sel__wait */
 {
     do
     :: count > 0 -> /* backend->wait, which reports the descriptor */
         wakeup_receive();
 #if MISTAKE != 6
-        tasks_collect(posted, ordered, item);
+        tasks_collect(times, whose, task);
 #endif
         d_step { /* sel__wakeup_take_request: atomic_exchange */
             over = requested;
@@ -274,23 +272,20 @@ inline wait(posted, ordered, item, over) /* sel__wait */
     owed = 0
 }
 
-inline dispatch(posted, ordered, item) /* call_tasks */
+inline dispatch(times, whose, task) /* call_tasks */
 {
     if
-    :: inbox != NONE || nempty(queue) -> /* sel__tasks_exist */
-        tasks_collect(posted, ordered, item);
+    :: nempty(inbox) || nempty(queue) -> /* sel__tasks_waiting */
+        tasks_collect(times, whose, task);
         do
         :: d_step {
-                queue?item;
-                allocated[item] = false; /* free */
-                ran[owner[item]]++;
+                queue?whose,task;
+                ran[whose]++;
                 all_ran++;
-                assert(ran[owner[item]] == number[item]); /* once, in order */
-                owed = (number[item] == called[owner[item]] ->
-                        owed & ~(1 << owner[item]) : owed);
-                owner[item] = 0;
-                number[item] = 0;
-                item = 0
+                assert(ran[whose] == task); /* once, in order */
+                owed = (task == called[whose] -> owed & ~(1 << whose) : owed);
+                whose = 0;
+                task = 0
             }
         :: empty(queue) -> break
         od
@@ -310,7 +305,7 @@ inline close_selector() /* sel_close */
     senders == 0;   /* sel__wakeup_wait_for_senders */
 #endif
     d_step { /* drop_tasks */
-        assert(inbox == NONE && empty(queue));
+        assert(empty(inbox) && empty(queue));
         owed = 0 /* nobody waits any more */
     }
     descriptor_closed = true; /* sel__wakeup_close */
@@ -320,18 +315,18 @@ inline close_selector() /* sel_close */
 /* A program may wait again before it dispatches; here once, lest it do so for ever. */
 proctype selecting()
 {
-    byte posted, ordered, item;
+    byte times, whose, task;
     bool over;
 
     do
     :: MAY_CLOSE -> break
     :: !MAY_CLOSE ->
-        wait(posted, ordered, item, over);
+        wait(times, whose, task, over);
         if
-        :: !MAY_CLOSE -> wait(posted, ordered, item, over)
+        :: !MAY_CLOSE -> wait(times, whose, task, over)
         :: true
         fi;
-        dispatch(posted, ordered, item)
+        dispatch(times, whose, task)
     od;
     close_selector()
 }
