@@ -47,7 +47,7 @@ byte count;          /* of the eventfd */
 bool pending;
 bool requested;
 byte senders;
-chan inbox = [ITEMS] of { byte, byte }; /* tasks: whose, and the how manieth of its */
+chan inbox = [ITEMS] of { byte, byte }; /* tasks: whose, and its number */
 chan queue = [ITEMS] of { byte, byte }; /* the ring */
 
 /* --- What the properties are about; no part of the program ------------------- */
