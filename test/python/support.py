@@ -34,6 +34,8 @@ programs = None  # the directory of the compiled programs
 class Kind:
     """A server program, and for the C one the backend it runs on."""
 
+    has_hint = True  # its second line says how to try it
+
     def __init__(self, name, program, backend=None, room=None):
         self.name = name
         self.program = program
@@ -101,7 +103,7 @@ class Server:
             preexec_fn=limit_descriptors)
         try:
             self.listening = self.process.stdout.readline().decode()
-            self.hint = self.process.stdout.readline().decode()
+            self.hint = self.process.stdout.readline().decode() if kind.has_hint else ""
             host, port = re.fullmatch(r"listening on \[?([0-9a-f.:]+?)\]?:(\d+)\n",
                                       self.listening).groups()
         except BaseException:

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An echo server for many clients: epoll says who is ready.
+ * cc epoll.c && ./a.out
+ * What it leaves out is in ../lessons/05_epoll_loop.c.
+ */
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int listen_on(int port)
+{
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof addr;
+    int sock = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(sock, (void *)&addr, size) < 0 || listen(sock, 100) < 0 ||
+        getsockname(sock, (void *)&addr, &size) < 0) {
+        perror("cannot listen");
+        exit(EXIT_FAILURE);
+    }
+    printf("listening on 127.0.0.1:%d\n", ntohs(addr.sin_port));
+    fflush(stdout);
+    return sock;
+}
+
+/* Send back what came; false when the client is gone. */
+static bool echo(int client)
+{
+    char data[1000];
+    ssize_t size = recv(client, data, sizeof data, 0);
+    /* Left out: a queue. Who does not read holds us up in send(). */
+    return size > 0 &&
+           send(client, data, (size_t)size, MSG_NOSIGNAL) == size;
+}
+
+int main(int argc, char **argv)
+{
+    int listener = listen_on(argc > 1 ? atoi(argv[1]) : 1234);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
+    struct epoll_event ready[64]; /* the 65th comes the next time */
+    int epoll = epoll_create1(0);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+
+    for (;;) {
+        int count = epoll_wait(epoll, ready, 64, -1);
+        for (int i = 0; i < count; i++) { /* -1: a signal */
+            int fd = ready[i].data.fd;
+            if (fd == listener) {
+                int client = accept(listener, NULL, NULL);
+                event.data.fd = client;
+                if (epoll_ctl(epoll, EPOLL_CTL_ADD, client, &event) < 0)
+                    close(client);
+            } else if (!echo(fd)) {
+                epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+                close(fd);
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An echo server for many clients: a selector calls back who is ready.
+ * cc selectors.c $(pkg-config --cflags --libs selkie) && ./a.out
+ * What it leaves out is in ../echo_server.c.
+ */
+#include <arpa/inet.h>
+#include <selkie.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int listen_on(int port)
+{
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof addr;
+    int sock = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(sock, (void *)&addr, size) < 0 || listen(sock, 100) < 0 ||
+        getsockname(sock, (void *)&addr, &size) < 0) {
+        perror("cannot listen");
+        exit(EXIT_FAILURE);
+    }
+    printf("listening on 127.0.0.1:%d\n", ntohs(addr.sin_port));
+    fflush(stdout);
+    return sock;
+}
+
+/* Send back what came; false when the client is gone. */
+static bool echo(int client)
+{
+    char data[1000];
+    ssize_t size = recv(client, data, sizeof data, 0);
+    /* Left out: a queue. Who does not read holds us up in send(). */
+    return size > 0 &&
+           send(client, data, (size_t)size, MSG_NOSIGNAL) == size;
+}
+
+static void echo_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)mask;
+    if (!echo(key->fd)) {
+        sel_unregister(sel, key->fd);
+        close(key->fd);
+    }
+}
+
+static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)mask;
+    int client = accept(key->fd, NULL, NULL);
+    if (sel_register(sel, client, SEL_EVENT_READ, echo_cb, NULL) < 0)
+        close(client);
+}
+
+int main(int argc, char **argv)
+{
+    int listener = listen_on(argc > 1 ? atoi(argv[1]) : 1234);
+    sel_selector *sel;
+    if (sel_open(SEL_BACKEND_DEFAULT, &sel) < 0)
+        return EXIT_FAILURE;
+    sel_register(sel, listener, SEL_EVENT_READ, accept_cb, NULL);
+
+    while (sel_select(sel, SEL_FOREVER, NULL) >= 0)
+        sel_dispatch(sel); /* calls back, for each that is ready */
+}

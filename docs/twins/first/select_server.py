@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An echo server for many clients: select() says who is ready.
+
+What it leaves out is in ../select_loop.py.  A file that is called
+select.py would be what `import select` finds: hence the name.
+"""
+import select
+import socket
+import sys
+
+
+def listen_on(port):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.listen(100)
+    print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
+    return sock
+
+
+def echo(client):
+    """Send back what came; false when the client is gone."""
+    try:
+        data = client.recv(1000)
+        # Left out: a queue. Who does not read holds us up in sendall().
+        client.sendall(data)
+    except OSError:
+        return False
+    return data != b""
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 1234
+    listener = listen_on(port)
+    watched = [listener]
+
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        for sock in ready:
+            if sock is listener:
+                client, _ = listener.accept()
+                watched.append(client)
+            elif not echo(sock):
+                watched.remove(sock)
+                sock.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An echo server for many clients: a selector calls back who is ready.
+
+What it leaves out is in ../echo_server.py.
+"""
+import selectors
+import socket
+import sys
+
+
+def listen_on(port):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.listen(100)
+    print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
+    return sock
+
+
+def echo(client):
+    """Send back what came; false when the client is gone."""
+    try:
+        data = client.recv(1000)
+        # Left out: a queue. Who does not read holds us up in sendall().
+        client.sendall(data)
+    except OSError:
+        return False
+    return data != b""
+
+
+def echo_back(watched, client):
+    if not echo(client):
+        watched.unregister(client)
+        client.close()
+
+
+def accept(watched, listener):
+    client, _ = listener.accept()
+    watched.register(client, selectors.EVENT_READ, echo_back)
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 1234
+    listener = listen_on(port)
+    watched = selectors.DefaultSelector()
+    watched.register(listener, selectors.EVENT_READ, accept)
+
+    while True:
+        for key, _ in watched.select():
+            key.data(watched, key.fileobj)
+
+
+if __name__ == "__main__":
+    main()
