@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The programs of this folder: what `./run demo` lists, builds and starts.
+
+    demo.py [NAME [ARGUMENT...]]
+
+A program is a file with a main(); what it is, its first comment says.  Its name is the
+file's, without its lesson's number, which may be given too.
+"""
+import os
+import re
+import sys
+from pathlib import Path
+
+DEMO = Path(__file__).resolve().parent
+NUMBER = re.compile(r'^(?:\d\d|all)_')
+APART = {'monitor': 'monitor'}  # in a build directory of its own
+WIDTH = 77  # of what is said of a program
+
+
+def purpose(text):
+    """What a file's first comment begins with, on one line."""
+    comment = re.search(r'^/\*\n(.*?)\*/', text, re.DOTALL | re.MULTILINE)[1]
+    words = ' '.join(re.sub(r'^ \* ?', '', comment, flags=re.MULTILINE).split())
+    sentence = re.split(r'[.;](?=\s|$)', words)[0]
+    for mark in ':', ',':
+        if len(sentence) > WIDTH:
+            sentence = sentence.partition(mark)[0]
+    return sentence
+
+
+def programs():
+    """{name: what it is}; the names are those below build/release/demo."""
+    found = {}
+    for path in sorted(DEMO.rglob('*.c')):
+        text = path.read_text()
+        if re.search(r'^int main\(', text, re.MULTILINE):
+            name = NUMBER.sub('', path.stem)
+            found[f'first/{name}' if path.parent.name == 'first' else name] = purpose(text)
+    return found
+
+
+def start(name, arguments):
+    """Build this one and become it."""
+    sys.path.insert(0, str(DEMO.parent / 'test'))
+    import build
+    directory = APART.get(name, 'release')
+    build.main(directory, f'demo/{name}')
+    program = build.BUILD / directory / 'demo' / name
+    os.execv(program, [program, *arguments])
+
+
+def main(name='', *arguments):
+    known = programs()
+    name = NUMBER.sub('', name)
+    if name in ('', '-h', '--help'):
+        print('usage: ./run demo NAME [ARGUMENT...]')
+        print(*(f'  {name:<18}{known[name]}' for name in known), sep='\n')
+    elif name not in known:
+        sys.stderr.write(f"run demo: there is no program '{name}'; ./run demo lists them\n")
+        return 2
+    else:
+        start(name, arguments)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
