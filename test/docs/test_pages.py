@@ -22,7 +22,10 @@ LITERAL = re.compile(r'^( *)(?! |\.\. )(?:.*[^:\s])?::\n\n((?:\1   .*\n|\s*\n)+)
 LISTING = re.compile(r'^ *\.\. (listing|side-by-side):: (.+)\n((?: +:.*\n)*)', re.M)
 MOST_LINES = 12  # of a block that shows commands
 LESSON_PARTS = ('The programs', 'What happens', 'What has changed', 'What goes wrong', 'Exercises')
+FIRST_PARTS = ('The programs', 'What goes wrong, and what mends it', 'What happens',
+               'What has changed', 'Exercises')  # of those that begin with demo/first
 NEWEST_PYTHON = (3, 14)  # whose names docs/dictionary.rst has
+FIRST = {1: 'blocking', 2: 'select', 4: 'poll', 5: 'epoll', 7: 'selectors'}  # in which lesson
 LOOP_CALLS = re.compile(r'call_|add_|remove_|run_|is_|stop|close|time|set_d|get_d|shutdown_d')
 
 
@@ -64,6 +67,9 @@ class Listings(unittest.TestCase):
         for name, text in site_support.pages():
             for directive, arguments, options in LISTING.findall(text):
                 options = options_of(options)
+                for old, new in zip(options.get('from', '').split(), arguments.split()):
+                    with self.subTest(name, old=old, new=new):
+                        self.assertTrue(sources.difference(old, new))
                 for file, side in zip(arguments.split(), ('c', 'python')):
                     names = options.get('take' if directive == 'listing' else side, '')
                     part = options.get('part' if directive == 'listing' else f'{side}-part')
@@ -118,9 +124,22 @@ class Lessons(unittest.TestCase):
         for name, text in self.lessons:
             text = text.replace('What is new', 'What has changed')  # the first lesson's
             titles = re.findall(r'^(.+)\n---+$', text, re.M)
+            parts = FIRST_PARTS if 'demo/first/' in text else LESSON_PARTS
             with self.subTest(name):
-                self.assertEqual([title for title in titles if title in LESSON_PARTS],
-                                 list(LESSON_PARTS))
+                self.assertEqual([title for title in titles
+                                  if title in LESSON_PARTS + FIRST_PARTS], list(parts))
+
+    def test_the_first_server_grows(self):
+        """It is shown whole, and from its second time on with what differs from the last."""
+        last = None
+        for number, program in FIRST.items():
+            name, text = self.lessons[number - 1]
+            pair = f'demo/first/{program}.c docs/twins/first/{program}_server.py'
+            shown = re.findall(rf'^\.\. side-by-side:: {re.escape(pair)}\n(?:   :from: (.*)\n)?',
+                               text, re.M)
+            with self.subTest(name):
+                self.assertEqual(shown, ['', last] if last else [''])
+            last = pair
 
     def test_every_exercise_has_an_answer(self):
         for name, text in self.lessons:

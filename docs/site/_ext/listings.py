@@ -6,8 +6,11 @@
        :part: MARK                      :c-part: MARK      :python-part: MARK
 
 Without an option the file is shown whole.  What a listing shows is looked up by
-sources.py, and a name that is not there is an error.
+sources.py, and a name that is not there is an error.  With `:from: OLD.c OLD.py` a pair
+shows what differs from those files instead.
 """
+from pathlib import Path
+
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx import addnodes
@@ -26,16 +29,29 @@ def link_to(env, name, text=None):
     return link
 
 
+def shown(directive, links, text, language):
+    """The files' names above what is shown of them."""
+    code = nodes.literal_block(text, text, language=language)
+    directive.set_source_info(code)
+    caption = nodes.paragraph('', '', *links, classes=['file-name'])
+    return nodes.container('', caption, code, classes=['listing'])
+
+
 def listing(directive, name, names, part):
-    """The file's name above what it holds."""
     try:
         text = sources.take(name, names, part)
     except sources.SourceError as error:
         raise directive.error(str(error))
-    code = nodes.literal_block(text, text, language=sources.language(name))
-    directive.set_source_info(code)
-    caption = nodes.paragraph('', '', link_to(directive.env, name), classes=['file-name'])
-    return nodes.container('', caption, code, classes=['listing'])
+    return shown(directive, [link_to(directive.env, name)], text, sources.language(name))
+
+
+def difference(directive, old, new):
+    try:
+        text = sources.difference(old, new)
+    except sources.SourceError as error:
+        raise directive.error(str(error))
+    before, after = (link_to(directive.env, name, Path(name).name) for name in (old, new))
+    return shown(directive, [before, nodes.Text(' → '), after], text, 'diff')
 
 
 class Listing(SphinxDirective):
@@ -50,10 +66,14 @@ class Listing(SphinxDirective):
 class SideBySide(SphinxDirective):
     required_arguments = 2
     option_spec = {name: directives.unchanged_required
-                   for name in ('c', 'python', 'c-part', 'python-part')}
+                   for name in ('c', 'python', 'c-part', 'python-part', 'from')}
 
     def run(self):
         beside = nodes.container(classes=['side-by-side'])
+        if 'from' in self.options:
+            pairs = zip(self.options['from'].split(), self.arguments)
+            beside += [difference(self, old, new) for old, new in pairs]
+            return [beside]
         for name, side in zip(self.arguments, ('c', 'python')):
             names = self.options.get(side, '').split()
             beside += listing(self, name, names, self.options.get(f'{side}-part'))

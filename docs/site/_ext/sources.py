@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Parts of source files by name: C functions and types, Python's, and marked parts; and the
-commands under a heading of a README.
+"""Parts of source files by name: C functions and types, Python's, and marked parts; the
+commands under a heading of a README; and what differs between two files.
 
 A part is what the file holds, so a listing can't differ from what is built and run.  C is
 recognised by its layout: what is defined begins and ends in the first column.
 """
 import ast
+import difflib
 import re
 import textwrap
 from pathlib import Path
@@ -130,3 +131,18 @@ def take(name, names=(), part=None):
         return blank.join(cut(text, one) for one in names)
     except SourceError as error:
         raise SourceError(f'{name}: {error}') from None
+
+
+def body(name):
+    """A file's lines from its first #include or import on."""
+    lines = read(name).splitlines()
+    first = next(i for i, line in enumerate(lines) if re.match(r'#include |import ', line))
+    return lines[first:]
+
+
+def difference(old, new):
+    """What is to be done to one file to have the other, as `diff -u` has it: lines that go
+    begin with -, those that come with +, and `…` stands for what stays.
+    """
+    lines = list(difflib.unified_diff(body(old), body(new), n=2, lineterm=''))[3:]
+    return '\n'.join('…' if line.startswith('@@') else line for line in lines).rstrip()
