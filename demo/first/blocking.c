@@ -34,7 +34,7 @@ static bool echo(int client)
 {
     char data[1000];
     ssize_t size = recv(client, data, sizeof data, 0);
-    /* Left out: a queue. Who does not read holds us up in send(). */
+    /* Left out: a queue. A slow reader holds us up in send(). */
     return size > 0 &&
            send(client, data, (size_t)size, MSG_NOSIGNAL) == size;
 }

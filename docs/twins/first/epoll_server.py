@@ -22,7 +22,7 @@ def echo(client):
     """Send back what came; false when the client is gone."""
     try:
         data = client.recv(1000)
-        # Left out: a queue. Who does not read holds us up in sendall().
+        # Left out: a queue. A slow reader holds us up here.
         client.sendall(data)
     except OSError:
         return False
