@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of other libraries on selkie share: a class for each backend, the programs
+that meson has built, and real servers, each on a port of its own and always ended.
+
+A test file is run as
+
+    python3 test_curl.py --programs DIR [unittest's arguments]
+
+where DIR is build/gcc/test/libraries, say.  What is missing, a program because its library
+was not there or a server, is skipped with a reason.
+"""
+
+import contextlib
+import os
+import pathlib
+import pwd
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'python'))
+
+import support  # noqa: E402 (it is found only now)
+
+BACKENDS = support.BACKENDS
+PATIENCE = 60  # seconds for a program that has to end; a busy machine is slow
+HOST = '127.0.0.1'
+
+
+def for_each_backend(base, namespace):
+    """A test class for every backend: Curl_uv, Curl_epoll ...; its name gives the column in
+    the results.
+
+    `base` is no TestCase.  What all of them share is a method of it as well: self.run_program,
+    self.backend.
+    """
+    for backend in BACKENDS:
+        name = f'{base.__name__}_{backend}'
+        namespace[name] = type(name, (base, Backend, unittest.TestCase), {
+            'backend': backend, '__module__': base.__module__})
+
+
+def program(name):
+    """The path of a program that meson built, or the test is skipped."""
+    path = support.programs / name
+    if not path.exists():
+        raise unittest.SkipTest(f'{name} was not built: its library is missing')
+    return str(path)
+
+
+def tool(name, package):
+    """The path of a server or a tool of Debian's, or the test is skipped."""
+    path = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise unittest.SkipTest(f'no {name} here (Debian: {package})')
+    return found
+
+
+def environment(backend=None):
+    """Of a program, on a backend."""
+    changed = {**os.environ, 'LC_ALL': 'C', 'PYTHONDONTWRITEBYTECODE': '1'}
+    changed.pop('SELKIE_BACKEND', None)
+    if backend:
+        changed['SELKIE_BACKEND'] = backend
+    return changed
+
+
+def read_line(process, patience=PATIENCE):
+    """The next line of a program's output, '' at its end; it is killed if none comes."""
+    fd, line = process.stdout.fileno(), b''
+    deadline = time.monotonic() + patience
+    while not line.endswith(b'\n'):
+        if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
+            process.kill()
+            raise TimeoutError(f'{process.args[0]} says nothing')
+        byte = os.read(fd, 1)
+        if not byte:
+            break
+        line += byte
+    return line.decode()
+
+
+class Backend:
+    """What a test class of for_each_backend() can do."""
+
+    backend = None
+
+    def run_program(self, name, *arguments, patience=PATIENCE):
+        """A program on this backend, to its end: a CompletedProcess with text."""
+        return subprocess.run(
+            [program(name), *map(str, arguments)], env=environment(self.backend), text=True,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=patience)
+
+    def start_program(self, name, *arguments):
+        """One that goes on, with pipes for all three streams; ended with the test."""
+        process = subprocess.Popen(
+            [program(name), *map(str, arguments)], env=environment(self.backend),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(end, process)
+        return process
+
+    def assert_succeeds(self, ended):
+        """It said nothing on stderr (a sanitizer would) and its status is 0."""
+        self.assertEqual((ended.returncode, ended.stderr), (0, ''), ended.stdout)
+
+    def assert_fails(self, ended):
+        """One plain line and a status that is not 0, and no crash."""
+        self.assertGreater(ended.returncode, 0, ended.stderr)
+        self.assertRegex(ended.stderr, r'\A[^\n]+\n\Z')
+
+
+def end(process):
+    """By its number; a program that the test has ended already is only reaped."""
+    process.kill()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            with contextlib.suppress(OSError):
+                stream.close()
+    process.wait()
+
+
+def descriptors(process):
+    """How many a program has open."""
+    return len(os.listdir(f'/proc/{process.pid}/fd'))
+
+
+def unprivileged(name='nobody'):
+    """Arguments of Popen for a server that refuses root; {} where we are not root."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(name)
+    return {'user': user.pw_uid, 'group': user.pw_gid, 'extra_groups': []}
+
+
+class Server:
+    """A real server in a folder of its own, on a port that the kernel picked.
+
+    `command(server)` gives its command line, and may write files into server.folder.  It is
+    up as soon as server.port accepts a connection, or when `is_up(server)` says so.  stop()
+    and start() again are on the same port: a socket that is bound to it, and does not
+    listen, keeps it from others (servers set SO_REUSEADDR).
+    """
+
+    def __init__(self, command, is_up=None, user=None):
+        self.command, self.is_up = command, is_up or Server.accepts
+        self.process = None
+        self.privilege = unprivileged(user) if user else {}
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='selkie-'))
+        self.holder = socket.socket()
+        try:
+            self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.holder.bind((HOST, 0))
+            self.port = self.holder.getsockname()[1]
+            if self.privilege:
+                os.chown(self.folder, self.privilege['user'], self.privilege['group'])
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def accepts(self):
+        with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 5):
+            return True
+        return False
+
+    def start(self):
+        with open(self.folder / 'log', 'ab') as log:
+            self.process = subprocess.Popen(
+                list(map(str, self.command(self))), cwd=self.folder, env=environment(),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0,
+                **self.privilege)
+        if not support.eventually(lambda: self.process.poll() is not None or self.is_up(self)):
+            raise TimeoutError(f'{self.process.args[0]} does not come up:\n{self.said()}')
+        if self.process.poll() is not None:
+            raise RuntimeError(f'{self.process.args[0]} has ended:\n{self.said()}')
+
+    def stop(self, signum=signal.SIGKILL):
+        """End it, and the processes it has started; SIGKILL is a crash to its clients."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        os.killpg(self.process.pid, signum)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def said(self):
+        return (self.folder / 'log').read_text(errors='replace')
+
+    def close(self):
+        self.stop()
+        self.holder.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main():
+    """unittest.main(), after taking --programs from the command line."""
+    support.main()
