@@ -106,6 +106,10 @@ class Backend:
         self.addCleanup(end, process)
         return process
 
+    def wait_for(self, condition):
+        """Until it holds; what another process does gives no notice."""
+        self.assertTrue(support.eventually(condition), condition)
+
     def assert_succeeds(self, ended):
         """It said nothing on stderr (a sanitizer would) and its status is 0."""
         self.assertEqual((ended.returncode, ended.stderr), (0, ''), ended.stdout)
@@ -124,6 +128,14 @@ def end(process):
             with contextlib.suppress(OSError):
                 stream.close()
     process.wait()
+
+
+@contextlib.contextmanager
+def nobody():
+    """A port on which nobody listens."""
+    with socket.socket() as holder:
+        holder.bind((HOST, 0))
+        yield holder.getsockname()[1]
 
 
 def descriptors(process):
@@ -153,17 +165,28 @@ class Server:
         self.process = None
         self.privilege = unprivileged(user) if user else {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='selkie-'))
-        self.holder = socket.socket()
+        self.holder = None
+        if self.privilege:
+            os.chown(self.folder, self.privilege['user'], self.privilege['group'])
         try:
-            self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.holder.bind((HOST, 0))
-            self.port = self.holder.getsockname()[1]
-            if self.privilege:
-                os.chown(self.folder, self.privilege['user'], self.privilege['group'])
-            self.start()
+            self.start_somewhere()
         except BaseException:
             self.close()
             raise
+
+    def start_somewhere(self):
+        """Of UDP's ports none can be kept, so one that was free may be taken by now."""
+        for is_last in (False, False, True):
+            self.holder = socket.socket()
+            self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.holder.bind((HOST, 0))
+            self.port = self.holder.getsockname()[1]
+            try:
+                return self.start()
+            except RuntimeError:
+                if is_last:
+                    raise
+                self.holder.close()
 
     def accepts(self):
         with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 5):
@@ -192,12 +215,22 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def has_clients(self):
+        """Somebody is connected to it."""
+        address = f':{self.port:04X} '
+        for line in pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]:
+            local, _, state = line.split()[1:4]
+            if (local + ' ').endswith(address) and state == '01':
+                return True
+        return False
+
     def said(self):
         return (self.folder / 'log').read_text(errors='replace')
 
     def close(self):
         self.stop()
-        self.holder.close()
+        if self.holder:
+            self.holder.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
