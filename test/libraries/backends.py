@@ -29,18 +29,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'python'))
 import support  # noqa: E402 (it is found only now)
 
 BACKENDS = support.BACKENDS
+NESTING = ['uv', 'epoll']  # those that can be inside another loop
 PATIENCE = 60  # seconds for a program that has to end; a busy machine is slow
 HOST = '127.0.0.1'
 
 
-def for_each_backend(base, namespace):
+def for_each_backend(base, namespace, backends=BACKENDS):
     """A test class for every backend: Curl_uv, Curl_epoll ...; its name gives the column in
     the results.
 
-    `base` is no TestCase.  What all of them share is a method of it as well: self.run_program,
-    self.backend.
+    `base` is no TestCase.  Each is a Backend as well.
     """
-    for backend in BACKENDS:
+    for backend in backends:
         name = f'{base.__name__}_{backend}'
         namespace[name] = type(name, (base, Backend, unittest.TestCase), {
             'backend': backend, '__module__': base.__module__})
@@ -106,6 +106,12 @@ class Backend:
         self.addCleanup(end, process)
         return process
 
+    def end_program(self, process):
+        """Its stdin ends, and so it does, with nothing on stderr and status 0; its stdout."""
+        output, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, errors.decode()), (0, ''))
+        return output.decode()
+
     def wait_for(self, condition):
         """Until it holds; what another process does gives no notice."""
         self.assertTrue(support.eventually(condition), condition)
@@ -132,7 +138,7 @@ def end(process):
 
 @contextlib.contextmanager
 def nobody():
-    """A port on which nobody listens."""
+    """A port on which nobody listens, for the time being."""
     with socket.socket() as holder:
         holder.bind((HOST, 0))
         yield holder.getsockname()[1]

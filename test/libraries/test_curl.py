@@ -10,6 +10,10 @@ import unittest
 
 import backends
 
+OK, REFUSED, CANCELLED = 0, 7, -1  # curl's results, and the driver's
+COUNT = 600  # transfers of a test
+KINDS = [('small', 'small'), ('big', 'big'), ('once/big', 'big'), ('once/small', 'small'),
+         ('slow/big', 'big'), ('moved/small', 'small'), ('empty', 'empty')]
 SIZES = {'empty': 0, 'small': 100, 'big': 1 << 20}
 CONFIGURATION = '''
 daemon off; master_process off; pid nginx.pid; error_log stderr;
@@ -80,7 +84,105 @@ class Curl:
         self.assertRegex(errors.decode(), r'\Acurl: http://\S+: [^\n]+\n\Z')
 
 
+class Driven:
+    """curl_driver.c, which takes lines and counts what is left at its end."""
+
+    loop = 'selkie'
+
+    def setUp(self):
+        self.process = self.start_program(f'curl_in_{self.loop}')
+        self.pending = {}  # what each transfer is to give
+
+    def begin(self, word, place, *wanted):
+        number = len(self.pending)
+        self.pending[number] = wanted
+        self.tell(f'{word} {number} {place}')
+        return number
+
+    def tell(self, line):
+        self.process.stdin.write(line.encode() + b'\n')
+        self.process.stdin.flush()
+
+    def take(self):
+        """The next one that has ended: number, result, status, bytes."""
+        return tuple(map(int, backends.read_line(self.process).split()))
+
+    def check(self, number, *got):
+        wanted = self.pending[number]
+        self.assertIn(got[:len(wanted)], [wanted], f'transfer {number}')
+
+    def begin_one(self, number, dead):
+        """One of each kind in turn; some are cancelled at once, others in the middle."""
+        kind = number % 10
+        if kind == 7:
+            self.begin('get', f'http://{backends.HOST}:{dead}/', REFUSED)
+        elif kind == 8:
+            self.begin('part', url('stuck/big'), CANCELLED, 200)
+        elif kind == 9:
+            self.tell(f'cancel {self.begin("get", url("stuck/big"), CANCELLED)}')
+        else:
+            place, name = KINDS[kind]
+            self.begin('get', url(place), OK, 200, SIZES[name])
+
+    def test_two_hundred_at_a_time(self):
+        with backends.nobody() as dead:
+            for number in range(200):
+                self.begin_one(number, dead)
+            for number in range(200, 200 + COUNT):
+                self.check(*self.take())
+                if number < COUNT:
+                    self.begin_one(number, dead)
+        self.assertEqual(self.end_program(self.process), '')
+
+    def test_all_are_given_up(self):
+        """A multi handle is closed, because of what a callback was told, and another made."""
+        for round_ in range(5):
+            stuck = [self.begin('get', url('stuck/big'), CANCELLED) for i in range(20)]
+            last = self.begin('last', url('once/small'), OK, 200, 100)
+            ended = [self.take() for i in range(len(stuck) + 1)]
+            for one in ended:
+                self.check(*one)
+            self.assertEqual(ended[0][0], last)
+        for i in range(20):
+            self.begin('get', url('stuck/big'), CANCELLED)
+        self.assertEqual(len(self.end_program(self.process).splitlines()), 20)
+
+    def test_the_server_is_killed_and_started_again(self):
+        mortal = backends.Server(nginx)
+        self.addCleanup(mortal.close)
+        for round_ in range(3):
+            for i in range(10):
+                self.begin('get', url('small', mortal), OK, 200, 100)
+            for i in range(10):
+                self.check(*self.take())
+            stuck = [self.begin('part', url('stuck/big', mortal), CANCELLED)] + [
+                self.begin('get', url('stuck/big', mortal)) for i in range(20)]
+            self.check(*self.take())
+            mortal.stop()
+            for i in stuck[1:]:
+                number, result, *rest = self.take()
+                self.assertGreater(result, 0)
+            self.check(*self.get_refused(mortal))
+            mortal.start()
+        self.assertEqual(self.end_program(self.process), '')
+
+    def get_refused(self, dead):
+        self.begin('get', url('small', dead), REFUSED)
+        return self.take()
+
+
+class Inside_uv_run(Driven):
+    loop = 'uv'
+
+
+class Inside_GLib(Driven):
+    loop = 'glib'
+
+
 backends.for_each_backend(Curl, globals())
+backends.for_each_backend(Driven, globals())
+backends.for_each_backend(Inside_uv_run, globals(), backends.NESTING)
+backends.for_each_backend(Inside_GLib, globals(), backends.NESTING)
 
 if __name__ == '__main__':
     backends.main()

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 
 typedef struct {
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: cares SERVER[:PORT] NAME...\n");
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN);
     ares_library_init(ARES_LIB_INIT_ALL);
     if (sel_open(SEL_BACKEND_DEFAULT, &sel) < 0 ||
         selkie_cares_open(&cares, sel, options, ARES_OPT_FLAGS | ARES_OPT_LOOKUPS) !=

@@ -6,6 +6,8 @@
  * at the latest it says only when asked, ares_timeout(), and the answer changes with every
  * question.  So whatever changes a socket, the first question does, sets the timer, and it
  * is never further away than a second: the program asks what it likes from where it likes.
+ *
+ * The program ignores SIGPIPE, for over TCP c-ares writes with writev(2).
  */
 #pragma once
 #include <selkie.h>
