@@ -8,6 +8,7 @@
 import contextlib
 import pathlib
 import re
+import select
 import signal
 import socket
 import ssl
@@ -17,6 +18,8 @@ import unittest
 
 import backends
 
+SIZE = 4 << 20  # of each client's stream
+MUCH = 64 << 20  # more than two sockets hold
 folder = None
 
 
@@ -77,6 +80,119 @@ class OpenSSL:
             client.sendall(b'?')
             self.assertEqual(client.recv(1), b'?')
             self.stop()
+
+
+    def test_a_hundred_clients(self):
+        """What each sends comes back while it sends: no more is taken than is given back."""
+        clients = [Client(self.connect(), bytes([i]) * 1021) for i in range(100)]
+        drive(clients, SIZE)
+        for client in clients:
+            self.assertEqual((client.sent, client.received), (SIZE, SIZE))
+            client.sock.close()
+        self.stop()
+
+    def test_a_client_that_does_not_read(self):
+        """It is not served beyond what its socket holds, and harms nobody."""
+        with self.connect() as greedy:
+            greedy.setblocking(False)
+            sent = 0
+            with contextlib.suppress(ssl.SSLWantWriteError):
+                while sent < MUCH:
+                    sent += greedy.send(bytes(65536))
+            self.assertLess(sent, MUCH)
+            with self.connect() as client:
+                client.sendall(b'?')
+                self.assertEqual(client.recv(1), b'?')
+            self.stop()
+
+    def test_clients_that_come_and_go(self):
+        """The numbers that the server closes are those of the next clients."""
+        before = backends.descriptors(self.process)
+        for round_ in range(10):
+            socks = [socket.create_connection((backends.HOST, self.port)) for i in range(30)]
+            for sock in socks[::3]:
+                backends.support.reset(sock)  # before the handshake
+            clients = [self.context.wrap_socket(sock, server_hostname='localhost')
+                       for sock in socks[1::3]]
+            for i, client in enumerate(clients):
+                client.sendall(bytes([i]) * 5000)
+                if i % 2:
+                    backends.support.reset(client)  # with something on its way
+            for sock in socks[2::3]:
+                sock.sendall(b'\x16\x03\x01')
+                sock.close()  # within it
+            for i, client in list(enumerate(clients))[::2]:
+                self.assertEqual(backends.support.read_exactly(client, 5000),
+                                 bytes([i]) * 5000)
+                client.close()
+        self.wait_for(lambda: backends.descriptors(self.process) == before)
+        self.stop()
+
+    def test_openssls_own_client(self):
+        """Its K asks for new keys, both ways: the server has to write where it reads."""
+        command = [backends.tool('openssl', 'openssl'), 's_client', '-connect',
+                   f'{backends.HOST}:{self.port}', '-CAfile', folder / 'certificate']
+        client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+        self.addCleanup(backends.end, client)
+        for word in ('first', 'second', 'third'):
+            client.stdin.write(f'{word}\n'.encode())
+            client.stdin.flush()
+            self.assertIn(f'{word}\n', iter(lambda: backends.read_line(client), ''))
+            client.stdin.write(b'K\n')  # alone in what is read at once, or else it is text
+            client.stdin.flush()
+            self.assertIn('KEYUPDATE\n', iter(lambda: backends.read_line(client), ''))
+        self.assertEqual(client.communicate(b'Q\n', backends.PATIENCE)[1], None)
+        self.assertEqual(client.returncode, 0)
+        self.stop()
+
+
+class Client:
+    """One end that sends a pattern over and over, and takes it back."""
+
+    def __init__(self, sock, pattern):
+        self.sock, self.pattern = sock, pattern * 33
+        self.sent = self.received = 0
+        sock.setblocking(False)
+
+    def part(self, start, size):
+        start %= 1021
+        return self.pattern[start:start + size]
+
+    def send(self, size):
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            while self.sent < size:
+                self.sent += self.sock.send(self.part(self.sent, min(32_000,
+                                                                     size - self.sent)))
+
+    def receive(self, size):
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            while self.received < size:
+                data = self.sock.recv(32_000)
+                if data != self.part(self.received, len(data)) or not data:
+                    raise AssertionError(f'{len(data)} bytes that were not sent')
+                self.received += len(data)
+
+
+def drive(clients, size):
+    """All of them until each has its bytes back."""
+    poll = select.poll()
+    known = {client.sock.fileno(): client for client in clients}
+    for fd in known:
+        poll.register(fd, select.POLLIN | select.POLLOUT)
+    while known:
+        events = poll.poll(backends.PATIENCE * 1000)
+        if not events:
+            raise TimeoutError('the server does not go on')
+        for fd, event in events:
+            client = known[fd]
+            client.receive(size)
+            client.send(size)
+            if client.sent == size:
+                poll.modify(fd, select.POLLIN)
+            if client.received == size:
+                poll.unregister(fd)
+                del known[fd]
 
 
 backends.for_each_backend(OpenSSL, globals())
