@@ -19,6 +19,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / 'build'
+LIBRARIES = ['libcares', 'libcurl', 'openssl']  # of test/libraries
 BOUND = 900  # seconds for one configuration or compilation
 
 WARNINGS = [
@@ -114,10 +115,18 @@ def run_tool(command, log, environment):
         raise BuildError('\n'.join([*lines[-60:], f'{command[0]}: {status}; see {log}']))
 
 
+def libraries_there():
+    """Those that the tests can do without: one that comes later has a directory made anew."""
+    return [name for name in LIBRARIES if shutil.which('pkg-config') and not subprocess.run(
+        ['pkg-config', '--exists', name], stderr=subprocess.DEVNULL).returncode]
+
+
 def describe(environment, options):
     """All that a directory depends on and ninja does not watch."""
     version = subprocess.run(['meson', '--version'], capture_output=True, text=True)
-    return repr((str(TOP), version.stdout, sorted(environment.items()), options))
+    has_tests = '-Dtests=enabled' in options
+    return repr((str(TOP), version.stdout, sorted(environment.items()), options,
+                 libraries_there() if has_tests else []))
 
 
 def configure(directory, log, environment, options):

@@ -85,6 +85,12 @@ def programs(session, directory, title='the programs', manner=Manner()):
     session.run(title, tests, manner)
 
 
+def libraries(session, directory):
+    """Other libraries that a selector drives, with their real servers."""
+    return python_tests(
+        session, 'libraries', '--programs', str(directory / 'test' / 'libraries'))
+
+
 def soak(session, directory):
     """Both servers under hostile clients, in the form of one of meson's tests."""
     session.known.add('soak')
@@ -119,6 +125,8 @@ def quick(session):
         session.run('the suites', tests, Manner({'MALLOC_PERTURB_': '165'}))
         programs(session, directory)
         session.run('the documentation', documentation(session, directory))
+        if session.wanted:
+            session.run('other libraries', libraries(session, directory))
     session.run('the packaging', packaging(session))
     if not session.wanted:
         session.make('clang')
@@ -131,6 +139,7 @@ def repeated(session, times):
         return
     tests = session.choose(directory) + strangers(session, directory)
     tests += python_tests(session, 'python', '--programs', str(directory / 'demo'))
+    tests += libraries(session, directory)
     session.is_quiet = True
     done = 0
     while tests and done < times and all(o.passed for o in session.outcomes):
@@ -255,9 +264,12 @@ def thorough(session):
     if directory is None:
         return
     tests = session.choose(directory)
+    if session.wanted:
+        session.run('other libraries', libraries(session, directory))
     asan, manner = sanitized(session, 'asan')
     if asan is not None:
         programs(session, asan, 'the programs under asan', manner)
+        session.run('other libraries under asan', libraries(session, asan), manner)
     sanitized(session, 'tsan')
     instrumented(session, tests, MANNERS['valgrind'], 'valgrind')
     threaded = [test for test in tests if test['name'] in THREADED]

@@ -71,6 +71,12 @@ docs        msgfmt                gettext
 # version of Debian's Python.
 wishes='
 --thorough  test.test_asyncio.py libpython@-testsuite
+--thorough  libcurl.pc           libcurl4-openssl-dev
+--thorough  nginx-light.deb      nginx-light
+--thorough  libcares.pc          libc-ares-dev
+--thorough  dnsmasq-base.deb     dnsmasq-base
+--thorough  openssl.pc           libssl-dev
+--thorough  openssl              openssl
 '
 
 # Is it there?  A Debian package is asked for by name only where nothing else tells.
