@@ -22,9 +22,11 @@ http {{
   access_log off; root www;
   client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t;
   scgi_temp_path t;
+  limit_req_zone $server_name zone=paced:1m rate=200r/s;
   server {{
     listen {host}:{port} backlog=1000;
     location /once/ {{ alias www/; keepalive_timeout 0; }}
+    location /paced/ {{ alias www/; limit_req zone=paced burst=100; }}
     location /slow/ {{ alias www/; limit_rate 4m; }}
     location /stuck/ {{ alias www/; limit_rate 1k; }}
     location /moved/ {{ rewrite ^/moved(.*) $1 redirect; }}
