@@ -195,7 +195,78 @@ def drive(clients, size):
                 del known[fd]
 
 
+def s_server(server):
+    """OpenSSL's own, which gives every line back from behind."""
+    return [backends.tool('openssl', 'openssl'), 's_server', '-accept',
+            f'{backends.HOST}:{server.port}', '-cert', certificate()[0], '-key',
+            certificate()[1], '-rev']
+
+
+class Driven:
+    """openssl_driver.c, a client that takes lines and counts what is left at its end."""
+
+    loop = 'selkie'
+
+    def setUp(self):
+        self.process = self.start_program(f'openssl_in_{self.loop}', folder / 'certificate')
+        self.server = backends.Server(s_server)
+        self.addCleanup(self.server.close)
+
+    def tell(self, *words):
+        self.process.stdin.write((' '.join(map(str, words)) + '\n').encode())
+        self.process.stdin.flush()
+
+    def assert_says(self, *lines):
+        got = [backends.read_line(self.process).rstrip('\n') for line in lines]
+        self.assertEqual(sorted(got), sorted(lines))
+
+    def test_a_conversation(self):
+        """s_server serves one after the other."""
+        for i in range(20):
+            self.tell('open', i, self.server.port)
+            self.tell('say', i, 'hello', i % 10)
+            self.assert_says(f'{i} {i % 10} olleh')
+            for words in ('x' * 3000, 'you', 'level'):
+                self.tell('say', i, words)
+            self.assert_says(f'{i} {"x" * 3000}', f'{i} uoy', f'{i} level')
+            self.tell('close', i)
+        self.assertEqual(self.end_program(self.process), '')
+
+    def test_the_server_is_killed_and_started_again(self):
+        for round_ in range(3):
+            self.tell('open', 0, self.server.port)
+            self.tell('say', 0, 'hello')
+            self.assert_says('0 olleh')
+            for i in range(1, 10):  # its turn never comes
+                self.tell('open', i, self.server.port)
+            self.server.stop()
+            for i in range(10):
+                self.assertRegex(backends.read_line(self.process), r'^\d+ -')
+            self.tell('open', 0, self.server.port)
+            self.assert_says('0 -Connection refused')
+            self.server.start()
+        self.assertEqual(self.end_program(self.process), '')
+
+    def test_it_ends_with_connections(self):
+        self.tell('open', 0, self.server.port)
+        self.tell('say', 0, 'hello')
+        self.assert_says('0 olleh')
+        self.tell('open', 1, self.server.port)
+        self.assertEqual(self.end_program(self.process), '')
+
+
+class Inside_uv_run(Driven):
+    loop = 'uv'
+
+
+class Inside_GLib(Driven):
+    loop = 'glib'
+
+
 backends.for_each_backend(OpenSSL, globals())
+backends.for_each_backend(Driven, globals())
+backends.for_each_backend(Inside_uv_run, globals(), backends.NESTING)
+backends.for_each_backend(Inside_GLib, globals(), backends.NESTING)
 
 if __name__ == '__main__':
     backends.main()
