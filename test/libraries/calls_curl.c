@@ -37,6 +37,7 @@ int main(int argc, char **argv)
     selkie_curl_start(&curl);
     curl_easy_setopt(easy, CURLOPT_URL, argv[1]);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, &left);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
     curl_multi_add_handle(curl.multi, easy);

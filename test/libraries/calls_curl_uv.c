@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     curl_multi_setopt(self.multi, CURLMOPT_TIMERDATA, &self);
     curl_easy_setopt(self.easy, CURLOPT_URL, argv[1]);
     curl_easy_setopt(self.easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(self.easy, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(self.easy, CURLOPT_WRITEFUNCTION, drop);
     curl_multi_add_handle(self.multi, self.easy);
     uv_run(&self.loop, UV_RUN_DEFAULT);

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { CONNECTIONS = 1000 };
+enum { CONNECTIONS = 1000, LITTLE = 100 /* bytes of a record that has more */ };
 
 typedef struct connection connection;
 
@@ -72,8 +72,7 @@ static int exchange(connection *self)
         self->output_size = 0;
     else if (result != -EAGAIN)
         return result == 0 ? -EPIPE : result;
-    result = selkie_ssl_read(tls, self->input + self->input_size,
-                             (int)sizeof self->input - self->input_size);
+    result = selkie_ssl_read(tls, self->input + self->input_size, LITTLE);
     if (result <= 0)
         return result == -EAGAIN ? 0 : result == 0 ? -EPIPE : result;
     self->input_size += result;
@@ -130,6 +129,7 @@ static void command(driver *lines, int id, char *word, char *rest)
 {
     program *self = (program *)lines;
 
+    ERR_raise(ERR_LIB_USER, 1); /* as others leave one */
     if (strcmp(word, "open") == 0)
         open_connection(self, id, atoi(rest));
     else if (self->connections[id] != NULL && strcmp(word, "say") == 0)

@@ -4,9 +4,9 @@
 
     python3 test/libraries/table.py [--programs DIR] [LIBRARY...]
 
-A cell is `yes` when each of the library's tests has passed on that backend, or how many have
-not, or `-` where none was run; why stands below.  The programs are built first, unless a
-directory is named.
+A cell is `yes` when each of the library's tests has passed on that backend, `NO` when one has
+not, `-` where none was run; why stands below.  The programs are built first, unless a directory
+is named.
 """
 
 import argparse
@@ -25,21 +25,24 @@ BOUND = 600  # seconds for a library
 
 
 def run(name, programs):
-    """(outcomes, skips, what it said) of a library's tests."""
+    """(outcomes, what there is to say of them) of a library's tests."""
     ended = subprocess.run(
         [sys.executable, str(HERE / f'test_{name}.py'), '--programs', str(programs), '-v'],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BOUND,
         stdin=subprocess.DEVNULL)
     outcomes, skips = results.read_unittest(ended.stdout, name) or ([], [])
-    if ended.returncode != 0 and all(outcome.passed for outcome in outcomes):
-        outcomes += [results.Outcome(name, 'its end', column, False, ended.stdout[-2000:])
-                     for column in BACKENDS]
-    return outcomes, skips
+    said = sorted({f'{name}: skipped: {reason}' for _, reason in skips})
+    if ended.returncode != 0:
+        if all(outcome.passed for outcome in outcomes):
+            outcomes += [results.Outcome(name, name, column, False, '') for column in BACKENDS]
+        said.append(ended.stdout[ended.stdout.find('\n====='):])
+    return outcomes, said
 
 
 def cell(outcomes):
-    failed = sum(not outcome.passed for outcome in outcomes)
-    return f'{failed} of {len(outcomes)} FAILED' if failed else 'yes' if outcomes else '-'
+    if not all(outcome.passed for outcome in outcomes):
+        return 'NO'
+    return 'yes' if outcomes else '-'
 
 
 def main():
@@ -54,14 +57,13 @@ def main():
     programs = options.programs or build.build('gcc') / 'test' / 'libraries'
     width = max(map(len, known)) + 4
     print(''.ljust(width) + ''.join(backend.ljust(10) for backend in BACKENDS).rstrip())
-    below, has_failed = {}, False
+    below, has_failed = [], False
     for name in options.libraries or known:
-        outcomes, skips = run(name, programs)
+        outcomes, said = run(name, programs)
         cells = (cell([o for o in outcomes if o.column == column]) for column in BACKENDS)
         print(name.ljust(width) + ''.join(text.ljust(10) for text in cells).rstrip(), flush=True)
-        below.update({f'{name}: skipped: {reason}': None for _, reason in skips})
-        below.update({f'{name}: {results.describe(o)}': None for o in outcomes if not o.passed})
-        has_failed = has_failed or any(not o.passed for o in outcomes)
+        below += said
+        has_failed = has_failed or not all(outcome.passed for outcome in outcomes)
     print(*below, sep='\n', end='\n' if below else '')
     return has_failed
 

@@ -22,7 +22,7 @@ http {{
   access_log off; root www;
   client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t;
   scgi_temp_path t;
-  limit_req_zone $server_name zone=paced:1m rate=200r/s;
+  limit_req_zone $binary_remote_addr zone=paced:1m rate=100r/s;
   server {{
     listen {host}:{port} backlog=1000;
     location /once/ {{ alias www/; keepalive_timeout 0; }}
