@@ -68,9 +68,12 @@ def read_check_log(path, suite, columns):
     return outcomes
 
 
-def column_of_class(name):
-    """A class that is made for each backend has the backend's name at its end."""
-    last = name.rpartition('_')[2]
+def column_of_class(where):
+    """A class that is made for each backend has the backend's name at its end.
+
+    `where` is module.class.test; of what is skipped as a whole, the module alone.
+    """
+    last = where.rpartition('.')[0].rpartition('_')[2]
     return last if last in COLUMNS else OTHER
 
 
@@ -81,14 +84,14 @@ def read_unittest(output, suite):
         return None
     outcomes, skips, seen = [], [], set()
     for test, where, verdict in VERDICT.findall(output):
-        column = column_of_class(where.split('.')[-2])
+        column = column_of_class(where)
         seen.add((test, where))
         if verdict == 'ok':
             outcomes.append(Outcome(suite, test, column, True, ''))
         else:
             skips.append((test, verdict.partition(' ')[2].strip('\'"')))
     for test, where, with_what in FAILURE.findall(output):
-        column = column_of_class(where.split('.')[-2])
+        column = column_of_class(where)
         seen.add((test, where))
         message = f'{with_what or where}, see its output'
         outcomes.append(Outcome(suite, test, column, False, message))
