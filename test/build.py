@@ -19,7 +19,8 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / 'build'
-LIBRARIES = ['libcares', 'libcurl', 'openssl']  # of test/libraries
+# Of test/libraries.
+LIBRARIES = ['dbus-1', 'hiredis', 'libcares', 'libcurl', 'libmosquitto', 'libpq', 'openssl']
 BOUND = 900  # seconds for one configuration or compilation
 
 WARNINGS = [

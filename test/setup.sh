@@ -77,6 +77,15 @@ wishes='
 --thorough  dnsmasq-base.deb     dnsmasq-base
 --thorough  openssl.pc           libssl-dev
 --thorough  openssl              openssl
+--thorough  dbus-1.pc            libdbus-1-dev
+--thorough  dbus-daemon          dbus-daemon
+--thorough  hiredis.pc           libhiredis-dev
+--thorough  redis-server         redis-server
+--thorough  libmosquitto.pc      libmosquitto-dev
+--thorough  mosquitto.deb        mosquitto
+--thorough  libpq.pc             libpq-dev
+--thorough  postgresql.deb       postgresql
+--thorough  psql                 postgresql-client
 '
 
 # Is it there?  A Debian package is asked for by name only where nothing else tells.

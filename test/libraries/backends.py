@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -87,6 +88,13 @@ def read_line(process, patience=PATIENCE):
     return line.decode()
 
 
+def start(name, *arguments, backend=None):
+    """A program, with pipes for all three streams; end() ends it."""
+    return subprocess.Popen(
+        [program(name), *map(str, arguments)], env=environment(backend),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
 class Backend:
     """What a test class of for_each_backend() can do."""
 
@@ -100,9 +108,7 @@ class Backend:
 
     def start_program(self, name, *arguments):
         """One that goes on, with pipes for all three streams; ended with the test."""
-        process = subprocess.Popen(
-            [program(name), *map(str, arguments)], env=environment(self.backend),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = start(name, *arguments, backend=self.backend)
         self.addCleanup(end, process)
         return process
 
@@ -142,6 +148,27 @@ def nobody():
     with socket.socket() as holder:
         holder.bind((HOST, 0))
         yield holder.getsockname()[1]
+
+
+@contextlib.contextmanager
+def rude_server(path=None):
+    """One that hangs up on everybody: its port, or it is at the path of a Unix socket."""
+    with socket.socket(socket.AF_UNIX if path else socket.AF_INET) as listener:
+        listener.bind(path or (HOST, 0))
+        listener.listen()
+
+        def hang_up():
+            with contextlib.suppress(OSError):  # the end
+                while True:
+                    listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            yield path or listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def descriptors(process):
