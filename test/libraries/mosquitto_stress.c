@@ -168,6 +168,38 @@ static int taken(sel_selector *sel, const char *port, int count)
 }
 
 /*
+ * --- blocked: COUNT bytes that the broker does not read are being written when it goes, so
+ * that the socket is ready for both ---
+ */
+
+static void count_loss(struct mosquitto *mosq, void *data, int code)
+{
+    stress *self = data;
+
+    self->got++;
+    destroy_soon(mosq, data, code);
+}
+
+static int blocked(sel_selector *sel, const char *port, int count)
+{
+    stress self = {0};
+    char *text = calloc((size_t)count, 1);
+
+    if (text == NULL || attach(&self, sel, port) != 0)
+        return stress_fail("no client");
+    mosquitto_disconnect_callback_set(self.client.mosq, count_loss);
+    if (start(&self) != 0)
+        return stress_fail("no broker");
+    mosquitto_publish(self.client.mosq, NULL, self.name, count, text, 0, false);
+    free(text);
+    selkie_mosquitto_update(&self.client);
+    puts(mosquitto_want_write(self.client.mosq) ? "blocked" : "wrong");
+    sel_run(sel);
+    printf("lost %d\n", self.got);
+    return 0;
+}
+
+/*
  * --- survive: connects whenever it is not, and publishes all the time.  At its end every
  * message has been acknowledged.  When the client has lost its socket, another one of the
  * program's gets the number, and keeps it until it has been served. ---
@@ -290,6 +322,7 @@ int main(int argc, char **argv)
     static const stress_choice choices[] = {
         {"messages", messages},
         {"taken", taken},
+        {"blocked", blocked},
         {"survive", survive},
         {NULL, NULL},
     };

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """libmosquitto on selkie, with a broker.  Run as backends.py says."""
 
+import select
+import socket
 import unittest
 
 import backends
-from backends import HOST, Server
+from backends import HOST, PATIENCE, Server
 
 server = None  # for the tests that leave it alone
 
@@ -52,6 +54,18 @@ class Mosquitto:
         ended = self.run_program('mosquitto_stress', 'taken', server.port, 100)
         self.assert_succeeds(ended)
         self.assertEqual(ended.stdout, 'taken\n100, 0 wrong\n')
+
+    def test_a_client_that_is_writing_is_lost_once(self):
+        with socket.create_server((HOST, 0)) as listener:
+            listener.settimeout(PATIENCE)
+            program = self.start_program(
+                'mosquitto_stress', 'blocked', listener.getsockname()[1], 50_000_000)
+            connection = listener.accept()[0]
+            with connection:
+                self.assertEqual(backends.read_line(program), 'blocked\n')
+                self.assertTrue(select.select([connection], [], [], PATIENCE)[0])
+            self.assertEqual(backends.read_line(program), 'lost 1\n')
+            self.end_program(program)
 
     def test_the_broker_is_killed_and_comes_again(self):
         mortal = broker()
