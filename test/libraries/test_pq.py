@@ -103,7 +103,7 @@ class Pq:
         self.assert_counts('rows', 10_000)
 
     def test_a_query_that_is_more_than_a_socket_takes(self):
-        self.assert_counts('large', 5_000_000)
+        self.assert_counts('large', 15_000_000)
 
     def test_notifications_come_in_their_order(self):
         self.assert_counts('notify', 5_000)
