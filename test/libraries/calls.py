@@ -18,6 +18,7 @@ import unittest
 
 import backends
 import test_curl
+import test_hiredis
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / 'build' / 'gcc'
 SHORT, LONG = 20, 220
@@ -38,6 +39,9 @@ LIBRARIES = [
             {'libuv': ['calls_curl_uv']}),
     Library('libcurl, once', test_curl.nginx, curl_command('once/small'),
             {'libuv': ['calls_curl_uv']}),
+    Library('hiredis', test_hiredis.redis_command,
+            lambda server: ['calls_hiredis_selkie', server.port],
+            {'libuv': ['calls_hiredis_uv'], 'libev': ['calls_hiredis_ev']}),
 ]
 
 

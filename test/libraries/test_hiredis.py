@@ -9,10 +9,13 @@ from backends import HOST, Server
 server = None  # for the tests that leave it alone
 
 
+def redis_command(server):
+    return [backends.tool('redis-server', 'redis-server'), '--port', server.port, '--bind', HOST,
+            '--save', '', '--appendonly', 'no', '--dir', server.folder]
+
+
 def redis_server():
-    return Server(lambda server: [
-        backends.tool('redis-server', 'redis-server'), '--port', server.port, '--bind', HOST,
-        '--save', '', '--appendonly', 'no', '--dir', server.folder])
+    return Server(redis_command)
 
 
 def setUpModule():
