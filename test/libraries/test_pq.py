@@ -43,7 +43,8 @@ def command(server):
             cwd=server.folder, env=backends.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE, **server.privilege)
     return [postgres_tool('postgres'), '-D', data, '-p', server.port, '-h', HOST,
-            '-k', server.folder, '-F', '-c', 'shared_buffers=1MB', '-c', 'max_connections=20']
+            '-k', server.folder, '-F', '-c', 'shared_buffers=1MB', '-c', 'max_connections=20',
+            '-c', 'client_connection_check_interval=100']  # during a query, too
 
 
 def setUpModule():
