@@ -31,9 +31,10 @@ static void ask(redisAsyncContext *redis)
 
 int main(int argc, char **argv)
 {
-    redisAsyncContext *redis = argc == 3 ? redisAsyncConnect("127.0.0.1", atoi(argv[1])) : NULL;
-    int left = argc == 3 ? atoi(argv[2]) : 0;
-
+    if (argc != 3)
+        return 2;
+    redisAsyncContext *redis = redisAsyncConnect("127.0.0.1", atoi(argv[1]));
+    int left = atoi(argv[2]);
     if (redis == NULL || redis->err != 0)
         return 1;
     redis->data = &left;

@@ -10,8 +10,8 @@
 typedef void calls_begin(redisAsyncContext *redis);
 
 /*
- * Attach the context to a loop, begin, and run the loop until nothing is left.  Returns 0, or an
- * error.
+ * Attach the context to a loop, begin, and run the loop until nothing is left.  Returns 0, or
+ * an error.
  */
 int drive(redisAsyncContext *redis, calls_begin *begin);
 

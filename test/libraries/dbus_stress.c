@@ -67,7 +67,7 @@ static DBusHandlerResult answer(DBusConnection *conn, DBusMessage *call, void *u
     return DBUS_HANDLER_RESULT_HANDLED;
 }
 
-/* libdbus keeps the call until it is answered, or the connection is lost: then it is dropped. */
+/* libdbus keeps the call until it is answered, or drops it when the connection is lost. */
 static void call(stress *self, const char *method, dbus_int32_t number, int timeout,
                  DBusPendingCallNotifyFunction on_reply)
 {

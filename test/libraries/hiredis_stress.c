@@ -102,7 +102,7 @@ static int publish(sel_selector *sel, const char *port, int count)
     return self.got != count || self.lost != 0;
 }
 
-/* --- free: the first of COUNT replies frees the context, the others' callbacks hear of it --- */
+/* --- free: the first of COUNT replies frees the context, and the others hear of it --- */
 
 static void on_first(redisAsyncContext *redis, void *data, void *unused)
 {

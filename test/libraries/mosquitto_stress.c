@@ -83,7 +83,8 @@ static void publish_all(struct mosquitto *mosq, void *data, int id, int count, c
         publish(self, i);
 }
 
-static void count_message(struct mosquitto *mosq, void *data, const struct mosquitto_message *got)
+static void count_message(struct mosquitto *mosq, void *data,
+                          const struct mosquitto_message *got)
 {
     stress *self = data;
     char text[12] = "";
@@ -119,7 +120,7 @@ static int messages(sel_selector *sel, const char *port, int count)
     return self.got != count || self.wrong != 0;
 }
 
-/* --- taken: another client of the same name comes, gets COUNT messages, and the first goes --- */
+/* --- taken: another client of the same name comes, and the first goes --- */
 
 /* Ends the client and frees what it was in. */
 static void free_client(sel_selector *sel, void *data)

@@ -61,7 +61,8 @@ static void on_rows(selkie_pq *pq, ConnStatusType status)
     if (!self->is_made) {
         self->is_made = true;
         snprintf(query, sizeof query,
-                 "SELECT n, repeat('x', 500) FROM generate_series(0, %d) AS n", whole->wanted - 1);
+                 "SELECT n, repeat('x', 500) FROM generate_series(0, %d) AS n",
+                 whole->wanted - 1);
         ask(self, query);
         return;
     }
@@ -95,7 +96,8 @@ static void on_large(selkie_pq *pq, ConnStatusType status)
         self->is_made = true;
         memset(text, 'x', (size_t)self->whole->wanted);
         text[self->whole->wanted] = '\0';
-        if (!PQsendQueryParams(pq->conn, "SELECT length($1::text)", 1, NULL, values, NULL, NULL, 0) ||
+        if (!PQsendQueryParams(pq->conn, "SELECT length($1::text)", 1, NULL, values, NULL,
+                               NULL, 0) ||
             !selkie_pq_flush(pq))
             give_up(self, "ask");
         free(text);
@@ -136,7 +138,8 @@ static void on_notifier(selkie_pq *pq, ConnStatusType status)
         self->is_made = true;
         snprintf(query, sizeof query,
                  "DO $$ BEGIN FOR i IN 0..%d LOOP PERFORM pg_notify('numbers%d', i::text); "
-                 "END LOOP; END $$", self->whole->wanted - 1, PQbackendPID(self->whole->first.pq.conn));
+                 "END LOOP; END $$",
+                 self->whole->wanted - 1, PQbackendPID(self->whole->first.pq.conn));
         ask(self, query);
     } else {
         read_results(self);

@@ -10,8 +10,8 @@ server = None  # for the tests that leave it alone
 
 
 def redis_command(server):
-    return [backends.tool('redis-server', 'redis-server'), '--port', server.port, '--bind', HOST,
-            '--save', '', '--appendonly', 'no', '--dir', server.folder]
+    return [backends.tool('redis-server', 'redis-server'), '--port', server.port,
+            '--bind', HOST, '--save', '', '--appendonly', 'no', '--dir', server.folder]
 
 
 def redis_server():

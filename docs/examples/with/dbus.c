@@ -66,8 +66,8 @@ static void on_names(DBusPendingCall *pending, void *data)
     int count;
 
     if (reply != NULL) {
-        if (dbus_message_get_args(reply, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &names, &count,
-                                  DBUS_TYPE_INVALID)) {
+        if (dbus_message_get_args(reply, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &names,
+                                  &count, DBUS_TYPE_INVALID)) {
             for (int i = 0; i < count; i++)
                 puts(names[i]);
             dbus_free_string_array(names);
@@ -94,7 +94,7 @@ static void on_hello(DBusPendingCall *pending, void *data)
     call_bus(self, "ListNames", on_names);
 }
 
-/* When the bus goes, the calls under way are dropped without a word: this is all that comes. */
+/* When the bus goes, calls under way are dropped without a word: this is all that comes. */
 static DBusHandlerResult on_message(DBusConnection *conn, DBusMessage *message, void *data)
 {
     client *self = data;

@@ -50,7 +50,8 @@ static inline void selkie_hiredis_del_write(void *data)
 {
     selkie_hiredis *self = data;
 
-    sel_modify(self->sel, self->redis->c.fd, SEL_EVENT_READ, selkie_hiredis_ready, self->redis);
+    sel_modify(self->sel, self->redis->c.fd, SEL_EVENT_READ, selkie_hiredis_ready,
+               self->redis);
 }
 
 /* The context is about to be freed; its socket is still open. */
