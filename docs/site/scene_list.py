@@ -7,7 +7,7 @@ and, where a picture wants less or something else, another for its timeline.
 import os
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable, Optional
 
@@ -40,8 +40,7 @@ def an_echo(client, text, server=None, lines=0):
     client.read(len(text))
 
 
-def select_loop(stage):
-    server = stage.serve("select_loop", "--verbose", "--timeout", "2")
+def two_clients(stage, server):
     a = Client(stage, "A", server)
     server.says()
     b = Client(stage, "B", server)
@@ -54,7 +53,19 @@ def select_loop(stage):
         client.end()
         client.read(1)
         server.says()
+
+
+def select_loop(stage):
+    server = stage.serve("select_loop", "--verbose", "--timeout", "2")
+    two_clients(stage, server)
     server.says_the_rest()  # it ends by its timeout
+
+
+def endless_select_loop(stage):
+    """Without a time limit the program sleeps in select() itself."""
+    server = stage.serve("select_loop", "--verbose")
+    two_clients(stage, server)
+    server.stop()
 
 
 def ten_clients(stage):
@@ -116,8 +127,8 @@ def chat(stage):
     ann.says()
     stage.act("ann types 'hi bob'")
     os.write(hand, b"hi bob\n")
-    bob.read_line()
     stage.pause()
+    bob.read_line()
     stage.act("ann types 'exit'")
     os.write(hand, b"exit\n")
     ann.says_the_rest()
@@ -209,6 +220,10 @@ class Scene:
     backend: Optional[str] = None  # of the C program in the timeline
     comparable: Callable = same  # a transcript without what differs each time
     both: bool = True  # C and Python give the same
+    plays: bool = False  # the page has a player: the run is recorded in all detail
+    peers: dict = field(default_factory=dict)  # who is at the other end of a descriptor
+    peer: str = ""  # a program at the other end, which is traced, too
+    goes_to: Callable = same  # for whom it is what somebody has sent
 
     @property
     def scene(self):
@@ -222,13 +237,16 @@ INSIDE = ("getsockname", "getpeername", "epoll_create", "epoll_ctl", "eventfd", 
 
 SCENES = {
     1: Scene("one-client", one_client),
-    2: Scene("select-loop", select_loop),
+    2: Scene("select-loop", select_loop, endless_select_loop, until="SIGTERM",
+             plays=True),
     3: Scene("ten-clients", ten_clients, lines="client 1:",
              until="client 1: sending 'it"),
-    4: Scene("poll-loop", partial(flags_loop, program="poll_loop")),
-    5: Scene("epoll-loop", partial(flags_loop, program="epoll_loop")),
+    4: Scene("poll-loop", partial(flags_loop, program="poll_loop"), plays=True),
+    5: Scene("epoll-loop", partial(flags_loop, program="epoll_loop"),
+             plays=True),
     6: Scene("level-edge", alone("level_edge"), last="5 more"),
-    7: Scene("reactor", reactor, until="SIGTERM", backend="epoll"),
+    7: Scene("reactor", reactor, until="SIGTERM", backend="epoll",
+             plays=True),
     8: Scene("selector-key", alone("selector_key"), comparable=without_descriptors,
              both=False, begin="epoll_ctl(ADD", last="unregistered"),
     9: Scene("select-call", alone("select_call"), begin="timeouts", last="select(2) its",
@@ -238,7 +256,9 @@ SCENES = {
               comparable=without_speed, both=False, begin="connect(",
               lines="$", last="recv(sock3) → the end", backend="epoll",
               hidden=("setsockopt", "ioctl")),
-    11: Scene("chat", chat, last="recv(sock) → the end"),
+    11: Scene("chat", chat, last="recv(sock) → the end", backend="epoll", plays=True,
+              peer="chat_server", peers={"stdin": "ann", "sock": "the room"},
+              goes_to={"ann": "the room"}.get),
     12: Scene("sockets", alone("sockets"), begin="connect without", until="datagrams",
               comparable=without_rights),
     13: Scene("io-models", alone("io_models"), calls=("io_uring_enter", "rt_sigreturn"),

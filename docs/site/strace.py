@@ -7,7 +7,7 @@ knows: the listener, A for the first client accepted, B for the second.
 """
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CALLS = ("accept accept4 bind clone clone3 close connect dup dup2 dup3 epoll_create1 "
          "epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd2 fcntl fork getpeername "
@@ -35,6 +35,7 @@ class Call:
     arguments: list
     result: str = ""
     error: str = ""
+    stack: list = field(default_factory=list)  # with -k: lines of strace's
 
     @property
     def seconds(self):
@@ -86,6 +87,8 @@ def read_log(lines):
     for line in lines:
         found = LINE.fullmatch(line.rstrip("\n"))
         if not found:
+            if line.startswith(" > ") and calls:
+                calls[-1].stack.append(line[3:].rstrip("\n"))
             continue
         pid, when, rest = int(found[1]), float(found[2]), found[3]
         if cut := BEGUN.fullmatch(rest):

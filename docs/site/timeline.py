@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Draw the lessons' timelines of system calls (docs/timelines/*.svg).
+"""Draw the lessons' timelines of system calls (docs/timelines/*.svg), and record in all
+detail what the pages' players show (docs/timelines/*.json).
 
     timeline.py --programs DIR [LESSON...]
 
@@ -11,156 +12,22 @@ row.  What was done to the program, or what it printed, goes across.  A call tha
 has a bar as long as what happened meanwhile; how long it was is written there.
 """
 import argparse
-import itertools
-import re
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
+from dataclasses import replace
 from pathlib import Path
 
 import drawing
-from labels import WAITS, describe, plain
+import recording
+import steps
+from items import (Item, cut, items_of_calls, make_rows, printed_lines, segments,
+                   without_end)
 from scene_list import SCENES
-from scenes import PATIENCE, SIDES, Stage
-from strace import CALLS, Names, read_log
+from scenes import SIDES, Stage
+from tracer import Tracer
 
 TIMELINES = Path(__file__).resolve().parents[1] / "timelines"
-ASLEEP = 0.004  # seconds from which a call is drawn as one that waited
 LONGEST_PATTERN = 6
-
-
-class Tracer:
-    """Puts strace before the commands of a scene; a log for each."""
-
-    def __init__(self, directory, more_calls):
-        self.directory = Path(directory)
-        self.trace = ",".join([*CALLS, *more_calls])
-        self.logs = []
-        self.shown = {}  # by log: from when to when
-
-    def begin(self):
-        """What the newest program has done till now is not of interest."""
-        self.shown[self.logs[-1]][0] = time.time()
-
-    def end(self):
-        """Nor what it does from now on."""
-        self.shown[self.logs[-1]][1] = time.time()
-
-    def command(self, command):
-        log = self.directory / f"{len(self.logs)}.log"
-        self.logs.append(log)
-        self.shown[log] = [0, float("inf")]
-        return ["strace", "-D", "-f", "--seccomp-bpf", "-ttt", "-T", "-s", "80",
-                "-e", f"trace={self.trace}", "-o", str(log), *command]
-
-    def read(self):
-        """The calls of every log, once strace has written its end."""
-        deadline = time.monotonic() + PATIENCE
-        for log in self.logs:
-            while not log.exists() or not self.is_whole(log.read_text()):
-                if time.monotonic() > deadline:
-                    sys.exit(f"{log}: strace has not ended")
-                time.sleep(0.02)
-            yield read_log(log.read_text().splitlines())
-
-    @staticmethod
-    def is_whole(text):
-        begun = set(re.findall(r"^(\d+) ", text, re.M))
-        ended = set(re.findall(r"^(\d+) .*\+\+\+ (?:exited|killed).*$", text, re.M))
-        return bool(begun) and begun == ended
-
-
-@dataclass
-class Item:
-    """What stands in a row on one side."""
-
-    when: float
-    kind: str  # "act", "call", "sleep" (it begins), "wake" (it is over), "outcome"
-    text: str
-    outcome: str = ""
-    process: int = 0
-    bars: int = 0  # how many processes there are beside the first
-    seconds: float = 0
-    count: int = 1
-    call: object = None
-
-    @property
-    def key(self):
-        """Equal on both sides for what is the same."""
-        if self.kind == "act":
-            return "act", re.sub(r"\d+(\.\d+)?", "N", self.text)
-        return self.kind, self.text.partition("(")[0], self.process > 0
-
-
-def printed_lines(calls, wanted):
-    """What the program printed, line by line, as acts; only the lines that match."""
-    rest = ""
-    for call in calls:
-        if call.name == "write" and call.arguments[0] == "1" and not call.error:
-            text = call.arguments[1].strip(".")[1:-1]
-            rest += text.encode().decode("unicode_escape")
-            while "\n" in rest:
-                line, _, rest = rest.partition("\n")
-                if line.strip() and re.match(wanted, line):
-                    yield Item(call.end, "act", line.strip())
-
-
-def has_slept(call):
-    """A call that a busy machine has held up is none that waited."""
-    return call.seconds >= ASLEEP and plain(call.name) in WAITS and \
-        call.error not in ("EAGAIN", "EINPROGRESS")
-
-
-def items_of_calls(calls, hidden, begin=0, end=float("inf")):
-    """Those that were still going on at `begin` and had begun at `end`."""
-    names, processes = Names(), {}
-    for call in calls:
-        names.learn(call)
-        process = processes.setdefault(call.pid, len(processes))
-        said = describe(call, names)
-        names.forget(call)
-        if not said or plain(call.name) in hidden or call.end < begin or \
-                call.start > end or call.name == "exit" and process == 0:
-            continue
-        text, outcome = said
-        common = {"process": process, "call": call}
-        if not has_slept(call):
-            yield Item(call.start, "call", text, outcome, **common)
-        else:
-            yield Item(call.start, "sleep", text, **common)
-            yield Item(call.end, "wake", text, outcome, seconds=call.seconds, **common)
-
-
-def find(items, beginning, otherwise):
-    """When there is the first item whose line begins so."""
-    if not beginning:
-        return otherwise
-    return next(item.when for item in items
-                if drawing.text_of(item).strip().startswith(beginning))
-
-
-def cut(items, scene):
-    """The part of a scene that is drawn; what sleeps at its beginning belongs to it."""
-    first = find(items, scene.begin, next(
-        (i.when for i in items if i.kind == "act"), 0))
-    after = [item for item in items if item.when >= first]
-    until = find(after, scene.until, float("inf"))
-    last = find(after, scene.last, float("inf"))
-    woken = {id(i.call) for i in after if i.kind == "wake"}
-    kept = [i for i in items if first <= i.when < until and i.when <= last or
-            i.kind == "sleep" and i.when < first and id(i.call) in woken]
-    begun = {id(i.call) for i in kept if i.kind == "sleep"}
-    return [i for i in kept if i.kind != "wake" or id(i.call) in begun]
-
-
-def without_end(items):
-    """After a wait that long a server has timed out and tidies up."""
-    for i, item in enumerate(items):
-        if item.kind == "wake" and item.seconds > 1:
-            return items[:i + 1]
-    return items
 
 
 def repeats(keys, start):
@@ -220,8 +87,8 @@ def collapse(items):
     return kept
 
 
-def record(number, side, programs):
-    """The items of one side of a lesson, in their order."""
+def run_of(number, side, programs):
+    """All items of a run that is made for the picture."""
     scene = SCENES[number]
     with tempfile.TemporaryDirectory() as directory:
         tracer = Tracer(directory, scene.calls)
@@ -234,6 +101,19 @@ def record(number, side, programs):
         items += items_of_calls(calls, scene.hidden, *tracer.shown[log])
         if not acts:  # nobody drives it: its own lines lead through the picture
             items += printed_lines(calls, scene.lines)
+    return items
+
+
+def recorded(number, side):
+    """The same of a run that docs/timelines has: what a person did, and the calls."""
+    scene = SCENES[number]
+    shown = steps.items_of(recording.load(number, scene)[side], scene)
+    return [item for item, _ in shown
+            if item.kind != "start" and not steps.is_answer(item, scene)]
+
+
+def arrange(items, scene):
+    """Those that are drawn, in their order."""
     items.sort(key=lambda item: item.when)
     items = merge_runs(without_end(cut(items, scene)))
     bars = max(item.process for item in items)
@@ -250,39 +130,15 @@ def spread(items):
             yield replace(item, kind="outcome")
 
 
-def segments(items):
-    """Parts that begin with an act, and what was before the first."""
-    parts = [[]]
-    for item in items:
-        if item.kind == "act":
-            parts.append([])
-        parts[-1].append(item)
-    return parts
-
-
-def align(left, right):
-    """Pairs of items, one a row; None where only the other side has something."""
-    matcher = SequenceMatcher(None, [i.key for i in left], [i.key for i in right], False)
-    for _, i, i_end, j, j_end in matcher.get_opcodes():
-        for a, b in itertools.zip_longest(left[i:i_end], right[j:j_end]):
-            if a and b and a.key != b.key and "act" in (a.kind, b.kind):
-                yield a, None
-                yield None, b
-            else:
-                yield a, b
-
-
-def make_rows(left, right):
-    parts = segments(left), segments(right)
-    leads = [[p[0].key for p in part[1:]] for part in parts]
-    if leads[0] != leads[1]:
-        return list(align(left, right))
-    return [row for pair in zip(*parts) for row in align(*pair)]
-
-
 def draw(number, programs):
+    """Draw a lesson's picture; what its page plays is recorded first."""
     scene = SCENES[number]
-    rows = make_rows(*(record(number, side, programs) for side in SIDES))
+    if scene.plays:
+        recording.save(number, scene, recording.record(scene, programs))
+        items = [recorded(number, side) for side in SIDES]
+    else:
+        items = [run_of(number, side, programs) for side in SIDES]
+    rows = make_rows(*(arrange(of_side, scene) for of_side in items))
     svg = drawing.draw(rows, f"{number:02}", f"Lesson {number}: system calls in time")
     path = TIMELINES / f"{number:02}-{scene.name}.svg"
     path.write_text(svg)

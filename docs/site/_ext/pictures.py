@@ -5,6 +5,7 @@
        :lines: 1-12
 
     .. timeline:: NAME       docs/timelines/NAME.svg
+       :player:              and what plays docs/timelines/NAME.json
 
        A caption.
 
@@ -25,6 +26,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import nested_parse_with_titles
 
+import player
 import sources
 
 
@@ -90,6 +92,14 @@ class Picture(SphinxDirective):
 
 class Timeline(Picture):
     place = 'timelines/'
+    option_spec = {'player': directives.flag}
+
+    def run(self):
+        found = super().run()
+        if 'player' not in self.options:
+            return found
+        return [nodes.container('', player.player(self.env, self.arguments[0]), *found,
+                                classes=['played'])]
 
 
 class Drawing(Picture):
