@@ -35,7 +35,7 @@ def version():
 
 def forget_if_new(output):
     """Sphinx keeps the pages that it has read, and does not see that an extension changed."""
-    sources = [*sorted((SITE / '_ext').glob('*.py')), SITE / 'build.py',
+    sources = [*sorted((SITE / '_ext').glob('*.py')), *sorted(SITE.glob('*.py')),
                *sorted((TOP / 'include').rglob('*.h*'))]
     wanted = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()
     stamp = output / 'made-from'
@@ -81,9 +81,17 @@ def build_man(output):
     return output / 'man'
 
 
+def take_words_of_player(template):
+    """What the player says is in the program's text."""
+    subprocess.run(['xgettext', '--language=Python', '--from-code=UTF-8', '--keyword=say',
+                    '--no-location', f'--output={template}', str(SITE / 'steps.py'),
+                    str(SITE / '_ext' / 'player.py')], check=True, timeout=BOUND)
+
+
 def update_catalogues(output):
     """Every text of the English pages into docs/locale, with what is translated of it."""
     sphinx(output, 'gettext', DOCS, output / 'gettext')
+    take_words_of_player(output / 'gettext' / 'player.pot')
     for template in sorted((output / 'gettext').rglob('*.pot')):
         name = template.relative_to(output / 'gettext').with_suffix('.po')
         catalogue = DOCS / 'locale' / 'zh_CN' / 'LC_MESSAGES' / name

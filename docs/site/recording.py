@@ -312,6 +312,12 @@ def record_side(scene, side, programs):
             "events": kept, "places": in_use(kept, places)}
 
 
+def end(side, when):
+    """Leaves out what is later and not shown: how the program ends."""
+    kept = [event for event in side["events"] if event["at"] <= when or "end" in event]
+    side |= {"events": kept, "places": in_use(kept, side["places"])}
+
+
 def in_use(events, places):
     """The places that these events are at; numbers the events anew."""
     used = []

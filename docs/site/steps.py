@@ -151,7 +151,7 @@ class Look:
 
 def name_of(who, say):
     """Clients have names, a program at the other end has a word."""
-    return say("the room") if who == "the room" else who
+    return say("room") if who == "room" else who
 
 
 class Teller:
@@ -168,9 +168,9 @@ class Teller:
                 else say("{} sends {}.", who, data)
         if act["does"] == "reads":
             return say("{} reads {}.", who, data) if data else say("{} reads the end.", who)
-        return {"connects": say("{} connects.", who), "ends": say("{} ends.", who),
-                "closes": say("{} closes.", who), "resets": say("{} resets.", who),
-                "types": say("{} types {} and Enter.", who, data)}[act["does"]]
+        return {"connects": say("{} connects.", who), "ends": say("{} ends: it will send no more.", who),
+                "closes": say("{} closes.", who), "resets": say("{} resets the connection.", who),
+                "types": say("{} types {} and presses Enter.", who, data)}[act["does"]]
 
     def calls(self, c, python):
         """One sentence where both do the same, else one for each."""
@@ -178,8 +178,8 @@ class Teller:
         sentences = [self.one(item) for _, item in both]
         if len(both) == 2 and sentences[0] == sentences[1]:
             return self.say("C and Python: {}", sentences[0])
-        return " ".join(f"{name}: {sentence}" for (name, _), sentence in
-                        zip(both, sentences))
+        return " ".join(self.say("{}: {}", name, sentence)
+                        for (name, _), sentence in zip(both, sentences))
 
     def one(self, item):
         if item.kind == "sleep":
@@ -189,8 +189,9 @@ class Teller:
         outcome = {"the end": self.say("the end"), "nothing": self.say("nothing")}.get(
             item.outcome, item.outcome)
         if item.kind == "wake":
-            return self.say("{} wakes: {}.", item.text, outcome)
-        return self.say("{} gives {}.", item.text, outcome) if outcome else f"{item.text}."
+            return self.say("{} wakes up: {}.", item.text, outcome)
+        return self.say("{} returns {}.", item.text, outcome) if outcome else \
+            self.say("{}.", item.text)
 
     def changes(self, before, after):
         return " ".join([*self.of_descriptors(before, after), *self.of_lists(before, after),
@@ -258,24 +259,26 @@ class Lane:
     def __init__(self, side, states, places, tell):
         self.places, self.tell = side["places"], tell
         self.states, self.known = states, places
-        self.status, self.place, self.state = "runs", [], None
+        self.status, self.call, self.place, self.state = "runs", "", [], None
 
     def begin(self, state):
         self.state = state
 
     def step(self, item, state):
         """Its part of a row, or of one that it has nothing in."""
-        shown = {"call": "", "changes": ""}
+        shown = {"changes": ""}
         if state is not None:
             shown["changes"] = self.tell.changes(self.state, state)
             self.state = state
         if item is not None and item.kind != "act":
-            shown["call"] = raw(item.call, item.kind)
+            self.call = raw(item.call, item.kind)
             self.status = "asleep" if item.kind == "sleep" else "runs"
             self.place = self.places[item.call.place]
             if item.kind == "wake":
                 shown["slept"] = drawing.duration(item.seconds)
-        return {**shown, "status": self.status, "place": number_in(self.known, self.place),
+        elif self.status == "runs":
+            self.call = ""
+        return {**shown, "call": self.call, "status": self.status, "place": number_in(self.known, self.place),
                 "state": number_in(self.states, self.state)}
 
 
@@ -323,7 +326,7 @@ def where(place, sources):
     mine = [one for one in place if one[0] == own]
     deeper = place[:place.index(mine[0])]
     found = {"file": own, "line": sources.number(mine[0]),
-             "through": [one[1] for one in reversed(mine)]}
+             "through": [one[1] for one in reversed(mine) if one[1] != "<module>"]}
     if deeper:
         file, _, text, _ = deeper[0]
         found |= {"into": [one[1] for one in reversed(deeper)], "text": text,

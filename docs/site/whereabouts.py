@@ -28,10 +28,12 @@ class Teller:
             frame = frame.f_back
 
     def tell(self, frame, event, argument):
-        """What sys.setprofile() calls; the same place need not be told twice."""
-        if event != "c_call":
+        """What sys.setprofile() calls; the same place need not be told twice.  What is
+        written in C may call a function of the program's before its system call.
+        """
+        if event not in ("c_call", "return"):
             return
-        where = " ".join(self.stack(frame))
+        where = " ".join(self.stack(frame if event == "c_call" else frame.f_back))
         if where != self.told:
             self.told = where
             with contextlib.suppress(OSError):

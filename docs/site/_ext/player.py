@@ -8,6 +8,7 @@ The words are in the catalogue `player`, which build.py takes out of the calls o
 """
 import gettext
 import json
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -26,9 +27,10 @@ import recording  # noqa: E402
 import steps  # noqa: E402
 from scene_list import SCENES  # noqa: E402
 
+BLANKS = re.compile(r'^(?:<span class="w">\s+</span>|\s+)')
 CATALOGUE = 'player'
+CHINESE = SITE.parent / 'locale/zh_CN/LC_MESSAGES/player.po'
 AROUND = 3  # lines of the program that are shown above and below the one that runs
-MADE_FROM = ['recording.py', 'replay.py', 'steps.py', 'items.py', 'labels.py']
 
 BUTTONS = '''\
 <div class="player-bar">
@@ -50,11 +52,12 @@ LANE = '''\
 <div class="player-into"></div>
 </section>'''
 
-STATE = '''\
-<div class="player-state">
-<div class="player-head"><b>{state}</b> <button type="button" data-show="c"
+CHOICE = '''\
+<div class="player-choice"><b>{state}</b> <button type="button" data-show="c"
  aria-pressed="true">C</button><button type="button" data-show="python"
- aria-pressed="false">Python</button></div>
+ aria-pressed="false">Python</button></div>'''
+
+PANELS = '''\
 <div class="player-panels">
 <section><table class="player-queues"><caption>{queues}</caption>
 <thead><tr><th>{who}</th><th>{kernel}</th><th>{program}</th><th>{way}</th></tr></thead>
@@ -62,16 +65,17 @@ STATE = '''\
 <section class="player-lists" data-asked="{asked}" data-ready="{ready}"
  data-nobody="{nobody}" data-kept="{kept}" data-handed="{handed}"
  data-forgotten="{forgotten}"></section>
-<section><table class="player-descriptors"><caption>{descriptors}</caption>
-<tbody></tbody></table></section>
-</div></div>'''
+<section><div class="player-caption">{descriptors}</div>
+<ul class="player-descriptors"></ul></section>
+</div>'''
 
 PLAYER = '''\
 <div class="player" role="group" tabindex="0" aria-label="{label}" hidden>
 {buttons}
 <p class="player-says" role="status" aria-live="polite"></p>
 <div class="player-lanes">{lanes}</div>
-{state}
+{choice}
+{panels}
 <p class="player-hint">{keys} <button type="button" data-go="picture"
  aria-expanded="false">{picture}</button></p>
 <script type="application/json">{data}</script>
@@ -95,21 +99,24 @@ def words(say):
         'back': say("Back"), 'next': say("Next"), 'last': say("Last step"),
         'play': say("Play"), 'pause': say("Pause"), 'step': say("Step"),
         'step_of': say("step # of #"), 'asleep': say("asleep"), 'runs': say("runs"),
-        'state': say("What there is, in"), 'queues': say("Bytes on their way"),
+        'state': say("Show"), 'queues': say("Where the bytes are"),
         'who': say("who"), 'kernel': say("in the kernel, not read"),
         'program': say("in the program's queue"), 'way': say("sent, not read yet"),
         'descriptors': say("Descriptors"), 'asked': say("Interest"),
         'ready': say("Ready now"), 'nobody': say("nobody"),
-        'kept': say("the kernel keeps the list"), 'handed': say("handed over for one call"),
+        'kept': say("the kernel keeps this list"), 'handed': say("this list is handed over for one call"),
         'forgotten': say("nothing: between two calls the kernel keeps no list"),
-        'keys': say("The arrow keys go a step, Home and End to the ends."),
+        'keys': say("Arrow keys: one step. Home and End: the first and the last."),
         'picture': say("The whole run as a picture")}
 
 
 def marked_lines(file):
-    """A source's lines as HTML, in the colours of its language."""
+    """[how many blanks, HTML in the colours of its language] of each line of a source."""
     lexer = get_lexer_by_name(sources.language(file), stripnl=False)
-    return highlight(sources.read(file), lexer, HtmlFormatter(nowrap=True)).splitlines()
+    text = sources.read(file)
+    html = highlight(text, lexer, HtmlFormatter(nowrap=True)).splitlines()
+    return [[len(line) - len(line.lstrip()), BLANKS.sub('', marked)]
+            for line, marked in zip(text.splitlines(), html)]
 
 
 def add_code(places):
@@ -121,9 +128,10 @@ def add_code(places):
         file = place['file']
         lines = marked.setdefault(file, marked_lines(file))
         first = max(1, min(place['line'] - AROUND, len(lines) - 2 * AROUND))
-        place['first'] = first
-        for number in range(first, first + 2 * AROUND + 1):
-            code.setdefault(file, {})[number] = lines[number - 1]
+        shown = range(first, first + 2 * AROUND + 1)
+        code.setdefault(file, {}).update((n, lines[n - 1]) for n in shown)
+        blanks = min(lines[n - 1][0] for n in shown if lines[n - 1][1])
+        place |= {'first': first, 'indent': blanks}
     return code
 
 
@@ -141,16 +149,14 @@ def player(env, name):
     say = translator(env)
     said = {key: escape(word) for key, word in words(say).items()}
     data = data_of(number, say)
-    for file in data['code']:
-        env.note_dependency(str(sources.TOP / file))
-    for path in [recording.path_of(number, SCENES[number]),
-                 *(SITE / file for file in MADE_FROM)]:
+    for path in [recording.path_of(number, SCENES[number]), CHINESE,
+                 *(sources.TOP / file for file in data['code'])]:
         env.note_dependency(str(path))
     text = json.dumps(data, ensure_ascii=False, separators=(',', ':'))
     lanes = ''.join(LANE.format(side=side, title=title, **said)
                     for side, title in steps.SIDES.items())
     html = PLAYER.format(buttons=BUTTONS.format(**said), lanes=lanes,
-                         state=STATE.format(**said), data=text.replace('</', r'<\/'),
+                         choice=CHOICE.format(**said), panels=PANELS.format(**said), data=text.replace('</', r'<\/'),
                          **{key: said[key] for key in ('label', 'keys', 'picture')})
     return nodes.raw('', html, format='html')
 

@@ -22,7 +22,7 @@ class Player {
   constructor(root) {
     this.root = root;
     this.data = JSON.parse(root.querySelector("script").textContent);
-    this.side = "c";
+    this.side = root.dataset.side = "c";
     this.at = 0;
     this.timer = null;
     this.slider = this.find("input");
@@ -104,7 +104,7 @@ class Player {
   }
 
   choose(side) {
-    this.side = side;
+    this.side = this.root.dataset.side = side;
     for (const button of this.root.querySelectorAll("[data-show]"))
       button.setAttribute("aria-pressed", String(button.dataset.show === side));
     this.show();
@@ -162,7 +162,7 @@ class Player {
     const lines = this.data.code[place.file];
     for (let number = place.first; lines[number] !== undefined && code.childElementCount < 7;
          number++)
-      code.append(this.line(number, lines[number], number === place.line));
+      code.append(this.line(number, lines[number], number === place.line, place.indent));
     into.append(make("span", "", place.through.join(" › ")));
     if (place.into) {
       into.append(make("span", "", ` › ${place.into.join(" › ")} (${place.at})`),
@@ -170,11 +170,12 @@ class Player {
     }
   }
 
-  /* `html` is Pygments'. */
-  line(number, html, isCurrent) {
+  /* `html` is Pygments', `blanks` stand before it. */
+  line(number, [blanks, html], isCurrent, indent) {
     const line = make("div", isCurrent ? "line current" : "line");
     const text = make("span", "text");
     text.innerHTML = html || " ";
+    text.style.setProperty("--indent", Math.max(0, blanks - indent));
     if (isCurrent)
       line.setAttribute("aria-current", "true");
     line.append(make("span", "number", number), text);
@@ -202,9 +203,15 @@ class Player {
   }
 
   showDescriptors(descriptors, old) {
-    const rows = descriptors.map((cells) =>
-      this.row(cells, old.find((row) => row[0] === cells[0] && row[1] === cells[1])));
-    this.find(".player-descriptors tbody").replaceChildren(...rows);
+    const rows = descriptors.map(([fd, name, kind]) => {
+      const row = make("li");
+      row.append(make("b", "", fd), make("span", "", name));
+      if (kind !== name)
+        row.append(make("small", "", kind));
+      row.classList.toggle("new", !old.some((was) => was[0] === fd && was[1] === name));
+      return row;
+    });
+    this.find(".player-descriptors").replaceChildren(...rows);
   }
 
   showLists(lists, old) {
@@ -224,16 +231,17 @@ class Player {
 
   chips(title, items, old, otherwise, className = "") {
     const list = make("div", `player-chips ${className}`);
-    list.append(make("span", "player-title", title));
+    const box = make("div", "player-box");
+    list.append(make("span", "player-title", title), box);
     for (const [name, fd, flags] of items) {
       const chip = make("span", "chip");
       chip.append(make("b", "", name), ` ${flags.replaceAll("|", " ")}`);
       const isOld = old.some((row) => row[1] === fd && row[2] === flags && row[0] === name);
       chip.classList.toggle("new", !isOld);
-      list.append(chip);
+      box.append(chip);
     }
     if (items.length === 0)
-      list.append(make("span", "player-none", otherwise));
+      box.append(make("span", "player-none", otherwise));
     return list;
   }
 }
