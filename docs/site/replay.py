@@ -116,6 +116,11 @@ class World:
         standard = {0: "stdin", 1: "stdout", 2: "stderr"}.get(int(fd))
         return found or standard or self.files[int(fd)].kind
 
+    def file(self, number):
+        """What a call's argument stands for."""
+        self.expect(int(number) in self.files, f"descriptor {number} is not open")
+        return self.files[int(number)]
+
     @property
     def listener(self):
         return next((file for file in self.files.values() if file.listens), None)
@@ -123,7 +128,7 @@ class World:
     # Who is ready
 
     def flags(self, fd):
-        file = self.files[fd]
+        file = self.file(fd)
         if file.peer:
             return file.peer.flags
         if file.backlog or file.kind == "epoll" and self.ready_of(file):
@@ -209,15 +214,15 @@ class World:
         self.files[fd] = file
 
     def accept(self, call):
-        waiting = self.files[int(call.arguments[0])].backlog
+        waiting = self.file(call.arguments[0]).backlog
         self.expect(bool(waiting) == (call.error != "EAGAIN"),
                     f"accept() gives {call.result}, and {len(waiting)} wait")
         if not call.error:
             self.make(call.number, File("socket", waiting.pop(0)))
 
     def close(self, call):
+        self.file(call.arguments[0])
         fd = int(call.arguments[0])
-        self.expect(fd in self.files, f"{fd} is closed twice")
         del self.files[fd]
         for file in self.files.values():
             file.interest.pop(fd, None)
@@ -226,7 +231,7 @@ class World:
         """Of what is sent nothing is taken back."""
 
     def recv(self, call):
-        peer = self.files[int(call.arguments[0])].peer
+        peer = self.file(call.arguments[0]).peer
         if "MSG_OOB" in " ".join(call.arguments[3:]):
             self.take_urgent(peer, call)
         elif peer is None:  # such as the socket that a signal would write to
@@ -258,7 +263,7 @@ class World:
         peer.urgent, peer.passed = b"", peer.passed + 1
 
     def send(self, call):
-        peer = self.files[int(call.arguments[0])].peer
+        peer = self.file(call.arguments[0]).peer
         if peer is None:  # what it prints
             return
         data, size = text_of(call.arguments[1]).encode("latin-1"), int(call.arguments[2])
@@ -273,7 +278,8 @@ class World:
     def epoll_ctl(self, call):
         epoll, fd = (int(call.arguments[i]) for i in (0, 2))
         operation = call.arguments[1].removeprefix("EPOLL_CTL_")
-        interest = self.files[epoll].interest
+        interest = self.file(epoll).interest
+        self.file(fd)
         self.expect((fd in interest) != (operation == "ADD"), f"{operation} of {fd}")
         if operation == "DEL":
             del interest[fd]
@@ -305,7 +311,7 @@ class World:
         return self.ready_in_sets(asked) if name == "select" else self.ready(asked)
 
     def of_epoll_wait(self, call):
-        interest = self.files[int(call.arguments[0])].interest
+        interest = self.file(call.arguments[0]).interest
         by_data = {data: fd for fd, (_, data) in interest.items()}
         said = re.findall(r"\{events=([^,]+), data=\{u32=\d+, u64=(\d+)", call.arguments[1])
         return ({fd: events for fd, (events, _) in interest.items()},
@@ -339,13 +345,23 @@ class World:
         kinds = {fd: file.kind for fd, file in self.files.items()}
         said = {int(fd): kind for fd, kind in kernel["descriptors"].items()}
         self.expect(kinds == said, f"the descriptors are {said}, and not {kinds}")
-        for fd, entries in kernel["interest"].items():
-            said = {int(n): events_of(bits) - UNASKED for n, (bits, _) in entries.items()}
-            kept = {n: events for n, (events, _) in self.files[int(fd)].interest.items()}
-            self.expect(kept == said, f"epoll {fd} has {said}, and not {kept}")
-        for fd, size in kernel["unread"].items():
-            self.expect(size == self.unread(self.files[int(fd)]),
-                        f"{size} wait at descriptor {fd}")
+        said = {int(fd): self.bits(entries) for fd, entries in kernel["interest"].items()}
+        kept = {fd: self.names_of(file) for fd, file in self.files.items()
+                if file.kind == "epoll"}
+        self.expect(kept == said, f"the epolls have {said}, and not {kept}")
+        said = {int(fd): size for fd, size in kernel["unread"].items()}
+        kept = {fd: self.unread(file) for fd, file in self.files.items()
+                if file.kind == "socket" and (file.peer or file.listens)}
+        self.expect(kept == said, f"{said} bytes and clients wait, and not {kept}")
+
+    @staticmethod
+    def bits(entries):
+        """What fdinfo says is in an epoll, as the flags that are asked for."""
+        return {int(fd): events_of(bits) - UNASKED for fd, (bits, _) in entries.items()}
+
+    @staticmethod
+    def names_of(epoll):
+        return {fd: set(events) for fd, (events, _) in epoll.interest.items()}
 
     @staticmethod
     def unread(file):
