@@ -25,8 +25,10 @@ import browser  # noqa: E402
 import chromium  # noqa: E402
 import recording  # noqa: E402
 import steps  # noqa: E402
+import timeline  # noqa: E402
 from replay import Inconsistent, World  # noqa: E402
 from scene_list import SCENES  # noqa: E402
+from test_timeline import strace_works  # noqa: E402
 
 PLAYED = {number: scene for number, scene in SCENES.items() if scene.plays}
 KEYS = {'ArrowRight': 39, 'ArrowLeft': 37, 'Home': 36, 'End': 35, ' ': 32}
@@ -160,6 +162,22 @@ def function_at(file, number):
         if named := re.match(r'\w.*?\b(\w+)\(', line):
             return named[1]
     return None
+
+
+@unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
+@unittest.skipUnless(strace_works(), "strace can't trace here")
+class RecordingAnew(unittest.TestCase):
+    def test_a_run_of_today_gives_the_same_steps(self):
+        """In C with the lines that gcc's tables give, in Python with the profiler's."""
+        programs, scene = site_support.program('epoll_loop').parent, SCENES[5]
+        kept, new = (steps.make_steps(sides, scene, english) for sides in (
+            recording.load(5, scene), timeline.record_soundly(scene, programs)))
+        for was, now in zip(kept['steps'], new['steps'], strict=True):
+            self.assertEqual(was['says'], now['says'])
+            for side in steps.SIDES:
+                self.assertEqual(was[side]['changes'], now[side]['changes'])
+                self.assertEqual(kept['places'][was[side]['place']][0],
+                                 list(new['places'][now[side]['place']][0]))
 
 
 class Worlds(unittest.TestCase):
