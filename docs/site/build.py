@@ -34,8 +34,11 @@ def version():
 
 
 def forget_if_new(output):
-    """Sphinx keeps the pages that it has read, and does not see that an extension changed."""
+    """Sphinx keeps the pages that it has read, and does not see that an extension or what it
+    copies changed.
+    """
     sources = [*sorted((SITE / '_ext').glob('*.py')), *sorted(SITE.glob('*.py')),
+               *sorted((SITE / '_static').iterdir()),
                *sorted((TOP / 'include').rglob('*.h*'))]
     wanted = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()
     stamp = output / 'made-from'

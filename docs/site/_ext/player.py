@@ -107,7 +107,7 @@ def words(say):
         'kept': say("the kernel keeps this list"), 'handed': say("this list is handed over for one call"),
         'forgotten': say("nothing: between two calls the kernel keeps no list"),
         'keys': say("Arrow keys: one step. Home and End: the first and the last."),
-        'picture': say("The whole run as a picture")}
+        'picture': say("Timeline: the whole run as a picture")}
 
 
 def marked_lines(file):
