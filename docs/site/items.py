@@ -26,7 +26,8 @@ class Item:
     bars: int = 0  # how many processes there are beside the first
     seconds: float = 0
     count: int = 1
-    call: object = None
+    call: object = None  # or the act
+    state: object = None  # what there is after it, where that is looked at
 
     @property
     def key(self):

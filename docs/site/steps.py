@@ -58,20 +58,21 @@ def act_text(act):
 def items_of(side, scene, look=lambda world: None):
     """What is shown of one side, each item with what `look` finds after it."""
     world = World(side, scene.peers, scene.goes_to)
-    yield Item(float("-inf"), "start", "", call=None), look(world)
+    yield Item(float("-inf"), "start", "", state=look(world))
     for when, kind, what in parts(side, world):
         if kind == "kernel":
             world.compare(what)
         elif kind == "end":
-            yield Item(when, "act", what), look(world)
+            yield Item(when, "act", what, state=look(world))
         elif kind == "act":
             world.act(what)
             if not is_reading_at_will(what, scene):
-                yield Item(when, kind, act_text(what), call=what), look(world)
+                yield Item(when, kind, act_text(what), call=what, state=look(world))
         elif said := world.call(what, kind):
             item = item_of_call(when, kind, what, *said, world)
             if plain(what.name) not in scene.hidden:
-                yield item, look(world)
+                item.state = look(world)
+                yield item
             if scene.last and drawing.text_of(item).strip().startswith(scene.last):
                 return
 
@@ -168,8 +169,9 @@ class Teller:
                 else say("{} sends {}.", who, data)
         if act["does"] == "reads":
             return say("{} reads {}.", who, data) if data else say("{} reads the end.", who)
-        return {"connects": say("{} connects.", who), "ends": say("{} ends: it will send no more.", who),
-                "closes": say("{} closes.", who), "resets": say("{} resets the connection.", who),
+        return {"connects": say("{} connects.", who), "closes": say("{} closes.", who),
+                "ends": say("{} ends: it will send no more.", who),
+                "resets": say("{} resets the connection.", who),
                 "types": say("{} types {} and presses Enter.", who, data)}[act["does"]]
 
     def calls(self, c, python):
@@ -254,22 +256,23 @@ def number_in(items, item):
 
 
 class Lane:
-    """One side of the steps: what it does in each, and what it was about before."""
+    """One side of the steps: its items, what it does in each step, and what it was about
+    before.
+    """
 
-    def __init__(self, side, states, places, tell):
-        self.places, self.tell = side["places"], tell
-        self.states, self.known = states, places
-        self.status, self.call, self.place, self.state = "runs", "", [], None
+    def __init__(self, side, scene, say):
+        items = list(items_of(side, scene, Look(say, side)))
+        self.items = without_end(cut(items[1:], scene))
+        self.places, self.tell = side["places"], Teller(say)
+        self.status, self.call, self.place = "runs", "", []
+        self.state = items[items.index(self.items[0]) - 1].state
 
-    def begin(self, state):
-        self.state = state
-
-    def step(self, item, state):
+    def step(self, item):
         """Its part of a row, or of one that it has nothing in."""
         shown = {"changes": ""}
-        if state is not None:
-            shown["changes"] = self.tell.changes(self.state, state)
-            self.state = state
+        if item is not None:
+            shown["changes"] = self.tell.changes(self.state, item.state)
+            self.state = item.state
         if item is not None and item.kind != "act":
             self.call = raw(item.call, item.kind)
             self.status = "asleep" if item.kind == "sleep" else "runs"
@@ -278,42 +281,27 @@ class Lane:
                 shown["slept"] = drawing.duration(item.seconds)
         elif self.status == "runs":
             self.call = ""
-        return {**shown, "call": self.call, "status": self.status, "place": number_in(self.known, self.place),
-                "state": number_in(self.states, self.state)}
-
-
-def rows_of(sides, scene, say):
-    """(a pair of items, {id of an item: what there is after it}), and the starts."""
-    columns, after, starts = [], {}, []
-    for side in sides.values():
-        pairs = list(items_of(side, scene, Look(say, side)))
-        after |= {id(item): state for item, state in pairs}
-        items = without_end(cut([i for i, _ in pairs[1:]], scene))
-        before = [state for item, state in pairs if item is not None and
-                  item is not items[0] and item.when <= items[0].when]
-        starts.append(before[-1])
-        columns.append((items, pairs))
-    return make_rows(*(items for items, _ in columns)), after, starts
+        return {**shown, "call": self.call, "status": self.status,
+                "place": self.place, "state": self.state}
 
 
 def make_steps(sides, scene, say):
     """{steps, states, places}: what the page's script is given; a step has the numbers of
     its states and places.
     """
-    rows, after, starts = rows_of(sides, scene, say)
-    states, places, tell, steps = [], [], Teller(say), []
-    lanes = [Lane(side, states, places, tell) for side in sides.values()]
-    for lane, state in zip(lanes, starts):
-        lane.begin(state)
-    for pair in rows:
+    lanes = [Lane(side, scene, say) for side in sides.values()]
+    data, tell = {"steps": [], "states": [], "places": []}, Teller(say)
+    for pair in make_rows(*(lane.items for lane in lanes)):
         shown = next(item for item in pair if item is not None)
         is_act = shown.kind == "act"
         step = {"says": tell.act(shown.call) if is_act else tell.calls(*pair),
                 "act": is_act}
         for name, lane, item in zip(SIDES, lanes, pair):
-            step[name] = lane.step(item, after.get(id(item)))
-        steps.append(step)
-    return {"steps": steps, "states": states, "places": places}
+            step[name] = lane.step(item)
+            for what in ("state", "place"):
+                step[name][what] = number_in(data[f"{what}s"], step[name][what])
+        data["steps"].append(step)
+    return data
 
 
 def where(place, sources):

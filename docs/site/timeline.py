@@ -110,7 +110,7 @@ def end_of(side, scene):
     """When the last happens that is shown; a pause of the machine's must not be taken for
     the wait with which a server ends.
     """
-    items = cut([item for item, _ in steps.items_of(side, scene)][1:], scene)
+    items = cut(list(steps.items_of(side, scene))[1:], scene)
     shown = without_end(items)
     lost = items[len(shown):]
     if lost and (scene.last or scene.until or any(item.kind == "act" for item in lost)):
@@ -137,7 +137,7 @@ def recorded(number, side):
     """The same of a run that docs/timelines has: what a person did, and the calls."""
     scene = SCENES[number]
     shown = steps.items_of(recording.load(number, scene)[side], scene)
-    return [item for item, _ in shown
+    return [item for item in shown
             if item.kind != "start" and not steps.is_answer(item, scene)]
 
 

@@ -5,7 +5,7 @@
 
 Before the program calls anything that is written in C, the lines that it is at are written
 to descriptor -1: the kernel refuses, and strace's log has them just before the system
-call.  A line is FILE:LINE:FUNCTION, the innermost first; only files beside PROGRAM count.
+call.  A line is FILE:LINE:FUNCTION, the innermost first; only files of docs/twins count.
 """
 import contextlib
 import os
@@ -13,17 +13,19 @@ import runpy
 import sys
 
 NOWHERE = -1
+TWINS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "twins", "")
 
 
 class Teller:
-    def __init__(self, directory):
-        self.directory = directory
+    def __init__(self):
         self.told = ""
 
-    def stack(self, frame):
+    @staticmethod
+    def stack(frame):
         while frame is not None:
-            directory, name = os.path.split(frame.f_code.co_filename)
-            if directory == self.directory:
+            file = frame.f_code.co_filename
+            if file.startswith(TWINS):
+                name = file.removeprefix(TWINS)
                 yield f"{name}:{frame.f_lineno}:{frame.f_code.co_name}"
             frame = frame.f_back
 
@@ -44,7 +46,7 @@ def main():
     del sys.argv[0]
     program = os.path.abspath(sys.argv[0])
     sys.path[0] = os.path.dirname(program)
-    sys.setprofile(Teller(sys.path[0]).tell)
+    sys.setprofile(Teller().tell)
     runpy.run_path(program, run_name="__main__")
 
 

@@ -142,7 +142,7 @@ class Recordings(unittest.TestCase):
 
     def test_every_call_that_is_shown_has_a_place(self):
         for number, scene, name, side in recordings():
-            for item, _ in play(side, scene):
+            for item in play(side, scene):
                 if item.kind in ('call', 'sleep'):
                     with self.subTest(number, side=name, call=item.text):
                         place = side['places'][item.call.place]
@@ -365,8 +365,9 @@ class Browser(unittest.TestCase):
                               "new Event('input'))})(document.querySelector('.player input'))"
                               % at)
                 state = data['states'][data['steps'][at][name]['state']]
-                shown = page.evaluate("[...document.querySelectorAll('.player-descriptors li')]"
-                                      ".map(li => li.children[1].textContent)")
+                shown = page.evaluate(
+                    "[...document.querySelectorAll('.player-descriptors li')]"
+                    ".map(li => li.children[1].textContent)")
                 self.assertEqual(shown, [row[1] for row in state['descriptors']])
                 self.assertIn('"hello"', page.evaluate(
                     "document.querySelector('.player-queues tbody').textContent"))
@@ -385,8 +386,9 @@ class Browser(unittest.TestCase):
             page.wait_for("document.querySelector('.player input').value === '1'")
             self.press(page, ' ')
             self.assertEqual(page.evaluate(live), 'polite')
-            unnamed = page.evaluate("[...document.querySelectorAll('.player :is(button, input)')]"
-                                    ".filter(e => !e.ariaLabel && !e.textContent.trim()).length")
+            unnamed = page.evaluate(
+                "[...document.querySelectorAll('.player :is(button, input)')]"
+                ".filter(e => !e.ariaLabel && !e.textContent.trim()).length")
             self.assertEqual(unnamed, 0)
 
     def test_without_a_script_there_is_the_picture(self):

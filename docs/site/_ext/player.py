@@ -104,7 +104,8 @@ def words(say):
         'program': say("in the program's queue"), 'way': say("sent, not read yet"),
         'descriptors': say("Descriptors"), 'asked': say("Interest"),
         'ready': say("Ready now"), 'nobody': say("nobody"),
-        'kept': say("the kernel keeps this list"), 'handed': say("this list is handed over for one call"),
+        'kept': say("the kernel keeps this list"),
+        'handed': say("this list is handed over for one call"),
         'forgotten': say("nothing: between two calls the kernel keeps no list"),
         'keys': say("Arrow keys: one step. Home and End: the first and the last."),
         'picture': say("Timeline: the whole run as a picture")}
@@ -156,7 +157,8 @@ def player(env, name):
     lanes = ''.join(LANE.format(side=side, title=title, **said)
                     for side, title in steps.SIDES.items())
     html = PLAYER.format(buttons=BUTTONS.format(**said), lanes=lanes,
-                         choice=CHOICE.format(**said), panels=PANELS.format(**said), data=text.replace('</', r'<\/'),
+                         choice=CHOICE.format(**said), panels=PANELS.format(**said),
+                         data=text.replace('</', r'<\/'),
                          **{key: said[key] for key in ('label', 'keys', 'picture')})
     return nodes.raw('', html, format='html')
 

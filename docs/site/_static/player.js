@@ -65,7 +65,8 @@ class Player {
 
   /* The theme's arrow keys, which go to another page, don't see these. */
   key(event) {
-    const name = KEYS[event.key] ?? (event.target === this.root && event.key === " " && "play");
+    const plays = event.key === " " && event.target === this.root;
+    const name = plays ? "play" : KEYS[event.key];
     if (!name || event.altKey || event.ctrlKey || event.metaKey)
       return;
     event.preventDefault();
