@@ -3,7 +3,7 @@
 """Draw the lessons' timelines of system calls (docs/timelines/*.svg), and record in all
 detail what the pages' players show (docs/timelines/*.json).
 
-    timeline.py --programs DIR [LESSON...]
+    timeline.py [--programs DIR] [LESSON...]
 
 where DIR holds the compiled demo programs.  Each program runs under strace on the stage
 of docs/site/scenes.py, once in C and once in Python, and both logs become one picture: time
@@ -159,30 +159,40 @@ def spread(items):
             yield replace(item, kind="outcome")
 
 
+def svg_of(number, items):
+    scene = SCENES[number]
+    rows = make_rows(*(arrange(of_side, scene) for of_side in items))
+    return drawing.draw(rows, f"{number:02}", f"Lesson {number}: system calls in time")
+
+
 def draw(number, programs):
     """Draw a lesson's picture; what its page plays is recorded first."""
     scene = SCENES[number]
-    if scene.plays:
+    if scene.plays and programs:
         recording.save(number, scene, record_soundly(scene, programs))
+    if scene.plays:
         items = [recorded(number, side) for side in SIDES]
     else:
         items = [run_of(number, side, programs) for side in SIDES]
-    rows = make_rows(*(arrange(of_side, scene) for of_side in items))
-    svg = drawing.draw(rows, f"{number:02}", f"Lesson {number}: system calls in time")
+    svg = svg_of(number, items)
     path = TIMELINES / f"{number:02}-{scene.name}.svg"
     path.write_text(svg)
-    print(f"{path.name}: {len(rows)} rows, {len(svg)} bytes")
+    print(f"{path.name}: {len(svg)} bytes")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--programs", type=Path, required=True, metavar="DIR",
-                        help="where the compiled demo programs are")
+    parser.add_argument("--programs", type=Path, metavar="DIR",
+                        help="where the compiled demo programs are; without, only what is "
+                             "recorded is drawn again")
     parser.add_argument("lessons", type=int, nargs="*", metavar="LESSON",
                         choices=[[], *SCENES])
     given = parser.parse_args()
     for number in given.lessons or SCENES:
-        draw(number, given.programs.resolve())
+        if given.programs:
+            draw(number, given.programs.resolve())
+        elif SCENES[number].plays:
+            draw(number, None)
 
 
 if __name__ == "__main__":

@@ -130,6 +130,13 @@ class Recordings(unittest.TestCase):
                     with self.assertRaises(Inconsistent):
                         play(other, scene)
 
+    def test_the_pictures_are_drawn_from_them(self):
+        for number, scene in PLAYED.items():
+            items = [timeline.recorded(number, side) for side in steps.SIDES]
+            path = timeline.TIMELINES / f'{number:02}-{scene.name}.svg'
+            with self.subTest(number):
+                self.assertEqual(path.read_text(), timeline.svg_of(number, items))
+
     def test_every_place_is_in_the_sources_as_they_are(self):
         """Where this fails a source has changed: docs/site/timeline.py records anew."""
         lines = recording.Sources()
