@@ -5,13 +5,15 @@
 larger; the text is text, in the colour of the page's.  Bars are at the outer edges, a
 process beside the other; what goes across stands in the middle.
 """
+import textwrap
 from xml.sax.saxutils import escape
 
 WIDTH, ROW, TOP = 360, 15, 26
 LARGEST = 460  # pixels
 LABEL = {0: 14, 1: 186}  # where a side's text begins
 BAR, STEP, BARS = 6, 8, 5  # a bar's width, from one to the next, how many beside another
-CHARACTERS, ACROSS = 25, 56  # what fits
+CHARACTERS, ACROSS = 25, 46  # what fits into a line, also of a wide font
+INDENT = "  "  # of the lines that go on
 COLOURS = ("#4a90c8", "#c8862a")
 
 STYLE = """\
@@ -23,10 +25,6 @@ fill:currentColor}}
 .tl .s{{fill-opacity:.4}}
 .tl .c0{{fill:{0}}} .tl .c1{{fill:{1}}}
 """.format(*COLOURS)
-
-
-def shorten(text, length):
-    return text if len(text) <= length else text[:length - 1] + "…"
 
 
 def duration(seconds):
@@ -41,16 +39,32 @@ def number_of(item):
 def text_of(item):
     outcome = f" → {item.outcome}" if item.outcome else ""
     if item.kind == "wake":
-        return f"  {number_of(item)}{duration(item.seconds)}{outcome}"
-    if item.kind == "outcome":
-        return f" {outcome}"
+        return f"{INDENT}{number_of(item)}{duration(item.seconds)}{outcome}"
     count = f" ×{item.count}" if item.count > 1 else ""
     return number_of(item) + item.text + count + outcome
 
 
-def has_room(item):
-    """Does what a call gave stand beside it?"""
-    return not item.outcome or len(text_of(item)) <= room_of(item)
+def broken(text, width):
+    """Lines that are no longer than `width`, broken at a blank, else after a bar."""
+    lines, least = [], len(INDENT) + 2  # what it is set in by, and an arrow
+    while len(text) > width:
+        ends = (text.rfind(" ", 0, width + 1), text.rfind("|", 0, width) + 1)
+        at = next((end for end in ends if end > least), width)
+        lines.append(text[:at].rstrip())
+        text = INDENT + text[at:].lstrip()
+    return [*lines, text]
+
+
+def lines_of(item):
+    """What is written of it, on as many lines as it takes: nothing is cut."""
+    text = text_of(item)
+    if item.kind == "act":
+        return textwrap.wrap(text, ACROSS)
+    if len(text) <= room_of(item):
+        return [text]
+    call, arrow, outcome = text.partition(" → ")
+    below = broken(f"{INDENT}→ {outcome}", room_of(item)) if arrow else []
+    return broken(call, room_of(item)) + below
 
 
 def room_of(item):
@@ -73,11 +87,8 @@ class Picture:
     def label(self, side, row, item):
         x = LABEL[side] + (STEP * min(item.bars, BARS - 1) if side == 0 else 0)
         y = TOP + row * ROW + 11
-        text = text_of(item)
-        if item.kind == "call" and not has_room(item):
-            text = text.partition(" → ")[0]
-        text = shorten(text, room_of(item)).replace("  ", "\u2003")
-        name = ' class="o"' if item.kind in ("wake", "outcome") else ""
+        text = item.line.replace(INDENT, "\u2003")
+        name = ' class="o"' if item.kind in ("wake", "more") else ""
         self.texts.append(f'<text{name} x="{x}" y="{y}">{escape(text)}</text>')
 
     def item(self, side, row, item):
@@ -92,9 +103,10 @@ class Picture:
 
     def across(self, row, item):
         y = TOP + row * ROW
-        self.shapes.append(f'<path class="r" d="M{LABEL[0]} {y + 0.5}H{WIDTH - 14}"/>')
+        if item.kind == "act":
+            self.shapes.append(f'<path class="r" d="M{LABEL[0]} {y + 0.5}H{WIDTH - 14}"/>')
         self.texts.append(f'<text class="a" x="{WIDTH // 2}" y="{y + 11}">'
-                          f'{escape(shorten(item.text, ACROSS))}</text>')
+                          f'{escape(item.line)}</text>')
 
     def end(self, rows):
         """What slept when the picture was cut."""
@@ -107,11 +119,11 @@ def draw(rows, name, title):
     """An SVG of rows: pairs of an item of C and one of Python, each may be None."""
     picture = Picture()
     for row, pair in enumerate(rows):
-        if pair[0] is not None and pair[0].kind == "act":
+        if pair[0] is not None and pair[0].is_across:
             picture.across(row, pair[0])
             continue
         for side, item in enumerate(pair):
-            if item is not None and item.kind == "act":
+            if item is not None and item.is_across:
                 picture.across(row, item)
             elif item is not None:
                 picture.item(side, row, item)

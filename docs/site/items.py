@@ -19,9 +19,11 @@ class Item:
     """What stands in a row on one side."""
 
     when: float
-    kind: str  # "act", "call", "sleep" (it begins), "wake" (it is over), "outcome"
+    kind: str  # "act", "call", "sleep" (it begins), "wake" (it is over);
+    # what goes on on another line: "across" of an act, "more" of the others
     text: str
     outcome: str = ""
+    line: str = ""  # what is drawn of it in this row
     process: int = 0
     bars: int = 0  # how many processes there are beside the first
     seconds: float = 0
@@ -32,9 +34,13 @@ class Item:
     @property
     def key(self):
         """Equal on both sides for what is the same."""
-        if self.kind == "act":
-            return "act", re.sub(r"\d+(\.\d+)?", "N", self.text)
+        if self.is_across:
+            return self.kind, re.sub(r"\d+(\.\d+)?", "N", self.text)
         return self.kind, self.text.partition("(")[0], self.process > 0
+
+    @property
+    def is_across(self):
+        return self.kind in ("act", "across")
 
 
 def printed_lines(calls, wanted):
@@ -121,7 +127,7 @@ def align(left, right):
     matcher = SequenceMatcher(None, [i.key for i in left], [i.key for i in right], False)
     for _, i, i_end, j, j_end in matcher.get_opcodes():
         for a, b in itertools.zip_longest(left[i:i_end], right[j:j_end]):
-            if a and b and a.key != b.key and "act" in (a.kind, b.kind):
+            if a and b and a.key != b.key and (a.is_across or b.is_across):
                 yield a, None
                 yield None, b
             else:

@@ -14,7 +14,7 @@ PLAIN = {"recvfrom": "recv", "recvmsg": "recv", "sendto": "send", "sendmsg": "se
          "pselect6": "select", "clock_nanosleep": "nanosleep", "wait4": "waitpid",
          "clone3": "clone", "pipe2": "pipe", "eventfd2": "eventfd",
          "epoll_create1": "epoll_create", "signalfd4": "signalfd"}
-DATA_LENGTH = 12
+DATA_LENGTH = 32
 
 
 def plain(name):
@@ -24,7 +24,7 @@ def plain(name):
 def data_of(text, size):
     """The beginning of what was sent or received; what is no text, as its size."""
     data = text.strip('".')
-    if 2 * len(re.findall(r"\\\d", data)) > size:
+    if re.search(r"\\\d", data):
         return f"{size} bytes"
     return f'"{data[:DATA_LENGTH]}…"' if len(data) > DATA_LENGTH else f'"{data}"'
 

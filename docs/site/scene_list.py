@@ -13,6 +13,7 @@ from typing import Callable, Optional
 
 from scenes import Client
 
+UNIT = 0.05  # seconds, of the three tasks
 EVENTS = b"double 1 2\nkey a\nclick 30 -4\n"
 
 
@@ -206,6 +207,32 @@ def in_any_order(lines):
     return sorted(lines)
 
 
+def nothing_wrong(lines):
+    """The complaint of most scenes about a run."""
+    return None
+
+
+def steps_too_long(lines):
+    """Three tasks: where one works at a time a step is a column; threads of C or of Python
+    take 15 columns, as each waits 10 at most.
+    """
+    how = ""
+    for line in lines:
+        if found := re.match(r" +([a-z ]+): ([\d.]+) s$", line):
+            how = found[1]
+            if how == "threads" and float(found[2]) > 16 * UNIT:
+                return f"threads took {found[2]} s"
+        elif "##" in line and how != "threads":
+            return f"a step took too long, {how}"
+    return None
+
+
+def rounds_too_long(lines):
+    """A pool: ten tasks of 0.1 s one by one, then two rounds of five."""
+    apply, together = map(float, re.findall(r"([\d.]+) s\b", lines[-1]))
+    return f"two rounds took {together} s" if apply > 1.05 or together > 0.22 else None
+
+
 @dataclass
 class Scene:
     name: str  # of the transcript and of the timeline
@@ -224,6 +251,8 @@ class Scene:
     peers: dict = field(default_factory=dict)  # who is at the other end of a descriptor
     peer: str = ""  # a program at the other end, which is traced, too
     goes_to: Callable = same  # for whom it is what somebody has sent
+    timed: bool = False  # others' work would show in the transcript
+    complaint: Callable = nothing_wrong  # about the lines of a run that is not to be shown
 
     @property
     def scene(self):
@@ -253,7 +282,7 @@ SCENES = {
              calls=("setitimer", "rt_sigreturn")),
     10: Scene("ten-thousand", ten_thousand, partial(ten_thousand, connections="3",
                                                     messages="1"),
-              comparable=without_speed, both=False, begin="connect(",
+              comparable=without_speed, both=False, timed=True, begin="connect(",
               lines="$", last="recv(sock3) → the end", backend="epoll",
               hidden=("setsockopt", "ioctl")),
     11: Scene("chat", chat, last="recv(sock) → the end", backend="epoll", plays=True,
@@ -262,13 +291,16 @@ SCENES = {
     12: Scene("sockets", alone("sockets"), begin="connect without", until="datagrams",
               comparable=without_rights),
     13: Scene("io-models", alone("io_models"), calls=("io_uring_enter", "rt_sigreturn"),
-              lines=r"\S", until="the page cache", comparable=without_ways, both=False),
+              lines=r"\S", until="the page cache", comparable=without_ways, both=False,
+              timed=True),
     14: Scene("server-models", server_models, each_model, calls=PROCESS_CALLS,
-              hidden=INSIDE, backend="epoll", comparable=without_numbers, both=False),
-    15: Scene("three-tasks", alone("three_tasks"),
-              alone("three_tasks", "--unit", "0.05"), calls=("clock_nanosleep",),
+              hidden=INSIDE, backend="epoll", comparable=without_numbers, both=False,
+              timed=True),
+    15: Scene("three-tasks", alone("three_tasks", "--unit", str(UNIT)),
+              calls=("clock_nanosleep",),
               hidden=INSIDE, backend="epoll", lines=r"\w+ ?\w* ?\w*: \d",
-              begin="nanosleep", comparable=without_rows, both=False),
+              begin="nanosleep", comparable=without_rows, both=False,
+              complaint=steps_too_long),
     16: Scene("event-queue", alone("event_queue", given=EVENTS), begin="read(stdin",
               hidden=tuple(name for name in INSIDE if name != "read"), backend="epoll"),
     17: Scene("processes", alone("processes"), alone("processes", "--count", "2"),
@@ -279,8 +311,9 @@ SCENES = {
               comparable=without_order),
     19: Scene("pool", alone("pool"), alone("pool", "--workers", "2", "--tasks", "2"),
               calls=PROCESS_CALLS, hidden=INSIDE, backend="epoll",
-              comparable=in_any_order),
+              comparable=in_any_order, complaint=rounds_too_long),
     20: Scene("how-many", alone("how_many"),
               alone("how_many", "--most", "100", "--waits", "2"), lines="$",
-              begin="epoll_wait(", hidden=INSIDE, comparable=without_costs, both=False),
+              begin="epoll_wait(", hidden=INSIDE, comparable=without_costs, both=False,
+              timed=True),
 }

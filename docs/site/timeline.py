@@ -9,25 +9,30 @@ where DIR holds the compiled demo programs.  Each program runs under strace on t
 of docs/site/scenes.py, once in C and once in Python, and both logs become one picture: time
 goes down, C is on the left, Python on the right, and calls that both make stand in one
 row.  What was done to the program, or what it printed, goes across.  A call that slept
-has a bar as long as what happened meanwhile; how long it was is written there.
+has a bar as long as what happened meanwhile; how long it was is written there.  A run in
+which the machine held up a call that can't sleep is made once more.
 """
 import argparse
+import itertools
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import drawing
+import quiet
 import recording
 import steps
 from items import (Item, cut, items_of_calls, make_rows, printed_lines, segments,
                    without_end)
+from labels import WAITS, plain
 from replay import Inconsistent
 from scene_list import SCENES
 from scenes import SIDES, Stage
 from tracer import Tracer
 
 TIMELINES = Path(__file__).resolve().parents[1] / "timelines"
+HELD_UP = 0.03  # seconds that nothing takes which does not wait
 LONGEST_PATTERN = 6
 TRIES = 5
 
@@ -89,8 +94,15 @@ def collapse(items):
     return kept
 
 
-def run_of(number, side, programs):
-    """All items of a run that is made for the picture."""
+def held_up(calls):
+    """What the machine has kept too long; None: nothing."""
+    slow = [call for call in calls if call.seconds >= HELD_UP
+            and plain(call.name) not in (*WAITS, "signal", "exit")]
+    return f"{slow[0].name}() took {slow[0].seconds * 1000:.0f} ms" if slow else None
+
+
+def play(number, side, programs):
+    """All items of a run that is made for the picture, and what is wrong with it."""
     scene = SCENES[number]
     with tempfile.TemporaryDirectory() as directory:
         tracer = Tracer(directory, scene.calls)
@@ -103,7 +115,7 @@ def run_of(number, side, programs):
         items += items_of_calls(calls, scene.hidden, *tracer.shown[log])
         if not acts:  # nobody drives it: its own lines lead through the picture
             items += printed_lines(calls, scene.lines)
-    return items
+    return items, held_up(itertools.chain(*logs))
 
 
 def end_of(side, scene):
@@ -152,11 +164,12 @@ def arrange(items, scene):
 
 
 def spread(items):
-    """An outcome that has no room beside its call gets a row of its own."""
+    """A row for each line that an item needs."""
     for item in items:
+        item.line, *more = drawing.lines_of(item)
         yield item
-        if item.kind == "call" and not drawing.has_room(item):
-            yield replace(item, kind="outcome")
+        for line in more:
+            yield replace(item, kind="across" if item.is_across else "more", line=line)
 
 
 def svg_of(number, items):
@@ -173,7 +186,8 @@ def draw(number, programs):
     if scene.plays:
         items = [recorded(number, side) for side in SIDES]
     else:
-        items = [run_of(number, side, programs) for side in SIDES]
+        items = [quiet.made_at_rest(f"lesson {number}, {side}",
+                                    lambda: play(number, side, programs)) for side in SIDES]
     svg = svg_of(number, items)
     path = TIMELINES / f"{number:02}-{scene.name}.svg"
     path.write_text(svg)

@@ -43,7 +43,7 @@ class Tracer:
         return self.strace(self.peers[-1], WHOLE, command)
 
     def strace(self, log, options, command):
-        return ["strace", "-D", "-f", "--seccomp-bpf", "-ttt", "-T", "-s", "80", *options,
+        return ["strace", "-D", "-f", "--seccomp-bpf", "-ttt", "-T", "-s", "200", *options,
                 "-e", f"trace={self.trace}", "-o", str(log), *command]
 
     def read(self):

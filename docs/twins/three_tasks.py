@@ -6,8 +6,9 @@ a thread for each, and events in one thread.  A picture shows who waits when.
   #  works   .  waits for something   -  could go on, but it is not its turn
 
 Work here is a loop that computes, and with threads only one at a time does, for they
-share the interpreter's lock; a wait is a time that passes.  Each task writes only its
-own row of the picture.  demo/lessons/15_three_tasks.c is the same program in C.
+share the interpreter's lock (unless this Python was built without one); a wait is a time
+that passes.  Each task writes only its own row of the picture.
+demo/lessons/15_three_tasks.c is the same program in C.
 """
 import threading
 import time

@@ -154,13 +154,38 @@ class Drawing(unittest.TestCase):
         sleeper = object()
         column = [item(1, "sleep", "recv(A)", call=sleeper), item(2, "act", "B connects"),
                   item(3, "wake", "recv(A)", '"x"', sleeper, 0.301)]
-        svg = drawing.draw([(one, one) for one in column], "00", "a <title>")
+        svg = drawing.draw([(one, one) for one in timeline.spread(column)], "00", "a <title>")
         root = ElementTree.fromstring(svg)
         self.assertEqual(root.find(f"{SVG}title").text, "a <title>")
         bars = [one for one in root.iter(f"{SVG}rect")]
         self.assertEqual([float(bar.get("height")) for bar in bars],
                          [3 * drawing.ROW - 4] * 2)
         self.assertIn("301 ms", svg)
+
+    def test_no_line_is_cut(self):
+        """What has no room beside the bars goes on below."""
+        asked = item(1, "call", "epoll_ctl(MOD A, IN|PRI|OUT)")
+        asked.bars = 4
+        told = item(2, "wake", "epoll_wait(∞)", "sock:IN|HUP sock2:IN|HUP", seconds=0.05)
+        act = item(3, "act", "child 1: process 20943, its parent 20936, "
+                             "threads 20943 and 20946")
+        rows = list(timeline.spread([asked, told, act]))
+        self.assertEqual([(row.kind, row.line.strip()) for row in rows], [
+            ("call", "epoll_ctl(MOD A,"), ("more", "IN|PRI|OUT)"), ("wake", "50 ms"),
+            ("more", "→ sock:IN|HUP"), ("more", "sock2:IN|HUP"),
+            ("act", "child 1: process 20943, its parent 20936,"),
+            ("across", "threads 20943 and 20946")])
+
+    def test_a_word_too_long_for_a_line(self):
+        self.assertEqual(drawing.broken("a" * 30, 12),
+                         ["a" * 12, "  " + "a" * 10, "  " + "a" * 8])
+
+    def test_lines_of_an_act_stand_alone(self):
+        """Beside the second line of what goes across there is no call."""
+        act = item(1, "act", "w " * 40)
+        left = list(timeline.spread([act, item(2, "call", "close(A)")]))
+        rows = timeline.make_rows(left, [item(2, "call", "close(A)")])
+        self.assertEqual(sum(one is None or two is None for one, two in rows), len(left) - 1)
 
     def test_committed_pictures(self):
         for number, scene in SCENES.items():
@@ -173,7 +198,11 @@ class Drawing(unittest.TestCase):
                 self.assertGreater(len(list(root.iter(f"{SVG}text"))), 10)
                 self.assertNotRegex(svg, r"(?i)<script|<image|href=")
                 self.assertIn("currentColor", svg)
-                self.assertNotIn(None, [text.text for text in root.iter(f"{SVG}text")])
+                for text in root.iter(f"{SVG}text"):
+                    # Of data the beginning is shown; "(…)" is what differs between calls.
+                    self.assertNotRegex(text.text, '…(?![")])')
+                    wide = drawing.ACROSS if text.get("class") == "a" else drawing.CHARACTERS
+                    self.assertLessEqual(len(text.text), wide)
 
     def test_no_call_is_traced_twice(self):
         self.assertEqual(len(CALLS), len(set(CALLS)))
