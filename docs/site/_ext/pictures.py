@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was recorded from real runs: `transcript` and `timeline`, and pictures of dot's.
+"""What was recorded from real runs: `transcript` and `timeline`, and other pictures.
 
     .. transcript:: NAME     docs/transcripts/NAME.txt, or NAME-c.txt beside NAME-python.txt
        :lines: 1-12
@@ -31,11 +31,12 @@ import sources
 
 
 def chosen(text, lines):
-    """`lines`, as 3-7, counts from one."""
+    """`lines`, as 3-7 or 3-, counts from one."""
     if not lines:
         return text
-    first, _, last = lines.partition('-')
-    return '\n'.join(text.splitlines()[int(first) - 1:int(last or first)])
+    first, dash, last = lines.partition('-')
+    end = None if dash and not last else int(last or first)
+    return '\n'.join(text.splitlines()[int(first) - 1:end])
 
 
 class Transcript(SphinxDirective):
