@@ -25,7 +25,7 @@ gettext_compact = False
 gettext_uuid = False
 gettext_location = False
 
-extensions = ['exercises', 'listings', 'offline', 'pictures', 'player', 'reference',
+extensions = ['exercises', 'listings', 'offline', 'pictures', 'player', 'reference', 'single',
               'sphinx_copybutton', 'sphinx_inline_tabs', 'tables', 'translation']
 exclude_patterns = ['site', 'twins', 'transcripts', 'timelines', 'pictures', 'locale', 'examples',
                     'benchmarks']

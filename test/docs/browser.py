@@ -134,6 +134,14 @@ def picture(directory, name, width, height, *options):
         return path.read_bytes()
 
 
+def printed_pages(directory, name):
+    """How many sheets of paper a page is."""
+    with serving(directory) as address, tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / 'page.pdf'
+        chromium(f'--print-to-pdf={path}', f'{address}/{name}')
+        return len(re.findall(rb'/Type\s*/Page\b', path.read_bytes()))
+
+
 def drawn_rows(png):
     """How many rows of a picture are not just like the one above; (width, rows)."""
     width, height, depth, colour = struct.unpack('>IIBB', png[16:26])

@@ -4,9 +4,12 @@
 With --thorough only: all of it is built.
 """
 
+import functools
+import html
 import re
 import shutil
 import unittest
+import urllib.parse
 
 import browser
 import site_support
@@ -16,7 +19,25 @@ import manual  # of docs/
 DESK, TELEPHONE = 1280, 390
 PICTURED = ['index.html', 'start.html', 'reference/selectors.html', 'lessons/07-reactor.html']
 LOADED = re.compile(r'<(?:script|img|iframe|source)[^>]*\ssrc="([^"]*)"|<link[^>]*\shref="([^"]*)"')
+TARGET = re.compile(r'<\w+\b[^>]*\s(?:href|src|action)="([^"]*)"')
 BLANK_BELOW = 200  # rows
+
+
+def dead_links(site, pages='*/**/*.html'):
+    """(page, target) of what leads nowhere."""
+    @functools.cache
+    def places(path):
+        return set(re.findall(r'\s(?:id|name)="([^"]+)"', path.read_text()))
+
+    for page in sorted(site.glob(pages)):
+        for target in map(html.unescape, TARGET.findall(page.read_text())):
+            path, _, place = urllib.parse.unquote(target).partition('#')
+            there = page.parent / path.partition('?')[0] if path else page
+            if re.match(r'\w+:', target):
+                continue
+            if not there.is_file() or (place and there.suffix == '.html'
+                                       and place not in places(there)):
+                yield str(page.relative_to(site)), target
 
 
 @unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
@@ -47,6 +68,20 @@ class Site(unittest.TestCase):
                     elsewhere = re.findall(r'url\(["\']?(?:\w+:)?//[^)]*|@import[^;]*',
                                            path.read_text())
                     self.assertEqual(elsewhere, [])
+
+    def test_no_link_is_dead(self):
+        """Of any page: a link, a script, a form; the file is there and in it the place."""
+        found = list(dead_links(self.output))
+        self.assertEqual(found, [])
+
+    def test_a_dead_link_would_be_seen(self):
+        page = self.output / 'single' / 'dead.html'
+        page.write_text('<a href="index.html">x</a> <a href="none.html">x</a> <form action='
+                        '"search.html"></form> <a class="a" href="#none">x</a> <p id="here"> '
+                        '<a href="#here">x</a> <a href="index.html#no-such-place">x</a>')
+        self.addCleanup(page.unlink)
+        self.assertEqual([target for _, target in dead_links(self.output, 'single/dead.html')],
+                         ['none.html', 'search.html', '#none', 'index.html#no-such-place'])
 
     def test_the_single_page_has_all(self):
         text = (self.output / 'single' / 'index.html').read_text()
