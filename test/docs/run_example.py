@@ -21,8 +21,9 @@ def comparable(text):
 def main(program, expected):
     both = 'SELKIE_DEBUG' in os.environ
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # a careless parent leaves its own
+    command = [sys.executable, program] if program.endswith('.py') else [program]
     ended = subprocess.run(
-        [program], input='hello\n', stdout=subprocess.PIPE, text=True, timeout=50,
+        command, input='hello\n', stdout=subprocess.PIPE, text=True, timeout=50,
         stderr=subprocess.STDOUT if both else None)
     wanted = pathlib.Path(expected).read_text()
     if ended.returncode != 0 or comparable(ended.stdout) != comparable(wanted):

@@ -18,6 +18,11 @@ import manual  # of docs/
 
 DESK, TELEPHONE = 1280, 390
 PICTURED = ['index.html', 'start.html', 'reference/selectors.html', 'lessons/07-reactor.html']
+ASKED = [  # of docs/faq.rst
+    'close descriptor in callback', 'register twice', 'which thread', 'stop from a signal',
+    'sel_modify cheap', 'EPERM file', 'seconds or milliseconds', 'C++', 'child process',
+    'edge triggering', '100 % CPU', 'EMFILE',
+]
 LOADED = re.compile(r'<(?:script|img|iframe|source)[^>]*\ssrc="([^"]*)"|<link[^>]*\shref="([^"]*)"')
 TARGET = re.compile(r'<\w+\b[^>]*\s(?:href|src|action)="([^"]*)"')
 BLANK_BELOW = 200  # rows
@@ -161,6 +166,21 @@ class Browser(unittest.TestCase):
     def test_search_needs_no_server_of_its_own(self):
         found = browser.search(self.output / 'en', 'sel_register')
         self.assertTrue([page for page in found if page.startswith('reference/selectors.html')])
+
+    def test_search_finds_what_people_ask(self):
+        """The page of questions is among the first three for the words that they use."""
+        for words in ASKED:
+            with self.subTest(words):
+                found = browser.search(self.output / 'en', words)
+                self.assertTrue([page for page in found[:3] if page.startswith('faq.html')],
+                                found[:5])
+
+    def test_the_cheat_sheet_is_one_sheet(self):
+        for part in ('en', 'zh_CN'):
+            with self.subTest(part):
+                self.assertEqual(
+                    browser.printed_pages(self.output / part, 'cheat-sheet.html'), 1)
+        self.assertGreater(browser.printed_pages(self.output / 'en', 'faq.html'), 1)
 
     def test_search_in_chinese(self):
         text = (self.output / 'zh_CN' / 'index.html').read_text()
