@@ -316,4 +316,7 @@ SCENES = {
               alone("how_many", "--most", "100", "--waits", "2"), lines="$",
               begin="epoll_wait(", hidden=INSIDE, comparable=without_costs, both=False,
               timed=True),
+    21: Scene("coroutines", alone("coroutines"), lines=r"\d", begin="1 hears",
+              hidden=tuple(name for name in INSIDE if name != "epoll_ctl"),
+              backend="epoll"),
 }

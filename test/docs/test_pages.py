@@ -107,7 +107,7 @@ class Lessons(unittest.TestCase):
     def setUp(self):
         self.lessons = [(name, text) for name, text in site_support.pages()
                         if re.match(r'lessons/\d\d-', name)]
-        self.assertEqual(len(self.lessons), 20)
+        self.assertEqual(len(self.lessons), 21)
 
     def test_a_question_comes_first(self):
         for name, text in self.lessons:

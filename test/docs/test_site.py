@@ -90,7 +90,7 @@ class Site(unittest.TestCase):
 
     def test_the_single_page_has_all(self):
         text = (self.output / 'single' / 'index.html').read_text()
-        for title in ('From Python to C', 'Backends, honestly', 'Twenty lessons'):
+        for title in ('From Python to C', 'Backends, honestly', 'Twenty-one lessons'):
             self.assertIn(title, text)
         for name in ('sel_open', 'sel_attach_loop'):
             self.assertIn(f'id="c.{name}"', text)

@@ -34,6 +34,7 @@ LESSONS = {
     "12": "sockets", "13": "five I/O models", "14": "three server models",
     "15": "three tasks", "16": "an event queue", "17": "processes",
     "18": "talking between processes", "19": "the pool", "20": "how many, how fast",
+    "21": "from callbacks to coroutines",
     "claims": "claims",
 }
 

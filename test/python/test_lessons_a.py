@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lessons 1 to 7, 9, 12, 13 and 16 and the claims: each C program and its twin in Python.
+"""Lessons 1 to 7, 9, 12, 13, 16 and 21 and the claims: each C program and its twin in Python.
 
 Run as support.py says.  For every lesson NN there are test_NN_c_runs, test_NN_twin_runs,
 test_NN_same_transcript (the same black box hears the same of both) and test_NN_crossed
@@ -31,7 +31,8 @@ ECHOES = {2: both("select_loop"), 4: both("poll_loop"), 5: both("epoll_loop"),
           7: both("echo_server")}
 CLIENTS = [*LINE_CLIENT, *TEN_CLIENTS]
 PROGRAMS = {"06": both("level_edge"), "09": both("select_call"), "12": both("sockets"),
-            "13": both("io_models"), "16": both("event_queue"), "claims": both("claims")}
+            "13": both("io_models"), "16": both("event_queue"),
+            "21": both("coroutines"), "claims": both("claims")}
 EVENTS = b"double 1 2\nkey a\nclick 30 -4\n"
 DELAY_MS = 50  # what the peer of io_models takes to answer
 
@@ -624,6 +625,23 @@ class EventQueue(ProgramLesson):
             ended = Ended(kind, given=b"key x\n" * 1001)
             self.assertEqual((ended.status, ended.errors),
                              (1, f"{kind.program}: more than 1000 events\n"))
+
+
+@program_lesson
+class Coroutines(ProgramLesson):
+    row = "21"
+    SAID = ["1 hears: who is there?", "1 says: ann",
+            "2 hears: who is there?", "2 says: bob",
+            "2 hears: hello bob, where do you live?", "2 says: oslo",
+            "2 hears: bob of oslo, good bye",
+            "1 hears: hello ann, where do you live?", "1 says: rome",
+            "1 hears: ann of rome, good bye"]
+
+    def assert_runs(self, kind):
+        self.assertEqual(self.lines(kind), self.SAID)
+
+    def test_with_asyncio_it_is_the_same(self):
+        self.assert_runs(Kind("asyncio", "coroutines_asyncio.py"))
 
 
 @program_lesson
