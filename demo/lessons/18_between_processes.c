@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Seven ways that threads and processes share something, or don't.
+ * Eight ways that threads and processes share something, or don't.
  *
  * Threads have one memory; a forked process has a copy.  What a process is to learn
  * from another has to be sent as bytes, lie in memory mapped by both, or be kept by a
@@ -89,6 +89,12 @@ static void fork_copies(void)
            WEXITSTATUS(status), queue.count);
 }
 
+static void wait_for_all(int count)
+{
+    while (count-- > 0)
+        wait(NULL);
+}
+
 typedef struct {
     int number;
     char text[64];
@@ -143,6 +149,31 @@ static void pair_carries(void)
     waitpid(pid, NULL, 0);
 }
 
+/* In one write(), which no other's comes into: it is not over PIPE_BUF long. */
+static _Noreturn void write_sum(int fd, int first)
+{
+    int sum = 0;
+    for (int i = first; i < first + ADDITIONS; i++)
+        sum += i;
+    _exit(write(fd, &sum, sizeof sum) == sizeof sum ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void pipe_collects(void)
+{
+    int ends[2], sum, total = 0;
+    if (pipe(ends) < 0)
+        fail(EXIT_FAILURE, "cannot make a pipe: %s", strerror(errno));
+    for (int i = 0; i < ADDERS; i++)
+        if (fork_child() == 0)
+            write_sum(ends[1], i * ADDITIONS);
+    close(ends[1]); /* or read() would wait for us after the last of them */
+    while (read(ends[0], &sum, sizeof sum) == sizeof sum)
+        total += sum;
+    close(ends[0]);
+    wait_for_all(ADDERS);
+    printf("a pipe collects: %d processes have summed up %d\n", ADDERS, total);
+}
+
 /* A page that a fork does not copy, with a lock that works between processes. */
 typedef struct {
     pthread_mutex_t lock;
@@ -167,12 +198,6 @@ static void unmap_page(shared_page *page)
 {
     pthread_mutex_destroy(&page->lock);
     munmap(page, sizeof *page);
-}
-
-static void wait_for_all(int count)
-{
-    while (count-- > 0)
-        wait(NULL);
 }
 
 static void memory_is_shared(void)
@@ -300,11 +325,11 @@ int main(int argc, char **argv)
 {
     const command_option no_options[] = {{0}};
     read_command_line(argc, argv,
-                      "Seven ways that threads and processes share something, or don't.",
+                      "Eight ways that threads and processes share something, or don't.",
                       no_options);
-    void (*const parts[])(void) = {threads_share,  fork_copies,   pair_carries,
-                                   memory_is_shared, manager_keeps, lock_keeps_together,
-                                   signals_tell};
+    void (*const parts[])(void) = {threads_share, fork_copies,      pair_carries,
+                                   pipe_collects, memory_is_shared, manager_keeps,
+                                   lock_keeps_together, signals_tell};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         parts[i]();
         flush_stdout();

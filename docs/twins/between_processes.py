@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Seven ways that threads and processes share something, or don't.
+"""Eight ways that threads and processes share something, or don't.
 
 Threads have one memory; a forked process has a copy.  What a process is to learn from
 another has to be sent as bytes, lie in memory mapped by both, or be kept by a third.
@@ -27,7 +27,7 @@ ADDERS, ADDITIONS, MANAGED, PRINTERS, LINES = 4, 1000, 10, 5, 3
 HEAD = struct.Struct("!Ii")
 COUNTER = struct.Struct("i")
 
-PURPOSE = "Seven ways that threads and processes share something, or don't."
+PURPOSE = "Eight ways that threads and processes share something, or don't."
 
 queue = queues.Queue()
 
@@ -93,6 +93,24 @@ def pair_carries():
         print_out(f"a pair carries: {number} '{text}'\n")
     ours.close()
     os.waitpid(pid, 0)
+
+
+def write_sum(fd, first):
+    """In one write(), which no other's comes into: it is not over PIPE_BUF long."""
+    os.write(fd, COUNTER.pack(sum(range(first, first + ADDITIONS))))
+
+
+def pipe_collects():
+    reader, writer = os.pipe()
+    for i in range(ADDERS):
+        run_in_child(write_sum, writer, i * ADDITIONS)
+    os.close(writer)  # or read() would wait for us after the last of them
+    total = 0
+    while data := os.read(reader, COUNTER.size):
+        total += COUNTER.unpack(data)[0]
+    os.close(reader)
+    wait_for_all(ADDERS)
+    print_out(f"a pipe collects: {ADDERS} processes have summed up {total}\n")
 
 
 def between_processes_lock():
@@ -201,8 +219,8 @@ def signals_tell():
 
 def main():
     read_command_line(PURPOSE, [])
-    for part in (threads_share, fork_copies, pair_carries, memory_is_shared,
-                 manager_keeps, lock_keeps_together, signals_tell):
+    for part in (threads_share, fork_copies, pair_carries, pipe_collects,
+                 memory_is_shared, manager_keeps, lock_keeps_together, signals_tell):
         part()
 
 

@@ -217,6 +217,29 @@ class Pool(LessonTests):
         return sorted(lines[9:-2]), lines[:9], lines[-2:]
 
 
+class ReadyMade(unittest.TestCase):
+    """multiprocessing's own say what the C programs say, which make the same by hand."""
+
+    def output(self, program, side):
+        ended = Ended(program, side)
+        self.assertEqual((ended.status, ended.err, ended.nothing_left), (0, "", True))
+        return ended.out
+
+    def comparable(self, out):
+        """What differs from run to run taken out, and what comes in any order sorted."""
+        lines = without_times(re.sub(r"process \d+", "process P", out)).splitlines()
+        return sorted(re.sub(r"they came: .*", "they came", line) for line in lines)
+
+    def test_lines(self):
+        made = self.output("ready_made", "twin")
+        shown = (TWINS.parent / "transcripts" / "ready-made.txt").read_text()
+        self.assertEqual(self.comparable(made),
+                         self.comparable(re.sub(r"(?m)^    |^\$.*\n", "", shown)))
+        by_hand = [line for program in ("processes", "between_processes", "pool")
+                   for line in self.comparable(self.output(program, "c"))]
+        self.assertEqual([line for line in self.comparable(made) if line not in by_hand], [])
+
+
 @lesson(20)
 class HowMany(LessonTests):
     program, arguments = "how_many", ("--most", "2000", "--waits", "20")
