@@ -13,9 +13,7 @@
  * dbus_bus_get() ends the process when the bus goes, unless
  * dbus_connection_set_exit_on_disconnect() says otherwise.
  */
-#ifndef SELKIE_DBUS_H
-#define SELKIE_DBUS_H
-
+#pragma once
 #include <selkie.h>
 
 #include <dbus/dbus.h>
@@ -107,5 +105,3 @@ static inline dbus_bool_t selkie_dbus_attach(DBusConnection *conn, sel_selector 
            dbus_connection_set_timeout_functions(conn, selkie_dbus_add_timeout,
                selkie_dbus_remove_timeout, NULL, sel, NULL);
 }
-
-#endif
