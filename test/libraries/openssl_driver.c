@@ -3,6 +3,7 @@
  * OpenSSL as a client, driven by lines:
  *
  *     open ID PORT    connect
+ *     late ID PORT    connect; what answers a write always comes before the next read
  *     say ID WORDS    send them, with an end of line
  *     close ID        end it
  *
@@ -14,7 +15,9 @@
 #include "selkie_openssl.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +36,7 @@ typedef struct {
 struct connection {
     selkie_ssl tls; /* the first member, too */
     program *owner;
+    bool is_late;
     int id, output_size, input_size;
     char output[10000], input[10000];
 };
@@ -60,6 +64,13 @@ static void print_lines(connection *self)
     self->input_size = (int)size;
 }
 
+static void wait_for_input(int fd)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+
+    driver_check("poll", poll(&input, 1, 60 * 1000) != 1);
+}
+
 /* Writes what there is, and reads what comes; 0, or why it ends. */
 static int exchange(connection *self)
 {
@@ -68,6 +79,8 @@ static int exchange(connection *self)
 
     if (self->output_size > 0)
         result = selkie_ssl_write(tls, self->output, self->output_size);
+    if (self->is_late && result == -EAGAIN && (tls->wanted & SEL_EVENT_READ))
+        wait_for_input(SSL_get_fd(tls->ssl));
     if (result > 0)
         self->output_size = 0;
     else if (result != -EAGAIN)
@@ -92,7 +105,7 @@ static int ready(selkie_ssl *tls)
     return 0;
 }
 
-static void open_connection(program *self, int id, int port)
+static void open_connection(program *self, int id, int port, bool is_late)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -107,6 +120,7 @@ static void open_connection(program *self, int id, int port)
     added->tls = (selkie_ssl){.sel = self->lines.sel, .ssl = ssl, .ready = ready};
     added->owner = self;
     added->id = id;
+    added->is_late = is_late;
     self->connections[id] = added;
     driver_check("selkie_ssl_start", selkie_ssl_start(&added->tls));
 }
@@ -130,8 +144,8 @@ static void command(driver *lines, int id, char *word, char *rest)
     program *self = (program *)lines;
 
     ERR_raise(ERR_LIB_USER, 1); /* as others leave one */
-    if (strcmp(word, "open") == 0)
-        open_connection(self, id, atoi(rest));
+    if (strcmp(word, "open") == 0 || strcmp(word, "late") == 0)
+        open_connection(self, id, atoi(rest), word[0] == 'l');
     else if (self->connections[id] != NULL && strcmp(word, "say") == 0)
         say(self->connections[id], rest);
     else if (self->connections[id] != NULL)

@@ -202,7 +202,7 @@ def s_server(server):
     """OpenSSL's own, which gives every line back from behind."""
     return [backends.tool('openssl', 'openssl'), 's_server', '-accept',
             f'{backends.HOST}:{server.port}', '-cert', certificate()[0], '-key',
-            certificate()[1], '-rev']
+            certificate()[1], '-rev', '-num_tickets', '0']
 
 
 class Driven:
@@ -250,6 +250,13 @@ class Driven:
             self.tell('open', 0, self.server.port)
             self.assert_says('0 -Connection refused')
             self.server.start()
+        self.assertEqual(self.end_program(self.process), '')
+
+    def test_a_read_ends_the_handshake_that_a_write_waits_for(self):
+        """The write went on when the next bytes came, and none did."""
+        self.tell('late', 0, self.server.port)
+        self.tell('say', 0, 'hello')
+        self.assert_says('0 olleh')
         self.assertEqual(self.end_program(self.process), '')
 
     def test_it_ends_with_connections(self):

@@ -8,7 +8,8 @@
  * and is called again
  *
  *   when what one of them waited for (-EAGAIN) has come,
- *   in the next pass, when the last read or the last write succeeded: there may be more.
+ *   in the next pass, when the last read or the last write succeeded: there may be more;
+ *     and when the handshake has ended.
  *
  * A `ready` that calls neither is not called again.  What there is to do from elsewhere, new
  * output say, begins with selkie_ssl_run(sel, tls).
@@ -38,11 +39,10 @@ static inline int selkie_ssl_result(selkie_ssl *tls, int result, int event)
     int error = SSL_get_error(tls->ssl, result);
 
     tls->again = error == SSL_ERROR_NONE ? tls->again | event : tls->again & ~event;
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-        tls->wanted |= error == SSL_ERROR_WANT_READ ? SEL_EVENT_READ : SEL_EVENT_WRITE;
-        return -EAGAIN;
-    }
-    return error == SSL_ERROR_SYSCALL ? -errno : error == SSL_ERROR_SSL ? -EPROTO : result;
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        return error == SSL_ERROR_SYSCALL ? -errno : error == SSL_ERROR_SSL ? -EPROTO : result;
+    tls->wanted |= error == SSL_ERROR_WANT_READ ? SEL_EVENT_READ : SEL_EVENT_WRITE;
+    return -EAGAIN;
 }
 
 /* Reads; the first call makes the handshake as well.  For `ready` alone. */
@@ -64,17 +64,21 @@ static inline int selkie_ssl_write(selkie_ssl *tls, const void *data, int size)
 
 static inline sel_callback selkie_ssl_on;
 
-/* Calls `ready`, and then watches for what its calls wait for. */
+/*
+ * Calls `ready`, and then watches for what its calls wait for.  A read may have ended the
+ * handshake that a write before it waited for, and have taken all that came: no event tells.
+ */
 static inline void selkie_ssl_run(sel_selector *sel, void *data)
 {
     selkie_ssl *tls = data;
+    int was_in_handshake = SSL_in_init(tls->ssl);
 
     sel_cancel(sel, tls->timer);
     tls->wanted = tls->again = 0;
     if (!tls->ready(tls))
         return;
     sel_modify(sel, SSL_get_fd(tls->ssl), tls->wanted, selkie_ssl_on, tls);
-    if (tls->again)
+    if (tls->again || (was_in_handshake && !SSL_in_init(tls->ssl)))
         sel_call_later(sel, 0, selkie_ssl_run, tls, &tls->timer);
 }
 
