@@ -11,6 +11,7 @@ was not there or a server, is skipped with a reason.
 """
 
 import contextlib
+import ctypes
 import os
 import pathlib
 import pwd
@@ -33,6 +34,7 @@ BACKENDS = support.BACKENDS
 NESTING = ['uv', 'epoll']  # those that can be inside another loop
 PATIENCE = 60  # seconds for a program that has to end; a busy machine is slow
 HOST = '127.0.0.1'
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def for_each_backend(base, namespace, backends=BACKENDS):
@@ -73,6 +75,11 @@ def environment(backend=None):
     return changed
 
 
+def die_with_us():
+    """Of a process just started: it does not outlive these tests, whatever ends them."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def read_line(process, patience=PATIENCE):
     """The next line of a program's output, '' at its end; it is killed if none comes."""
     fd, line = process.stdout.fileno(), b''
@@ -92,7 +99,8 @@ def start(name, *arguments, backend=None):
     """A program, with pipes for all three streams; end() ends it."""
     return subprocess.Popen(
         [program(name), *map(str, arguments)], env=environment(backend),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=die_with_us)
 
 
 class Backend:
@@ -231,7 +239,7 @@ class Server:
             self.process = subprocess.Popen(
                 list(map(str, self.command(self))), cwd=self.folder, env=environment(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0,
-                **self.privilege)
+                preexec_fn=die_with_us, **self.privilege)
         if not support.eventually(lambda: self.process.poll() is not None or self.is_up(self)):
             raise TimeoutError(f'{self.process.args[0]} does not come up:\n{self.said()}')
         if self.process.poll() is not None:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same as calls_curl.c on libuv's own loop, as a program without selkie would do it: a poll
- * handle for each socket, and a timer.
+ * The same as calls_curl.c on libuv's own loop, as a program without selkie would do it: a
+ * poll handle for each socket, and a timer.
  *
  *     calls_curl_uv URL COUNT
  */

@@ -7,8 +7,8 @@
  *     last ID URL     fetch it, then give up all the others and begin with a new handle
  *     cancel ID       give it up, if it has not ended
  *
- * Each ends with one line: `ID RESULT STATUS BYTES`, where RESULT is libcurl's number, or -1 of
- * what was given up.
+ * Each ends with one line: `ID RESULT STATUS BYTES`, where RESULT is libcurl's number, or -1
+ * of what was given up.
  */
 #include "driver.h"
 #include "selkie_curl.h"

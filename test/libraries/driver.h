@@ -31,8 +31,8 @@ int driver_run(driver *self);
 
 /*
  * Some other descriptor of the program's takes the lowest number, which a library has just
- * given back, perhaps.  It has one byte to read; that it is called for anything else, or never,
- * ends the program badly.
+ * given back, perhaps.  It has one byte to read; that it is called for anything else, or
+ * never, ends the program badly.
  */
 void driver_add_stranger(driver *self);
 

@@ -5,8 +5,8 @@
     python3 test/libraries/table.py [--programs DIR] [LIBRARY...]
 
 A cell is `yes` when each of the library's tests has passed on that backend, `NO` when one has
-not, `-` where none was run; why stands below.  The programs are built first, unless a directory
-is named.
+not, `-` where none was run; why stands below.  The programs are built first, unless a
+directory is named.
 """
 
 import argparse
@@ -60,8 +60,9 @@ def main():
     below, has_failed = [], False
     for name in options.libraries or known:
         outcomes, said = run(name, programs)
-        cells = (cell([o for o in outcomes if o.column == column]) for column in BACKENDS)
-        print(name.ljust(width) + ''.join(text.ljust(10) for text in cells).rstrip(), flush=True)
+        cells = [cell([o for o in outcomes if o.column == column]) for column in BACKENDS]
+        row = name.ljust(width) + ''.join(text.ljust(10) for text in cells)
+        print(row.rstrip(), flush=True)
         below += said
         has_failed = has_failed or not all(outcome.passed for outcome in outcomes)
     print(*below, sep='\n', end='\n' if below else '')
