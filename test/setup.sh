@@ -68,11 +68,12 @@ docs        msgfmt                gettext
 '
 
 # The same, of what a verb can do without; what can't be tested then says so.  @ is the
-# version of Debian's Python.
+# version of Debian's Python.  Servers are started by their installation where systemd runs,
+# so there they are left to who wants them.
 wishes='
 --thorough  test.test_asyncio.py libpython@-testsuite
 --thorough  libcurl.pc           libcurl4-openssl-dev
---thorough  nginx-light.deb      nginx-light
+servers     nginx-light.deb      nginx-light
 --thorough  libcares.pc          libc-ares-dev
 --thorough  dnsmasq-base.deb     dnsmasq-base
 --thorough  openssl.pc           libssl-dev
@@ -80,11 +81,11 @@ wishes='
 --thorough  dbus-1.pc            libdbus-1-dev
 --thorough  dbus-daemon          dbus-daemon
 --thorough  hiredis.pc           libhiredis-dev
---thorough  redis-server         redis-server
+servers     redis-server         redis-server
 --thorough  libmosquitto.pc      libmosquitto-dev
---thorough  mosquitto.deb        mosquitto
+servers     mosquitto.deb        mosquitto
 --thorough  libpq.pc             libpq-dev
---thorough  postgresql.deb       postgresql
+servers     postgresql.deb       postgresql
 --thorough  psql                 postgresql-client
 '
 
@@ -140,16 +141,29 @@ need_build_directory()
     exit 1
 }
 
-# wish GROUP...: install what they could do without, where it can be had.
+# The groups, and what is wished for beside them.
+with_servers()
+{
+    echo "$@"
+    [ -d /run/systemd/system ] || case " $* " in
+    *" --thorough "* | *" --full "*) echo servers ;;
+    esac
+}
+
+# wish GROUP...: install what they could do without, where it can be had, and as much of it.
 wish()
 {
-    packages=$(needs=$wishes && missing "$@")
+    # shellcheck disable=SC2046
+    packages=$(needs=$wishes && missing $(with_servers "$@"))
     [ -n "$packages" ] && can_install || return 0
     packages=$(echo "$packages" | sed "s/@/$(python_version)/g")
     echo "run: installing $packages" >&2
     apt update >/dev/null
     # shellcheck disable=SC2086
-    apt install -y --no-install-recommends $packages >/dev/null 2>&1 || :
+    apt install -y --no-install-recommends $packages >/dev/null 2>&1 && return
+    for package in $packages; do
+        apt install -y --no-install-recommends "$package" >/dev/null 2>&1 || :
+    done
 }
 
 # insist GROUP...: install what they lack; where that can't be done, say so and end.
