@@ -35,8 +35,9 @@ from harness.session import LOGS, Session, close
 
 LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
 SOAK_SECONDS = {'thorough': 60, 'full': 3600}
-FUZZ_SECONDS = {'thorough': 30, 'full': 3600}  # for each target
+FUZZ_SECONDS = {'thorough': 15, 'full': 3600}  # for each target
 TEST = build.TOP / 'test'
+SIZE = re.compile(r'^size: (.*)', re.MULTILINE)
 COUNTED = re.compile(r'^(?:.* failures injected .*|lockstep: \d+ steps .*)$', re.MULTILINE)
 
 
@@ -80,9 +81,8 @@ def strangers(session, directory):
     return python_tests(session, 'strangers', '--programs', str(directory / 'demo'))
 
 
-def programs(session, directory, title='the programs', manner=Manner()):
-    tests = python_tests(session, 'python', '--programs', str(directory / 'demo'))
-    session.run(title, tests, manner)
+def programs(session, directory):
+    return python_tests(session, 'python', '--programs', str(directory / 'demo'))
 
 
 def libraries(session, directory):
@@ -105,17 +105,10 @@ def soak(session, directory):
 def hostile(session, directory):
     """What TEST_LEVEL makes longer of the Python tests: hostile clients, the lockstep, a browser,
     asyncio."""
-    tests = [test for test in python_tests(
-        session, 'python', '--programs', str(directory / 'demo'))
+    tests = [test for test in programs(session, directory)
              if test['name'].startswith(('hostile', 'lockstep', 'monitor'))]
-    tests = [{**test, 'timeout': LONG[session.level]}
-             for test in tests + strangers(session, directory)]
-    title = 'the programs at length'
-    session.run(title, tests + soak(session, directory),
-                Manner({'TEST_LEVEL': session.level}))
-    for test in tests:
-        log = LOGS / title.replace(' ', '-') / f'{test["name"]}.log'
-        session.notes += re.findall('^size: (.*)', log.read_text(errors='replace'), re.M)
+    return [{**test, 'timeout': LONG[session.level]}
+            for test in tests + strangers(session, directory)]
 
 
 def quick(session):
@@ -123,7 +116,7 @@ def quick(session):
     if directory is not None:
         tests = session.choose(directory) + strangers(session, directory)
         session.run('the suites', tests, Manner({'MALLOC_PERTURB_': '165'}))
-        programs(session, directory)
+        session.run('the programs', programs(session, directory))
         session.run('the documentation', documentation(session, directory))
         if session.wanted:
             session.run('other libraries', libraries(session, directory))
@@ -138,8 +131,7 @@ def repeated(session, times):
     if directory is None:
         return
     tests = session.choose(directory) + strangers(session, directory)
-    tests += python_tests(session, 'python', '--programs', str(directory / 'demo'))
-    tests += libraries(session, directory)
+    tests += programs(session, directory) + libraries(session, directory)
     session.is_quiet = True
     done = 0
     while tests and done < times and all(o.passed for o in session.outcomes):
@@ -160,49 +152,61 @@ def on_backends(session, test, manner):
 
 
 def instrumented(session, tests, manner, size):
-    """The suites under an instrument, at its size."""
+    """The group of the suites under an instrument, at its size."""
     scripts = [t for t in tests if t['cmd'][0].rpartition('/')[2].startswith('python')]
     session.skips += [(f'{t["name"]} under {manner.instrument}', JUDGES) for t in scripts]
     fit = session.fit([t for t in tests if t not in scripts], manner.instrument)
     chosen = [sized(on_backends(session, test, manner), size) for test in fit]
-    session.run(f'under {manner.instrument}', chosen, manner)
+    return session.group(f'under {manner.instrument}', chosen, manner)
 
 
 def sanitized(session, name):
-    """The suites of a sanitizer's build; returns its directory and the manner to use it."""
+    """A sanitizer's build, or None; how what is in it is run; and the group of its suites."""
     size, slower = ('thorough', 100) if session.level == 'full' else ('sanitized', 4)
     manner = Manner(SANITIZERS, fixed_addresses(), slower, name)
     directory = session.make(name)
-    if directory is not None:
-        instrumented(session, session.choose(directory), manner, size)
-    return directory, manner
+    suites = [] if directory is None else session.choose(directory)
+    return directory, manner, instrumented(session, suites, manner, size)
+
+
+def under_instruments(session, tests):
+    """The groups of the suites under each, of the programs and of other libraries."""
+    asan, manner, suites = sanitized(session, 'asan')
+    groups = [suites, sanitized(session, 'tsan')[2]]
+    if asan is not None:
+        groups += [
+            session.group('the programs under asan', programs(session, asan), manner),
+            session.group('other libraries under asan', libraries(session, asan), manner)]
+    threaded = [test for test in tests if test['name'] in THREADED]
+    return groups + [instrumented(session, tests, MANNERS['valgrind'], 'valgrind'),
+                     instrumented(session, threaded, MANNERS['helgrind'], 'valgrind')]
 
 
 def at_length(session, tests):
-    """The random and the timed suites, at this level's size."""
+    """The group of the random and the timed suites, at this level's size."""
     longer = [
         {**sized(test, session.level), 'timeout': LONG[session.level]}
         for test in tests if test['name'] in SIZES]
     for test in longer:
         size = getattr(SIZES[test['name']], session.level)
         print(f'{test["name"]}: {SIZES[test["name"]].variable or "steps"}={size}')
-    session.run('at length', longer,
-                Manner({'CK_TIMEOUT_MULTIPLIER': str(LONG[session.level] // 60)}))
-    for test in longer:
-        log = LOGS / 'at-length' / f'{test["name"]}.log'
-        if log.exists():
-            session.notes += COUNTED.findall(log.read_text(errors='replace'))
+    return session.group('at length', longer,
+                         Manner({'CK_TIMEOUT_MULTIPLIER': str(LONG[session.level] // 60)}))
 
 
 def elsewhere(session):
-    """The suites with another C library, and on other machines."""
-    musl = session.make('musl')
-    if musl is not None:
-        session.run('with musl', session.choose(musl))
+    """The groups of the suites without libuv, with another C library, and on other machines."""
+    groups = []
+    for name, title in (('without-libuv', 'without libuv'), ('musl', 'with musl')):
+        directory = session.make(name)
+        if directory is not None:
+            groups.append(session.group(title, session.choose(directory)))
     for machine in ('aarch64', 's390x'):
         cross = session.make(machine)
         if cross is not None:
-            instrumented(session, session.choose(cross), MANNERS[machine], 'sanitized')
+            groups.append(
+                instrumented(session, session.choose(cross), MANNERS[machine], 'sanitized'))
+    return groups
 
 
 def covered(session):
@@ -233,21 +237,29 @@ def coverage_alone(session):
 
 
 def fuzzed(session):
-    """Every fuzz target, side by side, and how many runs it did."""
-    tests = [test for test in run_fuzz.tests(FUZZ_SECONDS[session.level])
-             if session.wants('fuzz', test['name'])]
+    """The group of the fuzz targets."""
     session.known.add('fuzz')
-    session.run('the fuzz targets', tests)
-    for test in tests:
-        session.notes += run_fuzz.last_line(LOGS / 'the-fuzz-targets' / f'{test["name"]}.log')
+    return session.group('the fuzz targets', [
+        test for test in run_fuzz.tests(FUZZ_SECONDS[session.level])
+        if session.wants('fuzz', test['name'])])
+
+
+def tell_sizes(session, *groups):
+    """For the account: what the tests themselves said of how much they did."""
+    for group in groups:
+        for test in group.tests:
+            log = group.logs / f'{test["name"]}.log'
+            said = log.read_text(errors='replace') if log.exists() else ''
+            session.notes += COUNTED.findall(said) + SIZE.findall(said)
+            if test['suite'] == ['fuzz']:
+                session.notes += run_fuzz.last_line(log)
 
 
 def suites_anywhere(session, wanted=()):
     """The suites that are built, in other circumstances."""
     directory = session.make('gcc')
     if directory is not None:
-        programs = python_tests(session, 'python', '--programs', str(directory / 'demo'))
-        anywhere.run(session, wanted, session.choose(directory), programs)
+        anywhere.run(session, wanted, session.choose(directory), programs(session, directory))
 
 
 def analysed(session, directory):
@@ -259,6 +271,19 @@ def analysed(session, directory):
             session.add(analysers.run(name, directory, LOGS / 'analysers'))
 
 
+def lengthy(session, directory, tests):
+    """What takes long by itself, each beside the others."""
+    hostile_group = session.group(
+        'the programs at length', hostile(session, directory) + soak(session, directory),
+        Manner({'TEST_LEVEL': session.level}))
+    told = at_length(session, tests), hostile_group, fuzzed(session)
+    session.run_together('at length', [*told, session.group(
+        'the site, the packaging and the model', [
+            *documentation(session, directory), *packaging(session),
+            *python_tests(session, 'model')])])
+    tell_sizes(session, *told)
+
+
 def thorough(session):
     directory = session.make('gcc')
     if directory is None:
@@ -266,26 +291,11 @@ def thorough(session):
     tests = session.choose(directory)
     if session.wanted:
         session.run('other libraries', libraries(session, directory))
-    asan, manner = sanitized(session, 'asan')
-    if asan is not None:
-        programs(session, asan, 'the programs under asan', manner)
-        session.run('other libraries under asan', libraries(session, asan), manner)
-    sanitized(session, 'tsan')
-    instrumented(session, tests, MANNERS['valgrind'], 'valgrind')
-    threaded = [test for test in tests if test['name'] in THREADED]
-    instrumented(session, threaded, MANNERS['helgrind'], 'valgrind')
-    without = session.make('without-libuv')
-    if without is not None:
-        session.run('without libuv', session.choose(without))
-    elsewhere(session)
+    session.run_together('under instruments and elsewhere', [
+        *under_instruments(session, tests), *elsewhere(session)])
     covered(session)
     analysed(session, directory)
-    at_length(session, tests)
-    hostile(session, directory)
-    fuzzed(session)
-    session.run('the site, the packaging and the model', [
-        *documentation(session, directory), *packaging(session),
-        *python_tests(session, 'model')])
+    lengthy(session, directory, tests)
     suites_anywhere(session)
 
 

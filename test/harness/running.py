@@ -30,6 +30,9 @@ Manner = collections.namedtuple(
     'Manner', 'environment wrapper slower instrument examine',
     defaults=[{}, (), 1, '', lambda suite, output: []])
 
+# Tests that are run in one manner, and the directory of their logs.
+Group = collections.namedtuple('Group', 'tests logs manner')
+
 started = set()  # the programs that run now
 
 
@@ -146,30 +149,47 @@ def longest(records):
     return took
 
 
-def run_tests(tests, logs, manner, columns):
-    """Yield a Run for each test as it ends.
-
-    Those that can't share the machine come last, those that took long last time, or may,
-    where that is not known, first: a long one that begins last has the machine to itself
-    and leaves the most of it idle.
+def in_order(groups):
+    """[(test, group)]: those that took long last time, or may, where that is not known, first:
+    a long one that begins last has the machine to itself and leaves the most of it idle.
     """
-    logs.mkdir(parents=True, exist_ok=True)
-    record = logs / 'seconds.json'
-    seconds = read_seconds(record)
-    took = {**longest(logs.parent.glob('*/seconds.json')), **seconds}
-    tests = sorted(tests, key=lambda test: -took.get(test['name'], test['timeout'] or BOUND))
+    found = []
+    for group in groups:
+        took = {**longest(group.logs.parent.glob('*/seconds.json')),
+                **read_seconds(group.logs / 'seconds.json')}
+        found += [(took.get(test['name'], test['timeout'] or BOUND), test, group)
+                  for test in group.tests]
+    found.sort(key=lambda one: -one[0])
+    return [(test, group) for _, test, group in found]
+
+
+def run_in_pool(jobs, wanted, columns):
+    """Yield (group, Run) for each test as it ends."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(run_one, test, group.logs, group.manner, columns): group
+                   for test, group in wanted}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield futures[future], future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(started):
+                end_session(process)
+            raise
+
+
+def run_tests(groups, columns):
+    """The tests of several groups side by side, as if they were one; those that can't share
+    the machine come last.
+    """
+    seconds = {group.logs: read_seconds(group.logs / 'seconds.json') for group in groups}
+    wanted = in_order(groups)
+    for group in groups:
+        group.logs.mkdir(parents=True, exist_ok=True)
     for jobs, alone in ((JOBS, False), (1, True)):
-        chosen = [t for t in tests if t['is_parallel'] is not alone]
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(run_one, t, logs, manner, columns) for t in chosen]
-            try:
-                for future in concurrent.futures.as_completed(futures):
-                    run = future.result()
-                    seconds[run.name] = run.seconds
-                    yield run
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in list(started):
-                    end_session(process)
-                raise
-    record.write_text(json.dumps(seconds))
+        chosen = [(test, group) for test, group in wanted if test['is_parallel'] is not alone]
+        for group, run in run_in_pool(jobs, chosen, columns):
+            seconds[group.logs][run.name] = run.seconds
+            yield group, run
+    for logs, took in seconds.items():
+        (logs / 'seconds.json').write_text(json.dumps(took))

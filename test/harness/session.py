@@ -124,13 +124,22 @@ class Session:
 
     def run(self, title, tests, manner=Manner()):
         """Run tests and print what comes of them."""
+        self.run_together(title, [self.group(title, tests, manner)])
+
+    def group(self, title, tests, manner=Manner()):
+        """What run_together() takes: tests, to be run in one manner."""
         logs = LOGS / title.replace(' ', '-')
         if tests and not self.is_quiet:
             print(f'{title}: {len(tests)} to run{expected(tests, logs)}', flush=True)
+        return running.Group(tests, logs, manner)
+
+    def run_together(self, title, groups):
+        """Run groups of tests side by side: where one ends no core is idle."""
         with self.spending(title) as spent:
-            for run in running.run_tests(tests, logs, manner, self.columns):
-                self.add(leave_out(run, manner.instrument))
-                spent.longest = max(spent.longest, (run.seconds, run.name))
+            for group, run in running.run_tests(groups, self.columns):
+                name = ', '.join(filter(None, [run.name, group.manner.instrument]))
+                self.add(leave_out(run, group.manner.instrument)._replace(name=name))
+                spent.longest = max(spent.longest, (run.seconds, name))
 
     @contextlib.contextmanager
     def spending(self, group):
