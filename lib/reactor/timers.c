@@ -7,6 +7,12 @@
 #include "base/clock.h"
 #include "selector/selector.h"
 
+/* There is nothing but the timers to be seen to. */
+static inline bool is_plain(const sel_selector *sel)
+{
+    return sel__usable(sel) == 0 && sel->observer == NULL && sel->attachment == NULL;
+}
+
 static inline int tell(const sel_selector *sel, uint32_t slot, sel_timer *ret_timer)
 {
     if (ret_timer != NULL)
@@ -34,8 +40,7 @@ static inline int add(sel_selector *sel, const char *call, sel__call wanted, int
 {
     uint32_t slot = SEL__NO_TIMER;
 
-    if (sel__usable(sel) == 0 && sel->observer == NULL && sel->attachment == NULL &&
-        wanted.task != NULL)
+    if (is_plain(sel) && wanted.task != NULL)
         slot = sel__timers_add_quickly(&sel->timers, wanted, due);
     if (slot == SEL__NO_TIMER)
         return add_slowly(sel, call, wanted, due, ret_timer);
@@ -92,10 +97,10 @@ int sel_cancel(sel_selector *sel, sel_timer timer)
     return cancel_slowly(sel, __func__, timer);
 }
 
-int sel_reschedule(sel_selector *sel, sel_timer timer, double delay)
+static SEL__APART int reschedule_slowly(sel_selector *sel, const char *call, sel_timer timer,
+                                        int64_t due)
 {
-    int64_t due = sel__time_after(sel__now(), delay);
-    int error = sel__enter(sel, __func__);
+    int error = sel__enter(sel, call);
 
     if (error == 0 && due == SEL__NO_TIME)
         error = -EINVAL;
@@ -106,4 +111,14 @@ int sel_reschedule(sel_selector *sel, sel_timer timer, double delay)
     sel__timers_move(&sel->timers, sel__timer_slot(timer.id), due);
     sel__revive(sel);
     return 0;
+}
+
+int sel_reschedule(sel_selector *sel, sel_timer timer, double delay)
+{
+    int64_t due = sel__time_after(sel__now(), delay);
+
+    if (is_plain(sel) && sel__timers_have(&sel->timers, timer.id) &&
+        sel__timers_move_quickly(&sel->timers, sel__timer_slot(timer.id), due))
+        return 0;
+    return reschedule_slowly(sel, __func__, timer, due);
 }

@@ -253,7 +253,7 @@ static void move_waiting(sel__timers *timers, uint32_t slot, int64_t due)
     revise(timers, slot);
 }
 
-void sel__timers_move_slowly(sel__timers *timers, uint32_t slot, int64_t due)
+void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due)
 {
     sel__timer *timer = &timers->slots[slot];
 

@@ -204,21 +204,22 @@ static inline uint32_t sel__timers_add_quickly(sel__timers *timers, sel__call ca
     return slot;
 }
 
-void sel__timers_move_slowly(sel__timers *timers, uint32_t slot, int64_t due);
+/* It is due at another time, and repeats from then on. */
+void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due);
 
 /*
- * It is due at another time, and repeats from then on. One that is due later, as a timeout
- * that begins anew, keeps its entry, unless that is the first or what this pass would run.
+ * The same for one that is due later, as a timeout that begins anew: it keeps its entry,
+ * unless that is the first or what this pass would run. Else false.
  */
-static inline void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due)
+static inline bool sel__timers_move_quickly(sel__timers *timers, uint32_t slot, int64_t due)
 {
     sel__timer *timer = &timers->slots[slot];
 
-    if (sel__timer_waits(timer) && timer->repeat == NULL && due >= timer->due &&
-        due > timers->limit && timers->heap[0].slot != slot)
-        timer->due = due;
-    else
-        sel__timers_move_slowly(timers, slot, due);
+    if (!sel__timer_waits(timer) || timer->repeat != NULL || due < timer->due ||
+        due <= timers->limit || timers->heap[0].slot == slot)
+        return false;
+    timer->due = due;
+    return true;
 }
 
 static inline void sel__timers_free_slot(sel__timers *timers, uint32_t slot)
