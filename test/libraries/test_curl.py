@@ -176,6 +176,17 @@ class Driven:
 class Inside_uv_run(Driven):
     loop = 'uv'
 
+    def test_the_example(self):
+        ended = self.run_program('curl_inside_libuv', url('slow/big'))
+        self.assert_succeeds(ended)
+        self.assertEqual(ended.stdout, f"{SIZES['big']} bytes, and libuv's timer went on\n")
+
+    def test_the_example_without_a_server(self):
+        with backends.nobody() as port:
+            ended = self.run_program('curl_inside_libuv', f'http://{backends.HOST}:{port}/')
+        self.assertEqual(ended.returncode, 1)
+        self.assertRegex(ended.stderr, r'\Acurl_inside_libuv: [^\n]+\n\Z')
+
 
 class Inside_GLib(Driven):
     loop = 'glib'
