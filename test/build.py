@@ -81,7 +81,8 @@ BUILDS = {
         '-Ddocs=disabled']),
     'gcc': strict('gcc', '--buildtype=debugoptimized'),
     'clang': strict('clang', '--buildtype=debug'),
-    'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined', c_args=UBSAN),
+    'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined',
+                   '-Dbench=disabled', c_args=UBSAN),
     'coverage': covered(),
     'coverage-without-libuv': covered('-Dlibuv=disabled'),
     'fuzz': strict(
