@@ -28,19 +28,16 @@ static inline void selkie_dbus_ready(sel_selector *sel, void *watch)
 /* A watch is there; the one for writing is disabled as long as there is nothing to write. */
 static inline dbus_bool_t selkie_dbus_add_watch(DBusWatch *watch, void *sel)
 {
-    unsigned int reads = dbus_watch_get_flags(watch) & DBUS_WATCH_READABLE;
-
     return !dbus_watch_get_enabled(watch) ||
-           (reads ? sel_add_reader : sel_add_writer)(sel, dbus_watch_get_unix_fd(watch),
-                                                     selkie_dbus_ready, watch) == 0;
+           !(dbus_watch_get_flags(watch) & DBUS_WATCH_READABLE ? sel_add_reader
+             : sel_add_writer)(sel, dbus_watch_get_unix_fd(watch), selkie_dbus_ready, watch);
 }
 
 /* It is about to go. */
 static inline void selkie_dbus_remove_watch(DBusWatch *watch, void *sel)
 {
-    unsigned int reads = dbus_watch_get_flags(watch) & DBUS_WATCH_READABLE;
-
-    (reads ? sel_remove_reader : sel_remove_writer)(sel, dbus_watch_get_unix_fd(watch));
+    (dbus_watch_get_flags(watch) & DBUS_WATCH_READABLE ? sel_remove_reader
+     : sel_remove_writer)(sel, dbus_watch_get_unix_fd(watch));
 }
 
 /* It was enabled or disabled. */
@@ -78,8 +75,7 @@ static inline void selkie_dbus_remove_timeout(DBusTimeout *timeout, void *sel)
 static inline void selkie_dbus_dispatch(sel_selector *sel, void *conn)
 {
     (void)sel;
-    while (dbus_connection_dispatch(conn) == DBUS_DISPATCH_DATA_REMAINS)
-        continue;
+    while (dbus_connection_dispatch(conn) == DBUS_DISPATCH_DATA_REMAINS) {}
     dbus_connection_unref(conn);
 }
 
