@@ -8,15 +8,6 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-static sel_callback accept_cb, read_cb;
-
-static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
-{
-    int conn = accept(key->fd, NULL, NULL);
-    if (sel_register(sel, conn, SEL_EVENT_READ, read_cb, NULL) < 0)
-        close(conn);
-}
-
 static void read_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     char data[1000];
@@ -27,6 +18,13 @@ static void read_cb(sel_selector *sel, const sel_key *key, int mask)
     }
 }
 
+static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    int conn = accept(key->fd, NULL, NULL);
+    if (sel_register(sel, conn, SEL_EVENT_READ, read_cb, NULL) < 0)
+        close(conn);
+}
+
 int main(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(1234),
@@ -34,8 +32,10 @@ int main(void)
     int sock = socket(AF_INET, SOCK_STREAM, 0);
     sel_selector *sel;
 
-    if (bind(sock, (void *)&address, sizeof address) < 0 || listen(sock, 100) < 0 ||
-        sel_open(SEL_BACKEND_DEFAULT, &sel) < 0 ||
+    if (bind(sock, (void *)&address, sizeof address) < 0 || listen(sock, 100) < 0)
+        return 1;
+
+    if (sel_open(SEL_BACKEND_DEFAULT, &sel) < 0 ||
         sel_register(sel, sock, SEL_EVENT_READ, accept_cb, NULL) < 0)
         return 1;
     while (sel_select(sel, SEL_FOREVER, NULL) >= 0)

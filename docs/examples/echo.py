@@ -7,11 +7,6 @@ import socket
 sel = selectors.DefaultSelector()
 
 
-def accept(sock, mask):
-    conn, address = sock.accept()
-    sel.register(conn, selectors.EVENT_READ, read)
-
-
 def read(conn, mask):
     data = conn.recv(1000)
     if data:
@@ -19,6 +14,11 @@ def read(conn, mask):
     else:
         sel.unregister(conn)
         conn.close()
+
+
+def accept(sock, mask):
+    conn, address = sock.accept()
+    sel.register(conn, selectors.EVENT_READ, read)
 
 
 sock = socket.create_server(("127.0.0.1", 1234))

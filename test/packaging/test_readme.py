@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The README's two listings are the echo programs', and both programs serve a client."""
+"""The README's listings are the echo programs', and both programs serve a client."""
 
 import pathlib
 import re
@@ -37,6 +37,25 @@ class Readme(unittest.TestCase):
         readme = (TOP / 'README.md').read_text()
         self.assertIn('```python\n' + listing(ECHO_PY).strip('\n') + '\n```', readme)
         self.assertIn('```c\n' + listing(ECHO_C).strip('\n') + '\n```', readme)
+
+    def test_what_it_shows_of_them_is_theirs(self):
+        """The heart of each comes first, without the indentation that it has in a function."""
+        readme = (TOP / 'README.md').read_text()
+        for language, path in ('python', ECHO_PY), ('c', ECHO_C):
+            lines = [line.strip() for line in listing(path).splitlines()]
+            heart = re.search(rf'```{language}\n(.*?)\n```', readme, re.DOTALL).group(1)
+            self.assertLess(heart.count('\n'), len(lines) / 2)
+            for paragraph in heart.split('\n\n'):
+                shown = [line.strip() for line in paragraph.splitlines()]
+                with self.subTest(language, shown=shown):
+                    self.assertTrue(any(lines[at:at + len(shown)] == shown
+                                        for at in range(len(lines))))
+
+    def test_what_it_links_to_is_there(self):
+        targets = re.findall(r'\]\(([^)]+)\)', (TOP / 'README.md').read_text())
+        own = [target for target in targets if not target.startswith('https://')]
+        self.assertGreater(len(own), 10)
+        self.assertEqual([target for target in own if not (TOP / target).exists()], [])
 
     def test_a_tree_that_cannot_be_written_to_is_one_line(self):
         for name in 'run', 'test/setup.sh':
