@@ -2,8 +2,8 @@
 /*
  * selkie.h - everything but the libuv bridge.
  *
- * selkie is Python's `selectors` module for C and the reactor above it.  A
- * program that also runs libuv handles of its own adds <selkie/uv.h>.
+ * selkie is Python's `selectors` module for C, and the reactor above it.  A
+ * program with libuv handles of its own also includes <selkie/uv.h>.
  */
 #ifndef SELKIE_H
 #define SELKIE_H
