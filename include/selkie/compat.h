@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * selkie/compat.h - select.select(), the call that Python's oldest examples
- * are written with.
+ * selkie/compat.h - select.select(), the call that Python's oldest examples use.
  */
 #ifndef SELKIE_COMPAT_H
 #define SELKIE_COMPAT_H
@@ -17,21 +16,21 @@ extern "C" {
 /*
  * Three lists of descriptors in, the ready ones of each out, in the same order.
  *
- * Waits until a descriptor of `rlist` can be read (or has ended), one of
+ * Waits until a descriptor of `rlist` can be read (or has reached its end), one of
  * `wlist` can be written, one of `xlist` has an exceptional condition (an
- * out-of-band byte), or `timeout` is over.  A descriptor listed twice is
- * reported twice.  An interrupting signal does not end the wait: it goes on to
- * the original deadline (PEP 475), and the time for which the process is stopped
- * counts as at sel_select().  The wait is never early by CLOCK_MONOTONIC.  It
- * takes less than 12 KiB of the thread's stack.
+ * out-of-band byte), or `timeout` has passed.  A descriptor listed twice is
+ * reported twice.  A signal does not end the wait: it goes on to its original
+ * deadline (PEP 475), and time for which the process is stopped counts as in
+ * sel_select().  The wait is never early by CLOCK_MONOTONIC.  It uses less than
+ * 12 KiB of the thread's stack.
  *
  * Arguments: nr, nw and nx count the entries of rlist, wlist and xlist.  A list
  *   may be NULL, which is Python's [].  ret_r, ret_w and ret_x have room for as
- *   many entries as their list and may be that very list; ret_nr, ret_nw and
- *   ret_nx receive the counts; any of the six may be NULL where the answer is
- *   not wanted.  `timeout` in seconds: SEL_FOREVER waits (Python's None), zero
- *   or less only looks.
- * Returns: how many entries the three answers have together; 0: timed out.
+ *   many entries as their list and may be that same list; ret_nr, ret_nw and
+ *   ret_nx receive the counts; any of the six may be NULL if its answer is not
+ *   wanted.  `timeout` in seconds: SEL_FOREVER (Python's None) waits without
+ *   limit, zero or less returns at once.
+ * Returns: how many entries the three answers have together; 0 after a timeout.
  * Errors, with every output untouched:
  *   -EINVAL  a negative descriptor; a NaN timeout
  *   -ERANGE  a descriptor of FD_SETSIZE (1024) or more, which an fd_set can't
