@@ -101,7 +101,7 @@ SEL_API double sel_time(sel_selector *sel);
 SEL_API int sel_call_soon(sel_selector *sel, sel_task *task, void *data);
 
 /*
- * sel_call_soon() from any thread; wakes the selector's thread.
+ * sel_call_soon() from any thread, waking the selector's thread.
  *
  * Each task runs exactly once, on the thread that dispatches; tasks from one
  * thread run in the order they were queued.
