@@ -27,6 +27,7 @@ static int pretended; /* threads */
 static uv_thread_options_t options; /* of the last */
 static int queued; /* jobs */
 static int (*at_poll)(void); /* 0, or what poll() fails with */
+static uint64_t behind; /* by how many milliseconds libuv's clock is */
 
 int __real_madvise(void *start, size_t length, int advice);
 int __wrap_madvise(void *start, size_t length, int advice);
@@ -44,6 +45,8 @@ int __real_uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb work,
                          uv_after_work_cb done);
 int __wrap_uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb work,
                          uv_after_work_cb done);
+uint64_t __real_uv_now(const uv_loop_t *loop);
+uint64_t __wrap_uv_now(const uv_loop_t *loop);
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 
@@ -80,6 +83,11 @@ int __wrap_uv_thread_join(uv_thread_t *thread)
 {
     return threads == PRETEND ? setenv("UV_THREADPOOL_SIZE", "1", 1) :
                                 __real_uv_thread_join(thread);
+}
+
+uint64_t __wrap_uv_now(const uv_loop_t *loop)
+{
+    return __real_uv_now(loop) - behind;
 }
 
 int __wrap_uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb work,
@@ -371,6 +379,31 @@ static int lack_memory(void)
     return ENOMEM;
 }
 
+static void never_due(uv_timer_t *timer)
+{
+    (void)timer;
+    ck_abort_msg("an hour has not passed");
+}
+
+/* So it does not wait for nothing, again and again, until libuv's has got there, too. */
+START_TEST(where_libuvs_clock_is_behind_a_wait_is_short_and_not_none)
+{
+    sel_selector *sel = open_selector(_i);
+    uv_loop_t *loop = sel_loop(sel);
+    uv_timer_t timer;
+    double timeout;
+
+    uv_timer_init(loop, &timer);
+    uv_timer_start(&timer, never_due, 3600 * 1000, 0);
+    behind = 3600 * 1000 + 1;
+    timeout = sel_get_timeout(sel);
+    behind = 0;
+    ck_assert(timeout > 0 && timeout <= 0.0001);
+    uv_close((uv_handle_t *)&timer, NULL);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 /* `select` puts it about what was partly ready. */
 START_TEST(a_question_to_poll_that_fails_is_the_waits_error)
 {
@@ -402,6 +435,7 @@ int main(void)
     add_backend_test(cold, a_child_of_one_that_was_refused_its_threads_starts_none);
     tcase_add_loop_test(course, an_error_of_a_closed_keys_file_is_nobodys, 0, 1);
     tcase_add_loop_test(course, a_question_to_poll_that_fails_is_the_waits_error, 2, BACKENDS);
+    add_backend_test(course, where_libuvs_clock_is_behind_a_wait_is_short_and_not_none);
     suite_add_tcase(suite, cold);
     suite_add_tcase(suite, course);
     return run_suite(suite);
