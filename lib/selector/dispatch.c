@@ -136,6 +136,11 @@ SEL__RARE static int call_all_observed(sel_selector *sel)
     return called;
 }
 
+static inline int call_whatever_is(sel_selector *sel, bool has_waited)
+{
+    return sel->observer == NULL ? call_all(sel, false, has_waited) : call_all_observed(sel);
+}
+
 static inline void begin(sel_selector *sel)
 {
     sel->busy |= SEL__DISPATCHING;
@@ -152,7 +157,7 @@ static inline int end(sel_selector *sel, int called)
 int sel__dispatch(sel_selector *sel)
 {
     begin(sel);
-    return end(sel, sel->observer == NULL ? call_all(sel, false, true) : call_all_observed(sel));
+    return end(sel, call_whatever_is(sel, true));
 }
 
 /* As in most passes of a program that dispatches by itself. */
@@ -166,7 +171,7 @@ static inline bool has_pairs_alone(const sel_selector *sel)
 
 static SEL__APART int call_more_than_pairs(sel_selector *sel)
 {
-    return sel->observer == NULL ? call_all(sel, false, false) : call_all_observed(sel);
+    return call_whatever_is(sel, false);
 }
 
 int sel_dispatch(sel_selector *sel)

@@ -93,6 +93,14 @@ static inline int64_t sel__timers_due(const sel__timers *timers)
     return timers->length > 0 ? timers->heap[0].due : SEL__FOREVER;
 }
 
+/* `deadline`, or when the next is due if that is earlier. */
+static inline int64_t sel__timers_cut(const sel__timers *timers, int64_t deadline)
+{
+    if (timers->length > 0 && timers->heap[0].due < deadline)
+        return timers->heap[0].due;
+    return deadline;
+}
+
 static inline uint64_t sel__timer_id(const sel__timers *timers, uint32_t slot)
 {
     return (uint64_t)timers->slots[slot].use << 32 | slot;

@@ -85,27 +85,29 @@ void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned le
     }
 }
 
-/* Until when the backend may sleep, of a wait that ends at `deadline`. */
-static inline int64_t get_end(const sel_selector *sel, int64_t deadline)
+/* Without a look at the services. */
+static inline int64_t get_own_end(const sel_selector *sel, int64_t deadline)
 {
-    if (sel__has_to_run(sel))
-        return 0;
-    if (sel->timers.length > 0 && sel->timers.heap[0].due < deadline)
-        return sel->timers.heap[0].due;
-    return deadline;
+    return sel__has_to_run(sel) ? 0 : sel__timers_cut(&sel->timers, deadline);
 }
 
-/* The same where the services may know more, which they do no longer if they say so now. */
+/* They may have nothing to say any more, as they find out. */
 SEL__RARE static int64_t ask_services(sel_selector *sel, int64_t deadline)
 {
     int64_t end, due;
 
     sel->services->table->collect(sel->services);
-    end = get_end(sel, deadline);
+    end = get_own_end(sel, deadline);
     if (end == 0 || !sel->restless)
         return end;
     due = sel->services->table->due(sel->services);
     return due < end ? due : end;
+}
+
+/* Until when the backend may sleep, of a wait that ends at `deadline`. */
+static inline int64_t get_end(sel_selector *sel, int64_t deadline)
+{
+    return sel->restless ? ask_services(sel, deadline) : get_own_end(sel, deadline);
 }
 
 /*
@@ -118,8 +120,7 @@ static inline int look(sel_selector *sel)
 
     if (error < 0)
         return error;
-    error = sel->backend->wait(sel->state, sel->restless ? ask_services(sel, sel->deadline) :
-                                                           get_end(sel, sel->deadline));
+    error = sel->backend->wait(sel->state, get_end(sel, sel->deadline));
     if (sel->restless && error == 0)
         sel->services->table->collect(sel->services);
     return error;
@@ -213,8 +214,7 @@ double sel_get_timeout(sel_selector *sel)
 
     if (sel__usable(sel) < 0)
         return SEL_FOREVER;
-    sleep = sel__left(sel->restless ? ask_services(sel, SEL__FOREVER) :
-                                      get_end(sel, SEL__FOREVER));
+    sleep = sel__left(get_end(sel, SEL__FOREVER));
     return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
 }
 
