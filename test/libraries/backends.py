@@ -130,6 +130,21 @@ class Backend:
         """Until it holds; what another process does gives no notice."""
         self.assertTrue(support.eventually(condition), condition)
 
+    def assert_comes_again(self, server, name, address, refused='refused\n'):
+        """A program that is to survive its server makes its connection under the number that
+        it had, each time; `refused` is what it says while there is no server.
+        """
+        process = self.start_program(name, 'survive', address)
+        made = read_line(process)
+        self.assertRegex(made, r'\Amade \d+\n\Z')
+        for _ in range(3):
+            server.stop()
+            self.assertEqual(read_line(process), 'lost\n')
+            self.assertEqual(read_line(process), refused or made.replace('made', 'served'))
+            server.start()
+            self.assertEqual(read_line(process), made)
+        self.assertTrue(self.end_program(process).endswith('end\n'))
+
     def assert_succeeds(self, ended):
         """It said nothing on stderr (a sanitizer would) and its status is 0."""
         self.assertEqual((ended.returncode, ended.stderr), (0, ''), ended.stdout)

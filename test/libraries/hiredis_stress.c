@@ -212,13 +212,8 @@ static int survive(sel_selector *sel, const char *port, int count)
     stress self = {.sel = sel, .port = port};
 
     (void)count;
-    if (stress_until_end_of_input(sel, end, &self) < 0)
-        return stress_fail("no input");
     sel_call_every(sel, 0.001, ping, &self, &self.ping);
-    connect_again(sel, &self);
-    sel_run(sel);
-    puts("end");
-    return 0;
+    return stress_survive(sel, connect_again, end, &self);
 }
 
 int main(int argc, char **argv)

@@ -271,12 +271,7 @@ static int survive(sel_selector *sel, const char *conninfo, int count)
 {
     stress self = {.sel = sel, .conninfo = conninfo, .wanted = count};
 
-    if (stress_until_end_of_input(sel, end, &self) < 0)
-        return stress_fail("no input");
-    connect_again(sel, &self);
-    sel_run(sel);
-    puts("end");
-    return 0;
+    return stress_survive(sel, connect_again, end, &self);
 }
 
 int main(int argc, char **argv)

@@ -49,6 +49,18 @@ static inline int stress_until_end_of_input(sel_selector *sel, sel_callback *end
     return sel_register(sel, 0, SEL_EVENT_READ, end, data);
 }
 
+/* Connect, and whatever becomes of that, until there is no more input. */
+static inline int stress_survive(sel_selector *sel, sel_task *connect, sel_callback *end,
+                                 void *data)
+{
+    if (stress_until_end_of_input(sel, end, data) < 0)
+        return stress_fail("no input");
+    connect(sel, data);
+    sel_run(sel);
+    puts("end");
+    return 0;
+}
+
 /* PROGRAM MODE SERVER [COUNT] */
 static inline int stress_main(int argc, char **argv, const stress_choice *choices)
 {

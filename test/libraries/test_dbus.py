@@ -89,16 +89,7 @@ class Dbus:
     def test_the_bus_is_killed_and_comes_again(self):
         mortal = bus()
         self.addCleanup(mortal.close)
-        program = self.start_program('dbus_stress', 'survive', address(mortal))
-        made = backends.read_line(program)
-        self.assertRegex(made, r'\Amade \d+\n\Z')
-        for _ in range(3):
-            mortal.stop()
-            self.assertEqual(backends.read_line(program), 'lost\n')
-            self.assertEqual(backends.read_line(program), 'refused\n')
-            mortal.start()
-            self.assertEqual(backends.read_line(program), made)  # under the same number
-        self.assertTrue(self.end_program(program).endswith('end\n'))
+        self.assert_comes_again(mortal, 'dbus_stress', address(mortal))
 
 
 backends.for_each_backend(Dbus, globals())

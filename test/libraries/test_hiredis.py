@@ -59,16 +59,7 @@ class Hiredis:
     def test_the_server_is_killed_and_comes_again(self):
         mortal = redis_server()
         self.addCleanup(mortal.close)
-        program = self.start_program('hiredis_stress', 'survive', mortal.port)
-        made = backends.read_line(program)
-        self.assertRegex(made, r'\Amade \d+\n\Z')
-        for _ in range(3):
-            mortal.stop()
-            self.assertEqual(backends.read_line(program), 'lost\n')
-            self.assertEqual(backends.read_line(program), 'refused\n')
-            mortal.start()
-            self.assertEqual(backends.read_line(program), made)  # under the same number
-        self.assertTrue(self.end_program(program).endswith('end\n'))
+        self.assert_comes_again(mortal, 'hiredis_stress', mortal.port)
 
 
 backends.for_each_backend(Hiredis, globals())

@@ -70,16 +70,7 @@ class Mosquitto:
     def test_the_broker_is_killed_and_comes_again(self):
         mortal = broker()
         self.addCleanup(mortal.close)
-        program = self.start_program('mosquitto_stress', 'survive', mortal.port)
-        made = backends.read_line(program)
-        self.assertRegex(made, r'\Amade \d+\n\Z')
-        for _ in range(3):
-            mortal.stop()
-            self.assertEqual(backends.read_line(program), 'lost\n')
-            self.assertEqual(backends.read_line(program), made.replace('made', 'served'))
-            mortal.start()
-            self.assertEqual(backends.read_line(program), made)  # under the same number
-        self.assertTrue(self.end_program(program).endswith('end\n'))
+        self.assert_comes_again(mortal, 'mosquitto_stress', mortal.port, refused=None)
 
 
 backends.for_each_backend(Mosquitto, globals())
