@@ -23,8 +23,7 @@ import drawing
 import quiet
 import recording
 import steps
-from items import (Item, cut, items_of_calls, make_rows, printed_lines, segments,
-                   without_end)
+from items import Item, cut, items_of_calls, make_rows, printed_lines, without_end
 from labels import WAITS, plain
 from replay import Inconsistent
 from scene_list import SCENES

@@ -2,9 +2,9 @@
 /*
  * selkie/selectors.h - Python's `selectors` module.
  *
- * A selector holds keys: a descriptor, the events it is watched for, and the
- * callback and data that go with it.  sel_select() waits and returns
- * (key, mask) pairs; sel_dispatch() calls their callbacks.
+ * A selector holds keys: a descriptor, the events it is watched for, and the callback and data
+ * that go with it.  sel_select() waits and returns (key, mask) pairs; sel_dispatch() calls
+ * their callbacks.
  *
  *     sel_selector *sel;
  *     const sel_ready *ready;
@@ -18,21 +18,19 @@
  *
  * What holds for every function below:
  *
- * Errors.  A call that can fail returns 0 or a count, or a negative errno value,
- *   for which this header brings the names; one that fails leaves its outputs
- *   untouched.  The library never prints (debug mode apart), aborts or exits.  In
- *   every call these mean
+ * Errors.  A call that can fail returns 0 or a count, or a negative errno value, for which
+ *   this header brings the names; one that fails leaves its outputs untouched.  The library
+ *   never prints (debug mode apart), aborts or exits.  In every call these mean
  *     -EINVAL  the selector is NULL, or an argument is invalid
  *     -ECHILD  the process is a forked child, made by fork(), _Fork() or clone(),
  *              that has not called sel_after_fork() on this selector
  *   and -ENOENT means "not registered" and nothing else.
- * Threads.  Only one thread at a time may use a selector; that is the selector's
- *   thread.  Only sel_wakeup() and sel_call_soon_threadsafe() may be called from
- *   others meanwhile.  If a thread is cancelled (pthread_cancel), these two
- *   calls complete first, and a wait ends as if nothing had been ready; disable
- *   cancellation around every other call.
- * Backends.  Every call behaves the same on all of them.  What differs is the
- *   speed, -ERANGE on `select`, sel_fileno() and the name.
+ * Threads.  Only one thread at a time may use a selector; that is the selector's thread.
+ *   Only sel_wakeup() and sel_call_soon_threadsafe() may be called from others meanwhile.  If
+ *   a thread is cancelled (pthread_cancel), these two calls complete first, and a wait ends as
+ *   if nothing had been ready; disable cancellation around every other call.
+ * Backends.  Every call behaves the same on all of them.  What differs is the speed, -ERANGE
+ *   on `select`, sel_fileno() and the name.
  */
 #ifndef SELKIE_SELECTORS_H
 #define SELKIE_SELECTORS_H
@@ -49,8 +47,8 @@ extern "C" {
 
 /*
  * What a descriptor is watched for, and what it is ready for: a set of bits.
- * READ and WRITE are Python's EVENT_READ and EVENT_WRITE; EXCEPT is the third
- * list of select.select(): an out-of-band byte has arrived.
+ * READ and WRITE are Python's EVENT_READ and EVENT_WRITE; EXCEPT is the third list of
+ * select.select(): an out-of-band byte has arrived.
  */
 enum { SEL_EVENT_READ = 1, SEL_EVENT_WRITE = 2, SEL_EVENT_EXCEPT = 4 };
 
@@ -64,24 +62,23 @@ typedef struct sel_key sel_key;
 typedef struct sel_ready sel_ready;
 
 /*
- * What a ready key calls.  `key` stays readable until the callback returns;
- * `mask` holds the events that it is ready for.  The callback may register,
- * modify, unregister and close any descriptor, its own included.  Once its key
- * has been unregistered, no matter by whom, `key->callback` is NULL and
- * `key->events` is 0, while `fd` and `data` stay, so a callback can check whether
- * the key is still its own.
+ * What a ready key calls.  `key` stays readable until the callback returns; `mask` holds the
+ * events that it is ready for.  The callback may register, modify, unregister and close any
+ * descriptor, its own included.  Once its key has been unregistered, no matter by whom,
+ * `key->callback` is NULL and `key->events` is 0, while `fd` and `data` stay, so a callback
+ * can check whether the key is still its own.
  *
- * It must return, as must everything else that the library calls: if longjmp() or
- * a C++ exception leaves it, the selector still counts as inside it and returns
- * -EBUSY for good.  In a child that it forks it may return, too; the pass ends there, and
- * sel_run(), sel_select() and sel_dispatch() return -ECHILD.
+ * It must return, as must everything else that the library calls: if longjmp() or a C++
+ * exception leaves it, the selector still counts as inside it and returns -EBUSY for good.  In
+ * a child that it forks it may return, too; the pass ends there, and sel_run(), sel_select()
+ * and sel_dispatch() return -ECHILD.
  */
 typedef void sel_callback(sel_selector *sel, const sel_key *key, int mask);
 
 /*
- * Python's SelectorKey.  In Python the callback is the data, because a callable
- * carries its own state; a C function carries none, so here the two are a pair.
- * `events` is 0 while the key is paused.  This struct never grows.
+ * Python's SelectorKey.  In Python the callback is the data, because a callable carries its
+ * own state; a C function carries none, so here the two are a pair.  `events` is 0 while the
+ * key is paused.  This struct never grows.
  */
 struct sel_key {
     int fd;
@@ -108,9 +105,8 @@ typedef enum {
 /*
  * Open a selector.
  *
- * SEL_BACKEND_DEFAULT is `uv`, or `epoll` in a build without libuv, unless the
- * environment variable SELKIE_BACKEND says uv, epoll, poll or select; a setuid
- * program ignores it.
+ * SEL_BACKEND_DEFAULT is `uv`, or `epoll` in a build without libuv, unless the environment
+ * variable SELKIE_BACKEND says uv, epoll, poll or select; a setuid program ignores it.
  *
  * Returns 0 and the selector in *ret_sel.
  * Errors: -EINVAL   ret_sel is NULL; no such backend; SELKIE_BACKEND names none
@@ -141,14 +137,14 @@ SEL_API int sel_close(sel_selector *sel);
 /*
  * Watch a descriptor.
  *
- * When the call returns, the descriptor's flags, O_NONBLOCK included, are what
- * they were before.  On `uv` the first registration of a number sets O_NONBLOCK
- * for a moment: another process that makes a blocking read from the same open
- * file may get EAGAIN.  On failure no key is left behind.  Cost: O(1).
+ * When the call returns, the descriptor's flags, O_NONBLOCK included, are what they were
+ * before.  On `uv` the first registration of a number sets O_NONBLOCK for a moment: another
+ * process that makes a blocking read from the same open file may get EAGAIN.  On failure no
+ * key is left behind.  Cost: O(1).
  *
- * If a key's descriptor has been closed, or its number now stands for another
- * file, the key is gone and the number free: the new key takes its place, and the
- * old one's pair in the current batch is dead.
+ * If a key's descriptor has been closed, or its number now stands for another file, the key is
+ * gone and the number free: the new key takes its place, and the old one's pair in the current
+ * batch is dead.
  *
  * Arguments: `events`: at least one SEL_EVENT_ bit.  `callback` may be NULL in a
  *   program that reads the pairs itself.
@@ -175,13 +171,12 @@ SEL_API int sel_register(sel_selector *sel, int fd, int events,
 /*
  * Change a key's events, callback and data.
  *
- * `events` 0, allowed only here, pauses the key: it stays registered, and nothing
- * is reported for it, not even a hang-up.  Adding events makes one system call
- * (fstat), which shows whether the number still stands for the file that was
- * registered.  Dropping events, or changing only callback and data, makes none
- * and so can't tell, unless a wait has already found out.  The kernel is told the
- * net change just before the next wait, so a change that has been undone by then
- * costs nothing there.
+ * `events` 0, allowed only here, pauses the key: it stays registered, and nothing is reported
+ * for it, not even a hang-up.  Adding events makes one system call (fstat), which shows
+ * whether the number still stands for the file that was registered.  Dropping events, or
+ * changing only callback and data, makes none and so can't tell, unless a wait has already
+ * found out.  The kernel is told the net change just before the next wait, so a change that
+ * has been undone by then costs nothing there.
  *
  * A pair in the current batch changes with its key.
  *
@@ -203,13 +198,12 @@ SEL_API int sel_modify(sel_selector *sel, int fd, int events,
  * free what `data` points to, call sel_get_key() first; Python's unregister
  * returns the key.
  *
- * Closing a registered descriptor is a mistake, but a harmless one: the descriptor
- * is not reported, disturbs no other and makes no wait spin, even if its number
- * now belongs to another file (recognised by device and inode; files that share
- * both, as eventfds do, can't be told apart).  Only while a duplicate keeps the same
- * file open may it still be reported, until it is unregistered.  Another thread
- * must not close it, though: if that happens between a check by `uv` and libuv's
- * own call, libuv ends the process.
+ * Closing a registered descriptor is a mistake, but a harmless one: the descriptor is not
+ * reported, disturbs no other and makes no wait spin, even if its number now belongs to
+ * another file (recognised by device and inode; files that share both, as eventfds do, can't
+ * be told apart).  Only while a duplicate keeps the same file open may it still be reported,
+ * until it is unregistered.  Another thread must not close it, though: if that happens between
+ * a check by `uv` and libuv's own call, libuv ends the process.
  *
  * Errors: -ENOENT  not registered
  * Thread: call only from the selector's thread.
