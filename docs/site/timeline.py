@@ -14,7 +14,6 @@ which the machine held up a call that can't sleep is made once more.
 """
 import argparse
 import itertools
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,6 @@ from tracer import Tracer
 TIMELINES = Path(__file__).resolve().parents[1] / "timelines"
 HELD_UP = 0.03  # seconds that nothing takes which does not wait
 LONGEST_PATTERN = 6
-TRIES = 5
 
 
 def repeats(keys, start):
@@ -129,19 +127,21 @@ def end_of(side, scene):
     return shown[-1].when
 
 
-def record_soundly(scene, programs):
-    """Until a run is one in which each thing follows from those before; where the machine
-    held something up, what was noted first may have been second.
+def record(scene, programs):
+    """Both sides of a run, and what is wrong with it: where the machine held something up,
+    what was noted first may have been second, and does not follow from what was before.
     """
-    for _ in range(TRIES):
-        sides = recording.record(scene, programs)
-        try:
-            for side in sides.values():
-                recording.end(side, end_of(side, scene))
-            return sides
-        except Inconsistent as error:
-            print(f"{scene.name}: once more: {error}")
-    sys.exit(f"{scene.name}: no run is consistent")
+    sides = recording.record(scene, programs)
+    try:
+        for side in sides.values():
+            recording.end(side, end_of(side, scene))
+    except Inconsistent as error:
+        return sides, str(error)
+    return sides, None
+
+
+def record_soundly(scene, programs):
+    return quiet.made_at_rest(scene.name, lambda: record(scene, programs))
 
 
 def recorded(number, side):
