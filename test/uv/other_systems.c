@@ -385,18 +385,23 @@ static void never_due(uv_timer_t *timer)
     ck_abort_msg("an hour has not passed");
 }
 
-/* So it does not wait for nothing, again and again, until libuv's has got there, too. */
+/*
+ * So it does not wait for nothing, again and again, until libuv's has got there, too. The
+ * short wait may have passed by the time it is told: then it is asked for once more.
+ */
 START_TEST(where_libuvs_clock_is_behind_a_wait_is_short_and_not_none)
 {
     sel_selector *sel = open_selector(_i);
     uv_loop_t *loop = sel_loop(sel);
     uv_timer_t timer;
-    double timeout;
+    double timeout = 0;
+    int i;
 
     uv_timer_init(loop, &timer);
     uv_timer_start(&timer, never_due, 3600 * 1000, 0);
     behind = 3600 * 1000 + 1;
-    timeout = sel_get_timeout(sel);
+    for (i = 0; i < 1000 && timeout == 0; i++)
+        timeout = sel_get_timeout(sel);
     behind = 0;
     ck_assert(timeout > 0 && timeout <= 0.0001);
     uv_close((uv_handle_t *)&timer, NULL);
