@@ -66,10 +66,10 @@ int sel_call_soon_threadsafe(sel_selector *sel, sel_task *task, void *data)
         error = -EINVAL;
     if (error < 0)
         return error;
-    sel__wakeup_begin(&sel->wakeup);
-    error = sel__tasks_post(&sel->tasks, (sel__call){task, data});
-    if (error > 0)
-        sel__wakeup_send(&sel->wakeup);
+    error = sel__tasks_post(&sel->tasks, (sel__call){task, data}, &sel->wakeup);
+    if (error <= 0)
+        return error;
+    sel__wakeup_send(&sel->wakeup);
     sel__wakeup_end(&sel->wakeup);
-    return error < 0 ? error : 0;
+    return 0;
 }

@@ -85,7 +85,7 @@ static int widen(sel__tasks *tasks, uint32_t count)
     return 0;
 }
 
-int sel__tasks_post(sel__tasks *tasks, sel__call call)
+int sel__tasks_post(sel__tasks *tasks, sel__call call, sel__wakeup *wakeup)
 {
     uint32_t count;
     int error = 0;
@@ -95,6 +95,8 @@ int sel__tasks_post(sel__tasks *tasks, sel__call call)
     if (tasks->inbox == NULL || count == tasks->inbox->capacity)
         error = widen(tasks, count);
     if (error == 0) {
+        if (count == 0)
+            sel__wakeup_begin(wakeup);
         tasks->inbox->calls[count] = call;
         atomic_store_explicit(&tasks->posted, count + 1, memory_order_release);
     }

@@ -13,6 +13,8 @@
 #ifndef SEL_TASKS_H
 #define SEL_TASKS_H
 
+#include "selector/wakeup.h"
+
 #include <selkie/reactor.h>
 
 #include <pthread.h>
@@ -46,9 +48,9 @@ typedef struct sel__tasks {
 void sel__tasks_open(sel__tasks *tasks);
 void sel__tasks_free(sel__tasks *tasks);
 
-/* Put a task into the inbox, from any thread.  1 if it is the first in it: the selector is
-   to be woken. Else 0, or -ENOMEM. */
-int sel__tasks_post(sel__tasks *tasks, sel__call call);
+/* Put a task into the inbox, from any thread. 1 if it is the first in it: a sender has
+   begun, and is to wake the selector. Else 0, or -ENOMEM. */
+int sel__tasks_post(sel__tasks *tasks, sel__call call, sel__wakeup *wakeup);
 
 /* Empty the inbox. 0, or -ENOMEM: then all stays there, and is still to run. */
 int sel__tasks_collect(sel__tasks *tasks);

@@ -71,18 +71,10 @@ ltl woken {
 
 /* --- Threads that call --------------------------------------------------------- */
 
-inline wakeup_begin(self) /* sel__wakeup_begin */
+inline wakeup_begin() /* sel__wakeup_begin */
 {
-    d_step {
-        TOUCH;
-        senders++; /* atomic_fetch_add */
-        begun = begun + (self >= POSTERS);
-        if
-        :: self < POSTERS -> called[self]++
-        :: else -> skip
-        fi;
-        owed = owed | (1 << self)
-    }
+    TOUCH;
+    senders++; /* atomic_fetch_add */
 }
 
 inline wakeup_end() /* sel__wakeup_end */
@@ -120,30 +112,58 @@ inline wakeup_ask() /* sel__wakeup_request */
     }
 }
 
+inline put(self, task)
+{
+    inbox!self,task;
+    called[self]++;
+    owed = owed | (1 << self)
+}
+
+inline begin_if(first)
+{
+    if
+    :: first -> wakeup_begin()
+    :: !first
+    fi
+}
+
 inline tasks_post(self, task, first) /* sel__tasks_post */
 {
 #if MISTAKE == 9
     d_step {
         TOUCH;
-        first = empty(inbox)
+        first = empty(inbox);
+        begin_if(first)
     }
     d_step {
         TOUCH;
-        inbox!self,task
+        put(self, task)
+    }
+#elif MISTAKE == 4
+    d_step {
+        TOUCH;
+        first = empty(inbox);
+        put(self, task)
+    }
+    d_step {
+        begin_if(first)
     }
 #else
     d_step { /* under the lock */
         TOUCH;
         first = empty(inbox);
-        inbox!self,task
+        begin_if(first);
+        put(self, task)
     }
 #endif
 }
 
-inline wakeup_send_if(first, was)
+inline send_if(first, was)
 {
     if
-    :: first -> wakeup_send(was)
+    :: first ->
+        wakeup_send(was);
+        wakeup_end()
     :: !first
     fi;
     first = false
@@ -155,7 +175,11 @@ proctype waker(byte self) /* sel_wakeup, WAKES times */
     bool was;
 
     for (call : 1 .. WAKES) {
-        wakeup_begin(self);
+        d_step {
+            wakeup_begin();
+            begun++;
+            owed = owed | (1 << self)
+        }
 #if MISTAKE == 8
         wakeup_send(was);
         wakeup_ask();
@@ -173,21 +197,20 @@ proctype poster(byte self) /* sel_call_soon_threadsafe, POSTS times */
     bool first, was;
 
     for (task : 1 .. POSTS) {
-#if MISTAKE == 4
-        tasks_post(self, task, first);
-        wakeup_begin(self);
-        wakeup_send_if(first, was);
-#elif MISTAKE == 2
-        wakeup_begin(self);
+#if MISTAKE == 2
+        d_step {
+            wakeup_begin()
+        }
         wakeup_send(was);
-        tasks_post(self, task, first);
-        first = false;
-#else
-        wakeup_begin(self);
-        tasks_post(self, task, first);
-        wakeup_send_if(first, was);
-#endif
+        d_step {
+            TOUCH;
+            put(self, task)
+        }
         wakeup_end();
+#else
+        tasks_post(self, task, first);
+        send_if(first, was);
+#endif
     }
 }
 
