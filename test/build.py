@@ -84,7 +84,7 @@ BUILDS = {
     'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined',
                    '-Dbench=disabled', c_args=UBSAN),
     'coverage': covered(),
-    'coverage-without-libuv': covered('-Dlibuv=disabled'),
+    'coverage-without-libuv': covered('-Dlibuv=disabled', '-Ddemos=enabled'),
     'fuzz': strict(
         'clang', '--buildtype=debugoptimized', '-Db_sanitize=address,undefined',
         '-Db_lundef=false', '-Ddefault_library=static',
@@ -95,7 +95,6 @@ BUILDS = {
     'aarch64': elsewhere({}, f'--cross-file={ELSEWHERE / "aarch64.ini"}'),
     'musl': elsewhere({'CC': 'musl-gcc'}, c_args=MUSL),
     's390x': elsewhere({}, f'--cross-file={ELSEWHERE / "s390x.ini"}'),
-    'without-libuv': strict('gcc', '--buildtype=debug', '-Dlibuv=disabled'),
 }
 
 

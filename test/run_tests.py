@@ -4,9 +4,9 @@
 
 Without an option the quick whole: gcc and clang with warnings as errors, every suite on
 every backend, the packaging, the programs from outside.  --thorough is what CI runs
-besides: the same suites under sanitizers, memcheck and helgrind, without libuv, with musl,
-on machines of another kind, and the random and timed ones longer; how much of lib/ they
-run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
+besides: the same suites under sanitizers, memcheck and helgrind, with musl, on machines of
+another kind, and the random and timed ones longer; how much of lib/ they run, with libuv
+and without; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
 a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
 bookworm-i386).  --anywhere is the quick suites where the machine is another:
 CIRCUMSTANCE... are among the SUITEs.  Else SUITE names suites of test/meson.build, files of
@@ -144,9 +144,10 @@ def repeated(session, times):
 
 def on_backends(session, test, manner):
     """Where all is slow, every test on one backend and the next test on the next; at full
-    size, and of what is about threads, each on all."""
+    size, and of what is about threads under TSan, each on all."""
     is_quick = manner.instrument == 'asan' and test['name'] not in SLOW
-    if is_quick or session.level == 'full' or test['name'] in THREADED:
+    is_for_threads = manner.instrument == 'tsan' and test['name'] in THREADED
+    if is_quick or is_for_threads or session.level == 'full':
         return test
     return {**test, 'env': {**test['env'], **TAKES_TURNS}}
 
@@ -195,12 +196,11 @@ def at_length(session, tests):
 
 
 def elsewhere(session):
-    """The groups of the suites without libuv, with another C library, and on other machines."""
+    """The groups of the suites with another C library and on other machines: without libuv."""
     groups = []
-    for name, title in (('without-libuv', 'without libuv'), ('musl', 'with musl')):
-        directory = session.make(name)
-        if directory is not None:
-            groups.append(session.group(title, session.choose(directory)))
+    directory = session.make('musl')
+    if directory is not None:
+        groups.append(session.group('with musl', session.choose(directory)))
     for machine in ('aarch64', 's390x'):
         cross = session.make(machine)
         if cross is not None:

@@ -42,12 +42,15 @@ class Subproject(unittest.TestCase):
         listing = tree.run('meson', 'introspect', '--targets', self.build)
         return {target['name'] for target in json.loads(listing)}
 
+    @tree.quick
     def test_shared(self):
         self.consume('-Ddefault_library=shared')
 
+    @tree.quick
     def test_static(self):
         self.consume('-Ddefault_library=static')
 
+    @tree.quick
     def test_both(self):
         self.consume('-Ddefault_library=both')
 
@@ -55,6 +58,7 @@ class Subproject(unittest.TestCase):
     def test_subprojects_in_one_file_each(self):
         self.consume('-Dunity=subprojects')
 
+    @tree.quick
     def test_nothing_but_the_library_is_built(self):
         tree.run('meson', 'setup', self.build, self.project, '--wrap-mode=nodownload',
                  '--force-fallback-for=selkie')

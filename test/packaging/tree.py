@@ -22,6 +22,7 @@ PATIENCE = 300  # seconds for one tool
 
 # Quick is the default, so that each file can be run by itself.
 is_thorough = os.environ.get('TEST_LEVEL', 'quick') != 'quick'
+quick = unittest.skipIf(is_thorough, 'the quick tests have it')
 
 
 def run(*command, **options):
