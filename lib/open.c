@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector's life: made, forked, ended. Here alone the backends are named; no file
- * includes anything of this one.
+ * A selector's life: opened, forked, closed. This is the only file that names the
+ * backends, and no other file uses anything from it.
  */
 #include "base/own.h"
 #include "base/set.h"
@@ -17,7 +17,7 @@
 
 /* --- which backend a program gets --- */
 
-/* Where one is not in this build it has its name, and NULL. */
+/* A backend that this build lacks has its name here, and NULL. */
 static const struct {
     const char *name;
     const sel__backend *backend;
@@ -70,8 +70,9 @@ int sel_backend_available(sel_backend backend)
 /* --- open, fork, close --- */
 
 /*
- * Free what there is of a selector, whole or not. libuv calls the program back for
- * what ends with its loops: it finds a selector that refuses everything.
+ * Free a selector, even one that is only half made. libuv calls the program's close
+ * callbacks for the handles that end with its loops; they find a selector that refuses
+ * everything.
  */
 static void destroy(sel_selector *sel, bool forked)
 {
@@ -133,8 +134,9 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
 }
 
 /*
- * In a forked child, before anything is opened: what it has closed of the library's, the
- * numbers of which it may have given to files of its own, or may we to others.
+ * In a forked child, before anything is opened: drop those of the library's descriptors
+ * that the child has closed. Their numbers may belong to files of its own, or go to the
+ * next ones we open.
  */
 static void forget_closed(sel_selector *sel)
 {
@@ -156,7 +158,7 @@ int sel_close(sel_selector *sel)
         return 0;
     if (sel->busy & SEL__DISPATCHING)
         return -EBUSY;
-    sel->busy |= SEL__DISPATCHING; /* for `done`, which runs in here, and may fork */
+    sel->busy |= SEL__DISPATCHING; /* for `done`, which is called in here and may fork */
     if (sel->services != NULL && !sel__is_foreign(sel))
         sel->services->table->end_jobs(sel->services);
     forked = sel__is_foreign(sel);
@@ -173,7 +175,7 @@ int sel_close(sel_selector *sel)
     return 0;
 }
 
-/* The wake-up descriptor is an eventfd, which parent and child share. */
+/* The wake-up descriptor is an eventfd, which the child shares with its parent. */
 static int replace_wakeup(sel_selector *sel)
 {
     sel__wakeup fresh;
@@ -193,7 +195,7 @@ static int replace_wakeup(sel_selector *sel)
     sel->wakeup.fd = number;
     atomic_store(&sel->wakeup.pending, false);
     atomic_store(&sel->wakeup.requested, false);
-    atomic_store(&sel->wakeup.senders, 0); /* they are threads of the parent's */
+    atomic_store(&sel->wakeup.senders, 0); /* they are the parent's threads */
     sel__tasks_open(&sel->tasks);
     return 0;
 }
@@ -213,14 +215,14 @@ int sel_after_fork(sel_selector *sel)
         return error;
     forget_closed(sel);
     sel__check_all(sel);
-    if (sel->attachment != NULL) /* its loop watches the number */
+    if (sel->attachment != NULL) /* its loop watches this number */
         error = sel->outer >= 0 ? sel__set_renew(sel->outer) : -EBADF;
     else
         sel__close_outer(sel);
     if (error < 0)
         return error;
     outer = sel->outer;
-    sel->outer = -1; /* the backend's old set is not in the new one */
+    sel->outer = -1; /* the backend's old set is not in the renewed one */
     error = sel->backend->rearm(sel->state);
     sel->outer = outer;
     if (error == 0 && outer >= 0)

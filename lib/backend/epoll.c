@@ -2,15 +2,15 @@
 /*
  * epoll(7).
  *
- * epoll watches open files and not numbers, so when a descriptor was closed
- * before it was unregistered and a duplicate keeps its file open, the set goes
- * on reporting what nothing can remove: a ghost. Every registration has a
- * generation, which comes back with the event beside the descriptor; an event
- * of a dead generation gives the ghost away, and the set is made anew.
+ * epoll watches open files, not numbers. If a descriptor is closed before it is
+ * unregistered and a duplicate keeps its file open, the set goes on reporting that
+ * file, and no call can remove it: a ghost. Every registration has a generation, which
+ * comes back with the event beside the descriptor. An event with a dead generation
+ * gives the ghost away, and a new set is built.
  *
- * A paused key stays in the set as EPOLLONESHOT without events. Hang-up and
- * error, which can't be masked, are then told once at most, and resuming can't
- * fail for want of kernel memory.
+ * A paused key stays in the set as EPOLLONESHOT without events. Hang-ups and errors,
+ * which can't be masked, are then reported at most once, and resuming can't fail
+ * because the kernel is out of memory.
  */
 #include "backend/epoll_wait.h"
 #include "base/own.h"
@@ -23,13 +23,13 @@
 typedef enum {
     NO_GHOSTS,
     POSSIBLE_GHOSTS, /* something could not be removed from the set */
-    SEEN_GHOSTS      /* and it has been reported: the set is to be made anew */
+    SEEN_GHOSTS      /* and it has been reported: a new set is needed */
 } ghosts;
 
 struct state {
     sel_selector *sel;
     int set;
-    uint32_t generation; /* of the newest registration; the mark of its entry */
+    uint32_t generation; /* of the newest registration; its entry's mark */
     ghosts ghosts;
 };
 
@@ -61,7 +61,7 @@ static int open_epoll(sel_selector *sel, void **ret_state)
     return 0;
 }
 
-/* Closing the set tells the kernel nothing that a parent would feel. */
+/* Closing the set in a child does not affect the parent's, so `forked` makes no difference. */
 static void close_epoll(void *data, bool forked)
 {
     struct state *state = data;
@@ -71,7 +71,7 @@ static void close_epoll(void *data, bool forked)
     free(state);
 }
 
-/* -EEXIST: the ghost of an earlier registration has this number and this file. */
+/* -EEXIST: an earlier registration left a ghost with this number and this file. */
 static int add(void *data, int fd, int events)
 {
     struct state *state = data;
@@ -86,7 +86,11 @@ static int add(void *data, int fd, int events)
     return 0;
 }
 
-/* Unless a ghost has this number and the new file: then only a look tells. */
+/*
+ * epoll_ctl() notices a closed or replaced descriptor, unless a ghost has the same
+ * number and the new file. So where ghosts are possible, the descriptor is checked
+ * first.
+ */
 static int change(void *data, int fd, int events)
 {
     struct state *state = data;
@@ -121,14 +125,14 @@ static int fill(struct state *state, int set)
         int error = control(set, EPOLL_CTL_ADD, fd, entry->mark, entry->armed);
 
         if (sel__means_gone(error))
-            sel__gone(sel, fd); /* another thread closed it since the look */
+            sel__gone(sel, fd); /* another thread has closed it since the check */
         else if (error < 0)
             return error;
     }
     return 0;
 }
 
-/* Replace the set by a new one; on failure the old one stays. */
+/* Replace the set with a new one; on failure the old one stays. */
 static int renew(void *data)
 {
     struct state *state = data;
@@ -136,7 +140,7 @@ static int renew(void *data)
 
     sel__check_all(state->sel);
     if (!sel__is_own(state->set))
-        state->set = -1; /* a child has closed it: the number may be the new one's */
+        state->set = -1; /* a child has closed it: the new set may get its number */
     set = sel__set_open();
     error = set >= 0 ? fill(state, set) : set;
     if (error == 0)
@@ -155,10 +159,10 @@ static int renew(void *data)
 SEL__RARE static int look_without_ghosts(struct state *state, bool is_full);
 
 /*
- * The kernel writes its events to the end of the empty batch that they become,
- * so one call has room for all and no memory of its own: with as many pairs as
- * events, the pair made of event i ends before event i + 1 begins, because an
- * event is smaller than a pair.
+ * The kernel writes its events to the end of the empty batch that they become, so one
+ * call has room for all of them and needs no memory of its own: with as many pairs as
+ * events, the pair made from event i ends before event i + 1 begins, because an event
+ * is smaller than a pair.
  */
 static int wait_epoll(void *data, int64_t deadline)
 {
@@ -185,7 +189,7 @@ static int wait_epoll(void *data, int64_t deadline)
     return state->ghosts == SEEN_GHOSTS ? look_without_ghosts(state, count == capacity) : 0;
 }
 
-/* Ghosts may have taken the place of others in a batch that is full. */
+/* If the batch was full, ghosts may have kept others out of it. */
 static int look_without_ghosts(struct state *state, bool is_full)
 {
     int error = renew(state);

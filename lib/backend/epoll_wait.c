@@ -6,14 +6,15 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* NULL in C libraries that have none; the kernel has it since Linux 5.11. */
+/* NULL in C libraries that lack it; the kernel has it since Linux 5.11. */
 extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
                         const sigset_t *) __attribute__((weak));
 
 /*
- * Old kernels and valgrind say ENOSYS, some filters EPERM, others any error that
- * they were told to. So whatever it says, epoll_wait() is asked, which has the same
- * to say of what is really wrong; where that works, only the call was refused.
+ * Old kernels and valgrind fail with ENOSYS, some seccomp filters with EPERM, others
+ * with any error they were set up to give. So after any error epoll_wait() is tried: it
+ * fails in the same way if something is really wrong, and if it works, only
+ * epoll_pwait2() was refused.
  */
 static atomic_bool no_pwait2;
 
@@ -23,7 +24,7 @@ int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int
     struct timespec left = sel__to_timespec(timeout);
     int count;
 
-    /* GCOVR_EXCL_START: the C library that is counted has it */
+    /* GCOVR_EXCL_START: the C library that coverage runs with has it */
     if (epoll_pwait2 == NULL)
         return sel__epoll_wait_ms(set, events, capacity, sel__to_ms(timeout));
     /* GCOVR_EXCL_STOP */

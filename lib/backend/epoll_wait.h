@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * epoll_wait() that counts nanoseconds where the kernel does, and whole
- * milliseconds, rounded up, where it does not: down would be early, and a wait
- * of 0 a busy loop.
+ * epoll_wait() to the nanosecond where the kernel can, else in whole milliseconds,
+ * rounded up: rounding down would end waits early, and a timeout of 0 would make a busy
+ * loop.
  */
 #ifndef SEL_EPOLL_WAIT_H
 #define SEL_EPOLL_WAIT_H
@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-/* Milliseconds; -1 for ever.  The number of events or a negative errno. */
+/* `ms`: -1 waits for ever. Returns the number of events or a negative errno. */
 static inline int sel__epoll_wait_ms(int set, struct epoll_event *events, int capacity, int ms)
 {
     int count = epoll_wait(set, events, capacity, ms);
@@ -20,10 +20,10 @@ static inline int sel__epoll_wait_ms(int set, struct epoll_event *events, int ca
     return count >= 0 ? count : -errno;
 }
 
-/* Until a deadline that is one. */
+/* Until a deadline that is neither SEL__FOREVER nor past. */
 int sel__epoll_wait_timed(int set, struct epoll_event *events, int capacity, int64_t deadline);
 
-/* As a backend's wait().  The number of events or a negative errno. */
+/* `deadline` as in a backend's wait(). Returns the number of events or a negative errno. */
 static inline int sel__epoll_wait(int set, struct epoll_event *events, int capacity,
                                   int64_t deadline)
 {

@@ -2,10 +2,10 @@
 /*
  * poll(2).
  *
- * One array holds what the kernel is to look at, without gaps; the mark of an
- * entry is its place in it. The kernel is told everything in every call, so
- * there is nothing to keep in step, and it knows numbers only: whether one
- * still stands for the registered file is asked before it is reported.
+ * One array, without gaps, holds what the kernel is to look at; an entry's mark is its
+ * index there. Every call passes the whole array, so nothing has to be kept in step.
+ * The kernel knows numbers only, so before one is reported it is checked that it still
+ * stands for the registered file.
  */
 #include "backend/polling.h"
 #include "base/grow.h"
@@ -62,7 +62,7 @@ static int add(void *data, int fd, int events)
     return 0;
 }
 
-/* The kernel passes over a negative descriptor, hang-up included. */
+/* The kernel skips a negative descriptor, and so reports no hang-up for it either. */
 static int change(void *data, int fd, int events)
 {
     struct state *state = data;

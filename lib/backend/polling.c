@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 
 /*
- * A stopped process goes on with poll() to the deadline that it had, but with
- * ppoll() and pselect() for as long as was left when it was stopped: of these the
- * kernel keeps no deadline. So they wait for less than a millisecond only. (Where
- * poll() is made of ppoll(), because the kernel has no other, nothing helps.)
+ * When a stopped process continues, poll() keeps its original deadline, but ppoll() and
+ * pselect() wait for as long as was left when it was stopped, because the kernel keeps
+ * no deadline for them. So they are used only for less than a millisecond. (Where
+ * poll() is built on ppoll(), because the kernel has no other, nothing helps.)
  */
 static int wait_or_look(struct pollfd *fds, unsigned length, int64_t timeout)
 {
@@ -33,7 +33,7 @@ static int wait_or_look(struct pollfd *fds, unsigned length, int64_t timeout)
 
 enum { WORD_BITS = CHAR_BIT * sizeof(unsigned long) };
 
-/* The words of one set of bits. */
+/* How many words one bit set takes. */
 static size_t count_words(int limit)
 {
     return (size_t)limit / WORD_BITS + 1;
@@ -66,7 +66,7 @@ void sel__close_polling(sel__polling *polling)
     free(polling->words);
 }
 
-/* The child may have closed the probe, and given its number to a file of its own. */
+/* The child may have closed the probe and given its number to a file of its own. */
 int sel__rearm_polling(sel__polling *polling)
 {
     int fresh;
@@ -82,8 +82,8 @@ int sel__rearm_polling(sel__polling *polling)
 }
 
 /*
- * Only the kernel knows which files have something to wait for: some regular
- * ones do (/proc/self/mounts), some devices do not (/dev/null).
+ * Only the kernel knows which files can be waited for: some regular files can
+ * (/proc/self/mounts), and some devices can't (/dev/null).
  */
 static int ask_kernel(int set, int fd)
 {
@@ -95,8 +95,8 @@ static int ask_kernel(int set, int fd)
 }
 
 /*
- * What a kernel's set says of the descriptor. Sockets and pipes it takes, unless O_PATH
- * opened no more than their names.
+ * What epoll_ctl() would say of the descriptor. It takes all sockets and pipes, except
+ * those opened with O_PATH.
  */
 static int check_waitable(const sel__polling *polling, const sel__entry *entry, int fd)
 {
@@ -119,10 +119,10 @@ int sel__admit(sel__polling *polling, const sel__entry *entry, int fd)
     return error < 0 ? error : reserve(polling, fd);
 }
 
-/* Three bit sets as select(2) has them, each of `words` words. */
+/* Three bit sets in the layout of select(2), each of the same number of words. */
 typedef struct {
     unsigned long *words[3];
-    int limit; /* above the highest descriptor that is in one */
+    int limit; /* one more than the highest descriptor in them */
 } sets;
 
 static const short bits_of_set[3] = {POLLIN, POLLOUT, POLLPRI};
@@ -170,9 +170,9 @@ static int find_closed(struct pollfd *fds, unsigned length)
 }
 
 /*
- * select(2) takes every number there is. Where not all has come that was asked for,
- * it may be a hang-up, and poll() is asked for that one; refused even that, by a
- * limit of 0, it is what select() calls it.
+ * select(2) takes any number, whatever RLIMIT_NOFILE is. If a descriptor is not ready
+ * for everything it was asked about, it may have hung up, and poll() is asked about
+ * that one. With a limit of 0 even that is refused, and select()'s answer stands.
  */
 static int select_instead(struct pollfd *fds, unsigned length, int64_t timeout,
                           sel__polling *polling)
@@ -194,7 +194,7 @@ static int select_instead(struct pollfd *fds, unsigned length, int64_t timeout,
     return count;
 }
 
-/* Nothing else is EINVAL: more descriptors than RLIMIT_NOFILE, which was lowered. */
+/* EINVAL means only one thing: more descriptors than RLIMIT_NOFILE, which has been lowered. */
 int sel__poll(struct pollfd *fds, unsigned length, int64_t timeout, sel__polling *polling)
 {
     int count = wait_or_look(fds, length, timeout);

@@ -2,12 +2,11 @@
 /*
  * select(2).
  *
- * select() tells which descriptors to look at, and for most of them what has
- * come. It does not tell a hang-up: it calls one readable, and only where
- * readability was asked for. So every descriptor stands in the read set, and
- * where the answer is not just what the program wants, poll(2) is asked once
- * for all of those. Nor does it keep its deadline across a SIGSTOP: a wait that
- * has one is poll(2)'s.
+ * select() says which descriptors to look at and, for most of them, what is ready. It
+ * does not report a hang-up: it calls one readable, and only where readability was
+ * asked for. So every descriptor is in the read set, and where the answer is not
+ * exactly what the program wants, one poll(2) asks about all of those. Nor does
+ * select() keep its deadline across a SIGSTOP, so poll(2) does every wait that has one.
  */
 #include "backend/polling.h"
 #include "selector/selector.h"
@@ -17,15 +16,15 @@
 
 struct state {
     sel_selector *sel;
-    fd_set watched; /* for anything at all */
+    fd_set watched; /* for any event */
     fd_set writers;
     fd_set excepts;
-    int limit; /* above the highest descriptor in the sets that was ever watched */
-    int beyond[SEL__MOST_INTERNAL]; /* the library's that the sets can't hold */
+    int limit; /* one more than the highest descriptor that was ever in the sets */
+    int beyond[SEL__MOST_INTERNAL]; /* the library's own that the sets can't hold */
     int beyond_length;
-    bool in_vain; /* select() ended for what gives no pair: poll is to look next */
+    bool in_vain; /* select() returned for something that gave no pair: use poll next */
     sel__polling polling;
-    /* For poll(2); a thread's stack may be small. */
+    /* For poll(2); not on the stack, because a thread's may be small. */
     struct pollfd fds[FD_SETSIZE + SEL__MOST_INTERNAL];
 };
 
@@ -85,7 +84,7 @@ static void remove_beyond(struct state *state, int fd)
     state->beyond[i] = state->beyond[--state->beyond_length];
 }
 
-/* Beyond FD_SETSIZE, FD_SET would write past the end of the set. */
+/* From FD_SETSIZE on, FD_SET would write past the end of the set. */
 static int add(void *data, int fd, int events)
 {
     struct state *state = data;
@@ -122,7 +121,7 @@ static struct pollfd as_pollfd(const struct state *state, int fd)
     };
 }
 
-/* Ask poll(2) for the first `length` of fds. */
+/* Ask poll(2) about the first `length` of fds. */
 static int ask_poll(struct state *state, unsigned length, int64_t timeout)
 {
     int count = sel__poll(state->fds, length, timeout, &state->polling);
@@ -133,10 +132,10 @@ static int ask_poll(struct state *state, unsigned length, int64_t timeout)
 }
 
 /*
- * Wait with poll(2) instead: to a deadline; for a descriptor that is readable
- * though nobody wants to read it, at which select() would return again and again;
- * to find the closed one behind select()'s EBADF, which does not say; and beyond
- * the sets.
+ * Wait with poll(2) instead. That is needed for a wait with a deadline; for a
+ * descriptor that is readable though nobody wants to read it, because of which select()
+ * would keep returning at once; to find the closed descriptor when select() says EBADF,
+ * because it does not say which; and for descriptors that the sets can't hold.
  */
 static int wait_by_poll(struct state *state, int64_t timeout)
 {
@@ -153,7 +152,7 @@ static int wait_by_poll(struct state *state, int64_t timeout)
     return count < 0 ? count : 0;
 }
 
-/* Report what select() said outright; put the rest into state->fds. */
+/* Report what select() settles by itself; put the rest into state->fds. */
 static unsigned report_plain(struct state *state, const fd_set *read, const fd_set *write,
                              const fd_set *except)
 {
@@ -176,7 +175,7 @@ static unsigned report_plain(struct state *state, const fd_set *read, const fd_s
     return unsure;
 }
 
-/* Without an end, or only a look. */
+/* Only for a wait that has no deadline, or just looks. */
 static int wait_by_select(struct state *state, int64_t timeout)
 {
     fd_set read = state->watched, write = state->writers, except = state->excepts;

@@ -4,7 +4,10 @@
 #include <limits.h>
 #include <math.h>
 
-/* Nothing of the program's reaches this stack, and it is asked for every timer. */
+/*
+ * No stack protector: nothing from the program reaches this frame, and the clock is
+ * read for every timer.
+ */
 #ifdef __has_attribute
 #if __has_attribute(no_stack_protector)
 __attribute__((no_stack_protector))
@@ -33,7 +36,7 @@ int sel__to_ms(int64_t ns)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-/* What lasts longer is waited out in parts, so that 32 bits of seconds are enough. */
+/* A longer time is waited out in parts, so that 32 bits of seconds are enough. */
 struct timespec sel__to_timespec(int64_t ns)
 {
     int64_t seconds = ns / SEL__NS_PER_SECOND;

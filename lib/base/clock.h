@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Seconds as the program says them and nanoseconds of CLOCK_MONOTONIC as the
- * library counts them.
+ * The program's seconds and the library's nanoseconds, both of CLOCK_MONOTONIC.
  */
 #ifndef SEL_CLOCK_H
 #define SEL_CLOCK_H
@@ -15,15 +14,18 @@
 
 enum { SEL__NS_PER_MS = 1000000, SEL__NS_PER_SECOND = 1000000000 };
 
-/* A function of its own: its timespec is on no other's stack to be protected. */
+/* Not inline: a timespec in a caller's frame would need a stack protector there. */
 int64_t sel__now(void);
 
-/* Longer than this is for ever, and what is shorter fits its nanoseconds. */
+/*
+ * A century in seconds: anything longer counts as for ever, anything shorter fits in
+ * nanoseconds.
+ */
 #define SEL__CENTURY 3.2e9
 
 /*
- * Seconds, not NaN, to nanoseconds, rounded up: 0 for zero or less, INT64_MAX
- * for a century or more.
+ * Seconds, not NaN, to nanoseconds, rounded up: 0 for zero or less, INT64_MAX for a
+ * century or more.
  */
 static inline int64_t sel__to_ns(double seconds)
 {
@@ -46,9 +48,9 @@ static inline double sel__to_seconds(int64_t ns)
 int64_t sel__far_time(int64_t start, double seconds);
 
 /*
- * `start` and so many seconds, more or fewer, rounded up; INT64_MAX where it is far, and
- * SEL__NO_TIME after NaN. Half a century before is the most, so that what has passed since
- * can be counted.
+ * `start` plus that many seconds, which may be negative, rounded up; INT64_MAX if that
+ * is a century away or more, SEL__NO_TIME for NaN. At most half a century is
+ * subtracted, so that the time since then still fits.
  */
 static inline int64_t sel__time_after(int64_t start, double seconds)
 {
@@ -59,13 +61,13 @@ static inline int64_t sel__time_after(int64_t start, double seconds)
     return sel__far_time(start, seconds);
 }
 
-/* The time that lies `ns` after now; 0 and INT64_MAX stay what they are. */
+/* The time `ns` from now; 0 and INT64_MAX stay what they are. */
 static inline int64_t sel__deadline(int64_t ns)
 {
     return ns == 0 || ns == INT64_MAX ? ns : sel__now() + ns;
 }
 
-/* How much is left until then, 0 if it has passed. */
+/* The time left until then, 0 if it has passed. */
 static inline int64_t sel__left(int64_t deadline)
 {
     int64_t now;
@@ -76,10 +78,10 @@ static inline int64_t sel__left(int64_t deadline)
     return now < deadline ? deadline - now : 0;
 }
 
-/* Nanoseconds to whole milliseconds, rounded up, INT_MAX at most. */
+/* Nanoseconds to whole milliseconds, rounded up, at most INT_MAX. */
 int sel__to_ms(int64_t ns);
 
-/* As much of it as any time_t holds. */
+/* Capped at what any time_t holds. */
 struct timespec sel__to_timespec(int64_t ns);
 
 #endif

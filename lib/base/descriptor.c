@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 /*
- * A Linux device number fits 32 bits and so do the inodes of sockets, pipes and
- * anonymous files: for those the number is exact. A larger inode folds over the
- * device, which still tells any two files of one device apart.
+ * A Linux device number fits in 32 bits, and so do the inodes of sockets, pipes and
+ * anonymous files: for those the result is exact. A larger inode overlaps the device's
+ * bits, and any two files on one device still differ.
  */
 static uint64_t fold(const struct stat *status)
 {
@@ -37,7 +37,7 @@ bool sel__is_open(int fd)
 
 bool sel__is_regular(int fd)
 {
-    struct stat status = {0}; /* of what is closed it stays so, and is no file's */
+    struct stat status = {0}; /* if fd is closed it stays zero: not a regular file */
 
     fstat(fd, &status);
     return S_ISREG(status.st_mode);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be asked of a descriptor without waiting for it.
+ * What can be found out about a descriptor without waiting for it.
  */
 #ifndef SEL_DESCRIPTOR_H
 #define SEL_DESCRIPTOR_H
@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Sockets and pipes can always be waited for; of others the kernel knows. */
+/* Sockets and pipes can always be waited for; about other files only the kernel knows. */
 typedef enum { SEL__OTHER, SEL__PIPE, SEL__SOCKET } sel__kind;
 
 /*
- * Which file a descriptor stands for: device and inode in one number, which no
- * two open files share but those that share the pair (eventfds all do).
- * 0, or -EBADF and the like.
+ * Which file a descriptor stands for: device and inode in one number. Two open files
+ * have the same number only if they share both (all eventfds do). Returns 0, or -EBADF
+ * or another negative errno.
  */
 int sel__identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind);
 

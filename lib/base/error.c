@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* strerror() keeps a buffer for each thread since glibc 2.32, as musl does. */
+/* strerror() uses a buffer per thread: in glibc since 2.32, and in musl. */
 const char *sel_strerror(int error)
 {
     if (error == INT_MIN)

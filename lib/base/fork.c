@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process's mark stands on a page of its own that is zero in a child: the kernel
- * empties it, also for _Fork() and clone(), which run no pthread_atfork() handler. A
- * handler does it where the kernel can't (before 4.14, and under some emulators). A
- * child gets another page, so that its parent's mark stays what it is.
+ * A process's mark is on a page of its own that reads as zero in a child: the kernel
+ * clears it, even for _Fork() and clone(), which run no pthread_atfork() handlers.
+ * Where the kernel can't (before 4.14, and under some emulators), a handler does. A
+ * child makes a new page for its own mark and leaves the old one zero, because
+ * selectors that have not followed the fork still point to it.
  */
 #include "base/fork.h"
 
@@ -18,8 +19,8 @@
 _Atomic(const unsigned int *) sel__forks_mark;
 const unsigned int sel__nobodys_mark = 0;
 
-/* With the lock of sel__lock_own(). */
-static unsigned int *mark; /* what sel__forks_mark is */
+/* Protected by sel__lock_own(). */
+static unsigned int *mark; /* sel__forks_mark, writable */
 static bool counting;
 static bool empties_itself;
 static unsigned int counted;
@@ -31,7 +32,7 @@ static void in_child(void)
     sel__unlock_own();
 }
 
-/* An emulator that takes any advice, follows none: old qemu does so. */
+/* An emulator that accepts bogus advice follows none: old qemu does that. */
 static bool is_emptied_in_children(void *page, size_t size)
 {
     return madvise(page, size, -1) < 0 && madvise(page, size, MADV_WIPEONFORK) == 0;
@@ -52,7 +53,7 @@ static int make_mark(void)
     return 0;
 }
 
-/* Before this process forks: the handler finds a mark. */
+/* Called after make_mark(), so the handler always finds a mark. */
 static int watch_forks(void)
 {
     int error =

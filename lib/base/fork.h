@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Knowing, without a system call, that this process is a fork of the one that
- * opened a selector.
+ * Noticing, without a system call, that this process is a fork of the one that opened a
+ * selector.
  */
 #ifndef SEL_FORK_H
 #define SEL_FORK_H
@@ -9,24 +9,24 @@
 #include <stdatomic.h>
 
 /*
- * This process's mark, not 0, and 0 in all children: no thread ever writes to it. NULL
- * until the first sel__count_forks().
+ * This process's mark: not 0 here, and 0 in every child. No thread ever writes to it.
+ * NULL until the first sel__count_forks().
  */
 extern _Atomic(const unsigned int *) sel__forks_mark;
 
-/* No process has this one: it is always 0. */
+/* No process's mark: always 0. */
 extern const unsigned int sel__nobodys_mark;
 
 /*
- * Which process this is, by a number that neither its parents nor its children have:
- * 0 in one that has not counted its fork yet.
+ * A number for this process that none of its ancestors or descendants has; 0 in a child
+ * that has not counted its fork yet.
  */
 static inline unsigned int sel__forks(void)
 {
     return *atomic_load_explicit(&sel__forks_mark, memory_order_relaxed);
 }
 
-/* Begin to count, or count the fork that made this process.  0 or -ENOMEM. */
+/* Begin to count, or count the fork that made this process. Returns 0 or -ENOMEM. */
 int sel__count_forks(void);
 
 #endif

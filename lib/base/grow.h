@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays that grow, by an eighth and a little more, and never shrink.
+ * Arrays that grow by an eighth and a little more, and never shrink.
  */
 #ifndef SEL_GROW_H
 #define SEL_GROW_H
@@ -10,8 +10,8 @@
 #include <string.h>
 
 /*
- * `array` is the address of a pointer to *length elements of `size` bytes, or to none.
- * Make them `wanted` or more. 0, or -ENOMEM and nothing is changed.
+ * `array` is the address of a pointer to *length elements of `size` bytes, or of a
+ * NULL. Make it `wanted` elements or more. Returns 0, or -ENOMEM with nothing changed.
  */
 static inline int sel__widen(void *array, int *length, int wanted, size_t size)
 {
@@ -29,7 +29,7 @@ static inline int sel__widen(void *array, int *length, int wanted, size_t size)
     return 0;
 }
 
-/* The same, and the new ones are zeros. */
+/* The same, with the new elements zeroed. */
 static inline int sel__grow(void *array, int *length, int wanted, size_t size)
 {
     int before = *length;

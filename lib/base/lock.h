@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lock of the whole process. read(), write(), open() and close() are places where
- * a thread may be cancelled: one that was while it kept the lock would stop all.
+ * A process-wide lock. read(), write(), open() and close() are cancellation points: a
+ * thread cancelled in one of them while it held the lock would block all the others for
+ * good.
  */
 #ifndef SEL_LOCK_H
 #define SEL_LOCK_H

@@ -17,13 +17,13 @@ struct own {
     uint64_t file;
 };
 
-/* In the order of their numbers. Freed with the last, and not before. */
+/* Sorted by number. The memory is freed when the list becomes empty. */
 static struct {
     pthread_mutex_t lock;
     struct own *all;
     size_t length;
     int capacity;
-    uint32_t serial; /* the newest */
+    uint32_t serial; /* the newest one */
 } list = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void sel__lock_own(void)
@@ -38,7 +38,7 @@ void sel__unlock_own(void)
 
 /* --- with the lock held --- */
 
-/* Where the number stands, or would. */
+/* The number's index, or the index where it would be inserted. */
 static size_t find_place(int fd)
 {
     size_t low = 0, high = list.length;
@@ -61,7 +61,7 @@ static struct own *find(int fd)
     return place < list.length && list.all[place].fd == fd ? &list.all[place] : NULL;
 }
 
-/* Room for a number that is not in the list. */
+/* Make room for a number that is not in the list. */
 static struct own *insert(int fd)
 {
     size_t place = find_place(fd);
@@ -85,7 +85,7 @@ static void drop(struct own *own)
     list.capacity = 0;
 }
 
-/* An open descriptor of which no more can be told is held for the library's. */
+/* A descriptor that is open but can't be identified counts as the library's. */
 static bool is_same(const struct own *own)
 {
     uint64_t file;
@@ -95,7 +95,10 @@ static bool is_same(const struct own *own)
     return error == 0 ? file == own->file : error != -EBADF;
 }
 
-/* A number that is in the list already is the same file, or a forked child's. */
+/*
+ * If the number is already in the list, either it is the same file, or this is a forked
+ * child that had closed its parent's.
+ */
 static int enter(int fd, uint64_t file)
 {
     struct own *own = find(fd);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library's own descriptors, of all selectors of the process.
+ * The library's own descriptors, for all selectors of the process.
  *
- * A number that a program has closed may be given to the library next, and a
- * forked child that has closed everything may open files of its own under the
- * library's numbers. All eventfds and epoll sets share one inode, so neither
- * is seen by a look at the file: the numbers are known here, each with the file
- * it was opened for.
+ * A number that the program has closed may be given to the library next, and a forked
+ * child that has closed everything may open files of its own under the library's
+ * numbers. All eventfds and epoll sets share one inode, so looking at the file reveals
+ * neither. That is why the library's numbers are kept here, each with the file it was
+ * opened for.
  */
 #ifndef SEL_OWN_H
 #define SEL_OWN_H
@@ -15,30 +15,40 @@
 #include <stdint.h>
 
 /*
- * The library owns a descriptor that it has just opened, or -1 with errno set.
- * Returns it, or a negative errno and it is closed.
+ * Take ownership of a descriptor that the library has just opened; -1 means that
+ * opening failed, with errno set. Returns the descriptor, or a negative errno after
+ * closing it.
  */
 int sel__own(int fd);
 
-/* The same of one that stays open whatever comes of it. 0 or a negative errno. */
+/* The same, but on failure the descriptor stays open. Returns 0 or a negative errno. */
 int sel__note_own(int fd);
 
-/* Close a descriptor of the library's, unless it is another file by now. A negative one is none. */
+/*
+ * Close one of the library's descriptors, unless it is another file by now. A negative
+ * one is ignored.
+ */
 void sel__close_own(int fd);
 
-/* It is about to be closed by somebody else. */
+/* Somebody else is about to close it. */
 void sel__disown(int fd);
 
-/* Is it still the library's? One that could not be noted is held for that. */
+/*
+ * Is it still the library's? A number that is not in the list is taken for the
+ * library's too: there may have been no memory to note it.
+ */
 bool sel__is_own(int fd);
 
 /*
- * A number that tells this descriptor of the library's from all others that it
- * has had, or 0 for a descriptor of the program's.
+ * A serial number that no other descriptor of the library's has ever had, or 0 for one
+ * of the program's.
  */
 uint32_t sel__get_serial(int fd);
 
-/* A fork keeps the list whole: locked before it, unlocked after it in both. */
+/*
+ * Locked before a fork, unlocked after it in both processes, so that the child gets a
+ * consistent list.
+ */
 void sel__lock_own(void);
 void sel__unlock_own(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A queue of what is to be run in the next dispatch. Whatever is queued begins
- * with a sel__item.
+ * A queue of things to run in the next dispatch. Whatever is queued begins with a
+ * sel__item.
  */
 #ifndef SEL_QUEUE_H
 #define SEL_QUEUE_H
@@ -27,13 +27,13 @@ static inline void sel__queue_push(sel__queue *queue, sel__item *item)
     queue->last = item;
 }
 
-/* Put back items that were taken, with all that follow: none has come since. */
+/* Put back the items that were taken, from `first` on. Nothing may have been queued since. */
 static inline void sel__queue_put_back(sel__queue *queue, sel__item *first)
 {
     queue->first = first;
 }
 
-/* Empty the queue; the first of its items, or NULL. */
+/* Empty the queue. Returns the first of its items, or NULL. */
 static inline sel__item *sel__queue_take(sel__queue *queue)
 {
     sel__item *first = queue->first;

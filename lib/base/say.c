@@ -11,7 +11,7 @@
 
 static const int brought_by_writing[] = {SIGPIPE, SIGXFSZ};
 
-/* Those of them that are not pending yet. */
+/* Block those that are not pending yet. */
 static void block(sigset_t *brought, sigset_t *mask)
 {
     sigset_t pending;
@@ -24,7 +24,10 @@ static void block(sigset_t *brought, sigset_t *mask)
     pthread_sigmask(SIG_BLOCK, brought, mask);
 }
 
-/* The signal that a failed write brings, and no other, is taken before it is seen. */
+/*
+ * The signal that a failed write raises is taken before anyone sees it, and no other
+ * signal is.
+ */
 ssize_t sel__write_quietly(int fd, const void *bytes, size_t length, off_t offset)
 {
     sigset_t brought, mask;
@@ -43,7 +46,7 @@ ssize_t sel__write_quietly(int fd, const void *bytes, size_t length, off_t offse
     return written;
 }
 
-/* Or there is nobody to tell, which is not the program's death. */
+/* If stderr can't be written to, the line is lost and the program lives on. */
 void sel__say(const char *format, ...)
 {
     char line[512] = "selkie: ";

@@ -13,7 +13,7 @@ int sel__set_open(void)
     return sel__own(epoll_create1(EPOLL_CLOEXEC));
 }
 
-/* Nothing else may get the number in between. */
+/* By dup3(), because nothing else may get the number in between. */
 int sel__set_renew(int number)
 {
     int fresh = epoll_create1(EPOLL_CLOEXEC);
@@ -27,7 +27,7 @@ int sel__set_renew(int number)
     return error;
 }
 
-/* With its number in `data`, as libuv has it in the sets of its loops. */
+/* With the number in `data`, as libuv does in its loops' sets. */
 int sel__set_add(int set, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set of descriptors that is a descriptor itself, and readable while one in it is: what
- * the library needs of the kernel's sets apart from waiting for events on one.
+ * Epoll sets as plain descriptors: a set is readable while a descriptor in it is. This
+ * is all that the library needs of them apart from waiting for events.
  */
 #ifndef SEL_SET_H
 #define SEL_SET_H
 
-/* A descriptor of the library's own, or a negative errno. */
+/* Returns a descriptor of the library's own, or a negative errno. */
 int sel__set_open(void);
 
-/* From now on this number means a set that nothing is in. 0 or a negative errno. */
+/* Make this number stand for a new, empty set. Returns 0 or a negative errno. */
 int sel__set_renew(int number);
 
 /*
- * Readiness to read of `fd` makes the set readable; what is in it already stays. 0,
- * -EPERM for a file that is never waited for, -ELOOP, or another negative errno.
+ * Make the set readable whenever `fd` is; adding it twice does no harm. Returns 0,
+ * -EPERM for a file that can't be waited for, -ELOOP, or another negative errno.
  */
 int sel__set_add(int set, int fd);
 
-/* What is not in it, or closed, is left alone. */
+/* Does nothing if `fd` is closed or not in the set. */
 void sel__set_remove(int set, int fd);
 
 #endif

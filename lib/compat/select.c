@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/select.h>
 
-/* One of the three lists on its way in and out. */
+/* One of the three lists, for input and output. */
 struct list {
     const int *fds;
     size_t length;
@@ -36,7 +36,7 @@ static int fill(struct list *list, int *limit)
     return 0;
 }
 
-/* The ready ones to the front, in their order; `ret_fds` may be the list. */
+/* Put the ready ones at the front, in their order; `ret_fds` may be the list itself. */
 static int take_ready(const struct list *list, int *ret_fds, size_t *ret_length)
 {
     size_t ready = 0;
@@ -69,9 +69,9 @@ static int look(struct list lists[3], const struct list asked[3], int limit, int
 }
 
 /*
- * Sleep in poll(2), which keeps its deadline across a SIGSTOP, as pselect() does
- * not (see polling.c). Is pselect() to look now? Not after a signal, nor when the
- * time is nearly over.
+ * Sleep in poll(2), which keeps its deadline across a SIGSTOP; pselect() does not (see
+ * polling.c). Returns whether pselect() should look now: not after a signal, nor when
+ * the time is nearly up.
  */
 static bool sleep_by_poll(const struct list asked[3], int limit, int64_t left)
 {
@@ -94,9 +94,10 @@ static bool sleep_by_poll(const struct list asked[3], int limit, int64_t left)
 }
 
 /*
- * Until something is ready or the time is over, whatever interrupts it. What poll()
- * tells and pselect() does not, a hang-up of what is not in the first list, is not
- * slept over again: pselect() waits for the rest.
+ * Wait until something is ready or the time is up, whatever interrupts it. poll()
+ * returns for hang-ups that pselect() does not report, those of descriptors outside the
+ * first list. So once poll() has returned and pselect() has found nothing, pselect()
+ * waits for the rest.
  */
 static int wait_until(struct list lists[3], int limit, int64_t timeout)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Statistics and the debug mode, which names the mistake, one line each on stderr. */
+/* Statistics, and the debug mode, which reports each mistake in one line on stderr. */
 #include "debug/observer.h"
 
 #include "base/clock.h"
@@ -22,8 +22,8 @@ static const double DEFAULT_SLOW_MS = 100;
 
 /* A descriptor that was readable in the last pass. */
 struct unread {
-    int bytes;  /* that could be read when the wait had ended */
-    int passes; /* in a row in which they did not become fewer */
+    int bytes;  /* readable when the wait ended */
+    int passes; /* in a row that read none of them */
 };
 
 struct sel__observer {
@@ -36,13 +36,13 @@ struct sel__observer {
     int64_t longest;
     int64_t waiting;
     int64_t calling;
-    _Atomic pid_t inside; /* the thread in a wait or a dispatch, or 0 */
+    _Atomic pid_t inside; /* the thread inside a wait or a dispatch, or 0 */
     const char *doing;
     struct unread *unread; /* by descriptor */
     int unread_length;
 };
 
-/* The function's name if the dynamic linker knows it, else where it is. */
+/* The function's name if the dynamic linker knows it, otherwise where it is. */
 static const char *name_of(sel__function *function, char name[NAME_SIZE])
 {
     union {
@@ -155,7 +155,7 @@ static struct unread *unread_of(sel__observer *observer, int fd)
     return error == 0 ? &observer->unread[fd] : NULL;
 }
 
-/* Before a wait: what was readable after the last one, has it been read? */
+/* Before a wait: has what was readable after the last one been read? */
 static void look_for_unread(sel__observer *observer, const sel_ready *pairs, uint32_t count)
 {
     for (const sel_ready *pair = pairs; pair < pairs + count; pair++) {

@@ -16,29 +16,29 @@
 #include <unistd.h>
 
 /*
- * Not a FILE: its buffer would be written twice, by a forked child's exit too.
- * The array's end is written after every buffer and overwritten by the next.
+ * Not a FILE: a forked child's exit would write its buffer a second time. The array's
+ * end is written after every buffer, and the next one overwrites it.
  */
 enum { BUFFER_SIZE = 1 << 16, NAME_SIZE = 256, LONGEST_EVENT = 512 };
 
 /*
- *            begin()          end_here(), another has written there, a fork
- *     FRESH ────────► BEGUN ─────────────────────────────────────────────► ENDED
+ *            begin()          end_here(), somebody else wrote to it, a fork
+ *     FRESH ────────► BEGUN ───────────────────────────────────────────────► ENDED
  */
 typedef enum { FRESH, BEGUN, ENDED } phase;
 
 static struct {
     pthread_mutex_t lock;
-    int fd; /* open while there are users, until it has ENDED */
+    int fd; /* open while there are users and it has not ENDED */
     int users;
     bool watching_forks;
     phase phase;
-    unsigned int forks; /* the process it belongs to */
-    struct stat left;   /* the file, as it was closed */
-    off_t end;          /* where the array's closing bracket stands */
+    unsigned int forks; /* the process that it belongs to */
+    struct stat left;   /* the file, as it was when closed */
+    off_t end;          /* where the array's closing bracket goes */
     size_t length;
     char buffer[BUFFER_SIZE + LONGEST_EVENT];
-    char refused[NAME_SIZE]; /* the path that was complained of last */
+    char refused[NAME_SIZE]; /* the path in the last complaint */
 } trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const char brackets[] = "\n]\n";
@@ -74,7 +74,7 @@ static int flush(void)
     return 0;
 }
 
-/* A disk that is full loses the rest of the trace; what is there stays valid. */
+/* If the disk is full, the rest of the trace is lost, and what is there stays valid JSON. */
 static void end_here(int error)
 {
     if (ftruncate(trace.fd, trace.end) == 0)
@@ -84,7 +84,7 @@ static void end_here(int error)
     sel__say("the trace ends early: %s", sel_strerror(error));
 }
 
-/* Reasons that are none of the system's. */
+/* Some errno values stand for reasons of our own. */
 static const char *explain(int error)
 {
     switch (error) {
@@ -115,7 +115,7 @@ static int begin(void)
     return error;
 }
 
-/* Where nothing can be said of it, all is 0, as of no file. */
+/* All zero if fstat() fails: it then looks like no file. */
 static struct stat look(void)
 {
     struct stat file = {0};
@@ -131,7 +131,10 @@ static bool is_as_left(const struct stat *file)
            memcmp(&file->st_mtim, &trace.left.st_mtim, sizeof file->st_mtim) == 0;
 }
 
-/* The first selector begins the array, one that comes after the last goes on with it. */
+/*
+ * The first selector begins the array; one that is opened after the last was closed
+ * continues it.
+ */
 static int begin_or_go_on(void)
 {
     struct stat file = look();
@@ -150,7 +153,7 @@ static int begin_or_go_on(void)
 
 static int open_file(const char *path)
 {
-    /* O_NONBLOCK: a FIFO that nobody reads is an error, and no wait for a reader. */
+    /* O_NONBLOCK: a FIFO without a reader is an error, rather than a wait for one. */
     int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int error;
 
@@ -163,7 +166,10 @@ static int open_file(const char *path)
     return error;
 }
 
-/* A process that is just being made may have the file, and its lock, a little longer. */
+/*
+ * The explicit unlock is for a process that is just being forked: it may keep the file
+ * open, and so locked, a little longer.
+ */
 static void close_file(void)
 {
     int error = flush();
@@ -189,7 +195,7 @@ static void in_parent(void)
     pthread_mutex_unlock(&trace.lock);
 }
 
-/* A forked child does not write into its parent's trace, and has none. */
+/* A forked child must not write to its parent's trace, and gets none of its own. */
 static void in_child(void)
 {
     if (trace.users > 0 && trace.phase != ENDED)
@@ -208,7 +214,7 @@ static int watch_forks(void)
     return -error;
 }
 
-/* A child of which no pthread_atfork() handler was told has none either. */
+/* A child whose fork ran no pthread_atfork() handler has no trace either. */
 static bool is_over(void)
 {
     return trace.phase == ENDED || (trace.phase == BEGUN && trace.forks != sel__forks());
@@ -250,7 +256,10 @@ void sel__trace_close(void)
     sel__unlock(&trace.lock, cancelling);
 }
 
-/* How many bytes of UTF-8 there are, 0 for none: RFC 3629, section 4. */
+/*
+ * The length in bytes of the UTF-8 character at `text`, 0 if it is not one: RFC 3629,
+ * section 4.
+ */
 static size_t character_length(const char *text)
 {
     const unsigned char *byte = (const unsigned char *)text;
@@ -267,7 +276,7 @@ static size_t character_length(const char *text)
     return length;
 }
 
-/* A file's name, which stands for a function without one, may hold any bytes. */
+/* A function without a name goes by its file's, which may hold any bytes. */
 static const char *escape(const char *name, char escaped[NAME_SIZE])
 {
     char *end = escaped;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector inside a program's libuv loop: a poll handle on sel_fileno(), and
- * a prepare handle that, before the loop sleeps, dispatches what no descriptor
- * tells and says how long the loop may sleep.
+ * A selector inside the program's libuv loop: a poll handle on sel_fileno(), and a
+ * prepare handle that, before the loop sleeps, dispatches whatever no descriptor shows
+ * and limits the sleep.
  *
- * No descriptor of the selector's goes on that loop: its other handles may close
- * one after our look, and libuv would abort.
+ * None of the selector's own descriptors goes on that loop: its other handles may close
+ * one after we have checked it, and libuv would abort.
  */
 #include <selkie/uv.h>
 
@@ -16,16 +16,16 @@
 #include <stdlib.h>
 
 typedef struct sel__guest {
-    sel__attachment seen; /* first: what the selector sees */
-    uv_poll_t poll;       /* referenced while the selector has anything to do */
+    sel__attachment seen; /* first: all that the selector sees of it */
+    uv_poll_t poll;       /* referenced while the selector has something to wait for */
     uv_prepare_t prepare;
-    uv_timer_t timer;     /* the selector's next */
+    uv_timer_t timer;     /* the selector's next timer */
     sel_selector *sel;    /* NULL: detached */
-    int closing;          /* handles that are not closed yet */
-    struct sel__guest *next; /* among those that are left behind */
+    int closing;          /* how many handles are not closed yet */
+    struct sel__guest *next; /* in the list of those left behind */
 } sel__guest;
 
-/* A loop with nothing else need not go on. */
+/* Let the loop end if it has nothing else to wait for. */
 static void let_end(sel__guest *guest)
 {
     if (sel__usable(guest->sel) == 0 && !sel__is_alive(guest->sel))
@@ -51,8 +51,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 }
 
 /*
- * It has only ended the sleep: a pass from here could start this timer anew for
- * ever, and libuv would not leave its timers.
+ * The timer only ends the sleep. A pass from here could restart it again and again, and
+ * libuv would never get past its timers.
  */
 static void on_timer(uv_timer_t *timer)
 {
@@ -86,8 +86,8 @@ static void on_prepare(uv_prepare_t *prepare)
 }
 
 /*
- * A prepare handle that was started before ours runs after it: what it changes
- * would only be heard after the sleep that is about to begin.
+ * A prepare handle that was started before ours runs after it. The timer keeps the loop
+ * from sleeping before what that handle changes has been noticed.
  */
 static void revive(sel__attachment *attachment)
 {
@@ -105,7 +105,10 @@ static void on_closed(uv_handle_t *handle)
         free(guest);
 }
 
-/* The program has closed all handles of its loop: when that is done nobody tells. */
+/*
+ * The program has closed all handles of its loop, ours included, and we are not told
+ * when that is done: so this is never freed.
+ */
 static void leave_behind(sel__guest *guest)
 {
     static sel__guest *left_behind;
@@ -127,7 +130,7 @@ static void close_handles(sel__guest *guest)
     uv_close((uv_handle_t *)&guest->timer, on_closed);
 }
 
-/* The loop of sel_loop(): the selector would be inside itself. */
+/* Attached to the loop of sel_loop(), a selector would be inside itself. */
 static bool is_ours(const sel_selector *sel, const struct uv_loop_s *loop)
 {
     const sel__reactor *reactor = sel__reactor_of(sel);
@@ -167,9 +170,10 @@ int sel_attach_loop(sel_selector *sel, struct uv_loop_s *loop)
     guest->sel = sel;
     uv_poll_start(&guest->poll, UV_READABLE, on_poll);
     /*
-     * libuv would only tell the kernel when the loop runs, and abort if that refuses: for
-     * want of memory, or because by then the selector watches that loop in its turn. Now
-     * it is the circle's last link that is refused.
+     * Left to libuv, the kernel would hear of it only when the loop runs, and libuv
+     * would abort if the kernel then refused: for lack of memory, or because by then
+     * the selector watches that loop in turn. Added now, whichever link would close the
+     * circle is refused instead.
      */
     error = sel__set_add(uv_backend_fd(loop), fd);
     if (error < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The executor: libuv's thread pool, on a loop of its own, which a forked child
- * can leave behind.
+ * The executor: libuv's thread pool, on a loop of its own, which a forked child can
+ * leave behind.
  */
 #include "reactor/services.h"
 
@@ -12,13 +12,13 @@
 #include <stdlib.h>
 
 struct sel__job {
-    sel__item item; /* among the finished */
+    sel__item item; /* in the queue of finished jobs */
     uv_work_t request;
     void (*work)(void *data);
     sel_done *done;
     void *data;
     int status;
-    sel__job *next; /* among the running */
+    sel__job *next; /* in the list of running jobs */
     sel__job *previous;
 };
 

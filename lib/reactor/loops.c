@@ -13,7 +13,7 @@ static void close_handle(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-/* The loop's descriptor, if a key had its number, was watched as a duplicate. */
+/* If a key already had the number of the loop's descriptor, a duplicate is watched instead. */
 static void close_duplicate(sel__nested *nested)
 {
     if (nested->fd >= 0 && nested->fd != uv_backend_fd(&nested->loop.uv))
@@ -55,7 +55,10 @@ static void keep_alive(uv_prepare_t *unused)
     (void)unused;
 }
 
-/* A list that is empty begins with itself, in every libuv: only a walk could tell else. */
+/*
+ * In every libuv, an empty list points to itself. The only other way to find out would
+ * be to walk all handles.
+ */
 static bool is_empty(const void *list)
 {
     const void *first;
@@ -72,10 +75,10 @@ bool sel__has_hooks(const sel__nested *nested)
 }
 
 /*
- * Guard 6. uv_run() would not look at the kernel when no handle is active, but something
- * may be there to be taken: a pool thread's wake-up that comes after its job
- * was already seen, a signal whose handler has just been removed. Left there it
- * would end every wait.
+ * Guard 6. Without an active handle uv_run() would not look at the kernel, but there
+ * may be something to take: a pool thread's wake-up that arrives after its job has been
+ * seen, or a signal whose handler has just been removed. Left there, it would end every
+ * wait.
  */
 void sel__run_nested(sel__nested *nested)
 {
@@ -102,7 +105,7 @@ int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__neste
     nested->sel = sel;
     nested->reactor = reactor;
     nested->fd = SEL__NO_FD;
-    sel__run_nested(nested); /* tells the kernel of libuv's own descriptors */
+    sel__run_nested(nested); /* makes libuv register its own descriptors */
     error = watch(nested);
     if (error == 0)
         *ret_nested = nested;
@@ -111,8 +114,10 @@ int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__neste
     return error;
 }
 
-/* libuv says 0, too, where no handle keeps the loop alive: the unreferenced ones
-   want their turn all the same. */
+/*
+ * Without the keeper libuv would also return 0 when no handle keeps the loop alive, and
+ * the timeouts of unreferenced handles count too.
+ */
 int sel__nested_timeout(sel__nested *nested)
 {
     int ms;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The libuv loops that the reactor's services live on.
+ * The libuv loops that the reactor's services run on.
  *
- * The selector watches each, on any backend, as an ordinary descriptor and never sleeps
- * in it. The loop's callbacks only record; sel_dispatch() runs what they recorded. A
- * 0 ms timer that starts itself anew can so never keep uv_run() from returning.
+ * The selector watches each of them as an ordinary descriptor, on any backend, and
+ * never sleeps in it. The loop's callbacks only record; sel_dispatch() runs what they
+ * recorded. So a 0 ms timer that restarts itself can never keep uv_run() from
+ * returning.
  */
 #ifndef SEL_LOOPS_H
 #define SEL_LOOPS_H
@@ -18,46 +19,47 @@ struct sel__reactor;
 
 /*
  *            readable            collect()
- *     IDLE ──────────► READY ──────────────────► DUE    only where it is shared
+ *     IDLE ──────────► READY ──────────────────► DUE    only if it is shared
  *      ▲                 │                        │
  *      └─────────────────┴────────────────────────┘     sel__run_nested()
  *
- * What only uv_run() makes known to the kernel makes an idle one due, too.
+ * An idle loop also becomes due when it holds something that only uv_run() tells the
+ * kernel.
  */
 typedef enum {
     SEL__NESTED_IDLE,
-    SEL__NESTED_READY, /* seen readable */
-    SEL__NESTED_DUE    /* to be run by the next dispatch */
+    SEL__NESTED_READY, /* found readable */
+    SEL__NESTED_DUE    /* the next dispatch runs it */
 } sel__nested_phase;
 
 typedef struct sel__nested {
-    sel__loop loop; /* first: libuv's callbacks know no more */
-    uv_prepare_t keeper; /* what keeps uv_run() from returning at once */
+    sel__loop loop; /* first: all that libuv's callbacks get */
+    uv_prepare_t keeper; /* keeps uv_run() from returning at once */
     sel_selector *sel;
     struct sel__reactor *reactor;
-    int fd;      /* as it is registered; SEL__NO_FD: not */
-    bool shared; /* has handles of the program's */
-    bool hooked; /* of them, those that run once in every pass have begun to */
+    int fd;      /* as registered; SEL__NO_FD if it is not */
+    bool shared; /* the program may put its handles on it */
+    bool hooked; /* its prepare or check handles have begun to run */
     sel__nested_phase phase;
 } sel__nested;
 
-/* A loop that is watched.  0 or a negative errno. */
+/* Open a loop and watch it. Returns 0 or a negative errno. */
 int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__nested **ret_nested);
 
-/* Look at the kernel and call what is due. */
+/* Look at the kernel and call whatever is due. */
 void sel__run_nested(sel__nested *nested);
 
 /*
- * Milliseconds from the loop's time of the last look; -1: nothing to wait for.
- * Besides a due timer, it is 0 for handles that were started and that only uv_run()
- * makes known to the kernel, and for closing ones.
+ * Milliseconds from the loop's last idea of now; -1 if there is nothing to wait for. It
+ * is 0 for a due timer, for handles that were started and that only uv_run() tells the
+ * kernel about, and for handles that are closing.
  */
 int sel__nested_timeout(sel__nested *nested);
 
-/* Has it prepare or check handles? These run in every pass and end no wait. */
+/* Does it have prepare or check handles? These run in every pass and end no wait. */
 bool sel__has_hooks(const sel__nested *nested);
 
-/* First of all in a forked child: has it closed the loop's descriptors? */
+/* First thing in a forked child: notice whether it has closed the loop's descriptors. */
 void sel__check_nested(sel__nested *nested);
 
 /* Follow a fork; after a failure it may be called again. */
@@ -66,8 +68,8 @@ int sel__follow_fork(sel__nested *nested);
 void sel__unwatch_nested(sel__nested *nested);
 
 /*
- * Close it; the selector's backend is closed by now. `forked`: in a child that has not
- * followed. false: it was left behind.
+ * Close it, after the selector's backend. `forked`: in a child that has not followed.
+ * Returns false if it was left behind.
  */
 bool sel__end_nested(sel__nested *nested, bool forked);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * asyncio's readers and writers: one key for both of a descriptor's, whose data they
- * are. There is one for each event that the key is watched for.
+ * asyncio's readers and writers. A descriptor's reader and writer share one key, whose
+ * data they are; the key is watched for READ if there is a reader and for WRITE if
+ * there is a writer.
  */
 #include "reactor/readers.h"
 
@@ -15,7 +16,7 @@
 typedef struct {
     sel_task *task;
     void *data;
-    uint64_t pass; /* that it was added in: what that wait has found was another's */
+    uint64_t pass; /* that it was added in; what its wait found was not for this one */
 } handle;
 
 typedef struct {
@@ -36,7 +37,10 @@ static void run(sel_selector *sel, int fd, const handle *self, const char *kind)
         sel__call_task_of(sel, fd, self->task, self->data, kind);
 }
 
-/* What the reader takes away leaves `key`, which says so before both are looked at. */
+/*
+ * Whatever the reader removes also leaves `key`, which is looked at again before the
+ * writer.
+ */
 void sel__call_handles(sel_selector *sel, const sel_key *key, int mask)
 {
     const handles *both = key->data;
@@ -73,7 +77,7 @@ static void watch(sel_selector *sel, sel__entry *entry, int fd, int events)
     sel__change(sel, entry, &key);
 }
 
-/* The number is judged by the file that it means now. */
+/* A key of a file that the number no longer stands for is replaced. */
 static int add(sel_selector *sel, const char *call, int fd, int event, handle added)
 {
     int error = sel__enter(sel, call);

@@ -8,8 +8,8 @@
 #include <selkie/selectors.h>
 
 /*
- * The callback of a key that holds a reader, a writer or both. Its data is one block of
- * the library's, which goes with the key.
+ * The callback of a key that holds a reader, a writer or both. Its data is a block that
+ * the library allocates and frees with the key.
  */
 sel_callback sel__call_handles;
 

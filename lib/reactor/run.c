@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "selector/selector.h"
 
-/* A stop that came before the run lets one pass look, not wait. */
+/* If sel_stop() came before the run, one pass runs, and does not wait. */
 int sel_run(sel_selector *sel)
 {
     int error = sel__usable(sel);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The services together, as the selector sees them: what is due is recorded by a wait,
- * and run by a dispatch.
+ * The services together, as the selector sees them: a wait records what is due, and a
+ * dispatch runs it.
  */
 #include "reactor/services.h"
 
@@ -18,7 +18,7 @@ static sel__reactor *reactor_of(sel__services *services)
 
 /* --- waiting and dispatching --- */
 
-/* Have handles that run in every pass come that have had none? */
+/* Did it get its first prepare or check handle since it last ran? These run in every pass. */
 static bool has_new_hooks(sel__nested *nested)
 {
     bool hooked = nested->hooked;
@@ -46,7 +46,10 @@ static void collect(sel__nested *nested)
     }
 }
 
-/* What the program does with a loop that it has is not told. */
+/*
+ * Nobody tells us what the program does with a loop that it has, so that one is looked
+ * at in every pass.
+ */
 static void collect_all(sel__services *services)
 {
     sel__reactor *reactor = reactor_of(services);
@@ -57,8 +60,8 @@ static void collect_all(sel__services *services)
 }
 
 /*
- * Of a loop that is shared: only for its sake is this asked. libuv may count by a coarser
- * clock that has not got there yet when ours has: then a little more.
+ * Only called for a shared loop. libuv's clock may be coarser than ours and not have
+ * got there yet when ours has: then wait a little more.
  */
 static int64_t get_due(sel__services *services)
 {
@@ -73,7 +76,7 @@ static int64_t get_due(sel__services *services)
     return due > now ? due : now + SEL__NS_PER_MS / 10;
 }
 
-/* Handles that run once in every pass have their turn in this. */
+/* Prepare and check handles run in every pass, so they make the loop due as well. */
 static bool is_due(sel__nested *nested)
 {
     if (nested == NULL || !nested->shared)
@@ -95,7 +98,7 @@ static int dispatch(sel__services *services)
     return called + sel__jobs_dispatch(reactor);
 }
 
-/* A handle that is being closed counts for libuv, so that is ended first. */
+/* libuv counts a handle that is closing as alive, so closing is finished first. */
 static bool are_alive(sel__services *services)
 {
     sel__reactor *reactor = reactor_of(services);
@@ -126,7 +129,7 @@ static int after_fork(sel__services *services)
 
     reactor->sel->restless = true;
     if (reactor->pool != NULL && (abandoned || reactor->pool->loop.state == SEL__LOOP_GONE)) {
-        /* a new loop is made with the next job */
+        /* the next job makes a new loop */
         sel__unwatch_nested(reactor->pool);
         sel__loop_leave_behind(&reactor->pool->loop);
         reactor->pool = NULL;
@@ -188,7 +191,7 @@ static int get_reactor(sel_selector *sel, const char *call, sel__reactor **ret_r
         reactor->sel = sel;
         sel->services = &reactor->services;
     }
-    sel->restless = true; /* for what is about to be done with a loop */
+    sel->restless = true; /* because of what is about to be done with a loop */
     *ret_reactor = reactor;
     return 0;
 }

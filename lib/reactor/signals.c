@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector's signal handlers: one uv_signal_t for every signal that it handles.
+ * A selector's signal handlers: one uv_signal_t for each signal that it handles.
  *
- * All that is here is the selector's thread's: handlers[], what they call, the queue
- * of those that have come. What threads share is dispositions.c's, which also stops,
- * in a forked child, what its parent had started: a child's handlers hear nothing
- * until the selector follows.
+ * Only the selector's thread uses what is in this file: handlers[], what they call, and
+ * the queue of signals that have arrived. What threads share is in dispositions.c. That
+ * file also stops, in a forked child, whatever the parent had started: a child's
+ * handlers get no signals until sel_after_fork().
  */
 #include "reactor/services.h"
 
@@ -15,12 +15,12 @@
 #include <stdlib.h>
 
 struct sel__handler {
-    sel__item item; /* among those that have come */
+    sel__item item; /* in the queue of those that have arrived */
     sel__listener listener;
     sel_task *task; /* NULL: removed, or not added yet */
     void *data;
-    bool come;   /* queued, and not dispatched yet */
-    bool closed; /* its handle, after it was removed */
+    bool come;   /* queued, not dispatched yet */
+    bool closed; /* its handle has been closed, after it was removed */
 };
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -57,7 +57,7 @@ static int get_handler(sel__reactor *reactor, int signum, sel__handler **ret_han
         handler = calloc(1, sizeof *handler);
         if (handler == NULL)
             return -ENOMEM;
-        /* It opens nothing: the loop has had its pipe from the beginning. */
+        /* This opens nothing: the loop has had its pipe from the beginning. */
         error = uv_signal_init(&reactor->main->loop.uv, &handler->listener.uv);
         if (error < 0) {
             free(handler);
@@ -91,7 +91,7 @@ int sel_add_signal_handler(sel_selector *sel, int signum, sel_task *task, void *
     return 0;
 }
 
-/* Whichever comes last frees it: the end of its handle, or of its place in the queue. */
+/* Freed here or when it leaves the queue, whichever comes last. */
 static void on_closed(uv_handle_t *handle)
 {
     sel__handler *handler = handle->data;
@@ -102,8 +102,8 @@ static void on_closed(uv_handle_t *handle)
 }
 
 /*
- * A handler that is added again gets a handle of its own: what is still on its
- * way to this one, in libuv's pipe or in our queue, is never delivered.
+ * A handler that is added again gets a new handle: whatever is still on its way to the
+ * old one, in libuv's pipe or in our queue, is never delivered.
  */
 int sel_remove_signal_handler(sel_selector *sel, int signum)
 {
@@ -122,7 +122,7 @@ int sel_remove_signal_handler(sel_selector *sel, int signum)
     reactor->signals.handlers[signum] = NULL;
     sel->recorded -= handler->come;
     handler->task = NULL;
-    sel->restless = true; /* its handle's end */
+    sel->restless = true; /* so that its handle gets closed */
     uv_close((uv_handle_t *)&handler->listener.uv, on_closed);
     return 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls about timers. They wait in selector/timers.c, and the dispatch runs them.
+ * The calls that deal with timers. selector/timers.c keeps the timers, and the dispatch
+ * runs them.
  */
 #include <selkie/reactor.h>
 
 #include "base/clock.h"
 #include "selector/selector.h"
 
-/* There is nothing but the timers to be seen to. */
+/* Only the timers are concerned: no observer, no attachment. */
 static inline bool is_plain(const sel_selector *sel)
 {
     return sel__usable(sel) == 0 && sel->observer == NULL && sel->attachment == NULL;

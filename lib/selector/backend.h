@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a backend is: an engine that knows descriptors and readiness, and
- * nothing of keys, callbacks, deadlines or errors of the program's.
+ * What a backend is: an engine that knows descriptors and readiness, and nothing of
+ * keys, callbacks, deadlines or the program's errors.
  *
- * Every rule of the contract stands above it, once, for all backends.  A
- * backend checks no argument: what reaches it is a registered descriptor and a
- * mask of SEL_EVENT_ bits. Of the descriptor's entry, sel__entry_at(), it may use
- * `mark` as it likes; `events` is what the key wants, `armed` what change() was told.
+ * Every rule of the contract is above it, written once for all backends. A backend
+ * checks no arguments: it gets a registered descriptor and a mask of SEL_EVENT_ bits.
+ * In the descriptor's entry, sel__entry_at(), `mark` is the backend's to use; `events`
+ * is what the key wants, and `armed` what change() was last told.
  *
- * sel__check() and sel__gone() call remove() from inside wait(), change() and rearm():
- * whoever walks through an array of its own there walks downwards. poll.c is the
+ * sel__check() and sel__gone() call remove() from inside wait(), change() and rearm(),
+ * so whoever walks through an array of its own there must walk downwards. poll.c is the
  * shortest backend, and the one to copy.
  */
 #ifndef SEL_BACKEND_H
@@ -22,38 +22,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Not on the path of a wait or a dispatch in which nothing unusual happens. */
+/* Never called in a wait or a dispatch in which nothing unusual happens. */
 #define SEL__RARE __attribute__((cold, noinline))
 
-/* On some paths, and a burden to the others where it is inline. */
+/* Needed on some paths; inlined, it would slow down the others. */
 #define SEL__APART __attribute__((noinline))
 
 enum { SEL__EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
 
-/* A wait without an end. */
+/* A wait without a deadline. */
 #define SEL__FOREVER INT64_MAX
 
 typedef struct sel__backend {
     const char *name;
 
-    /* Make the engine's state.  0, or a negative errno and nothing made. */
+    /* Make the engine's state. Returns 0, or a negative errno with nothing left behind. */
     int (*open)(sel_selector *sel, void **ret_state);
 
-    /* Free it.  `forked`: the parent shares the kernel's side, leave it alone. */
+    /* Free it. `forked`: the parent shares the kernel's side, so leave that alone. */
     void (*close)(void *state, bool forked);
 
     /*
-     * Begin to watch an open descriptor that is not watched.  0, or a negative
-     * errno and nothing done: -EPERM for what can't be waited for, where the
-     * kernel's call does not say so by itself: see polling.h. What is
-     * SEL__INTERNAL is always taken.
+     * Begin to watch an open descriptor that is not watched yet. Returns 0, or a
+     * negative errno with nothing changed: -EPERM for a file that can't be waited for;
+     * where the system call does not refuse it by itself, see polling.h. A
+     * SEL__INTERNAL descriptor is always accepted.
      */
     int (*add)(void *state, int fd, int events);
 
     /*
-     * Watch for these events from now on; 0 pauses.  Called just before a wait
-     * and only when something really differs.  A descriptor that turns out
-     * closed or replaced is sel__gone() and no error.
+     * Watch for these events from now on; 0 pauses. Called just before a wait, and only
+     * if something really differs. If the descriptor turns out closed or replaced, call
+     * sel__gone() and return 0.
      */
     int (*change)(void *state, int fd, int events);
 
@@ -61,25 +61,29 @@ typedef struct sel__backend {
     void (*remove)(void *state, int fd);
 
     /*
-     * Wait until `deadline` on sel__now()'s clock (0, or what has passed, looks;
-     * SEL__FOREVER; sel__left() says how long that is) and sel__report() what is ready.  It may come back early
-     * with nothing: the caller goes on.
-     * Returns 0, -EINTR, or another negative errno, after which a later call
-     * tries again.  Allocates nothing. The time for which the process is stopped
-     * counts, and RLIMIT_NOFILE may be below what is watched: see polling.h.
+     * Wait until `deadline`, on sel__now()'s clock, and sel__report() whatever is
+     * ready. 0 or a time that has passed only looks; SEL__FOREVER has no end;
+     * sel__left() says how much time is left. It may return early with nothing: the
+     * caller waits again.
+     *
+     * Returns 0, -EINTR, or another negative errno, after which a later call tries
+     * again. Allocates nothing. Time for which the process is stopped counts, and
+     * RLIMIT_NOFILE may be below what is watched: see polling.h.
      */
     int (*wait)(void *state, int64_t deadline);
 
     /*
-     * In a forked child: replace the kernel's side by one that is not shared
-     * and watch the same descriptors with it. It may have closed yours, which
-     * sel__is_own() tells, and given the number away. After a failure it is
-     * called again.
+     * In a forked child: replace the kernel's side with one that is not shared, and
+     * watch the same descriptors with it. The child may have closed the backend's
+     * descriptors, which sel__is_own() tells, and reused their numbers. After a failure
+     * it is called again.
      */
     int (*rearm)(void *state);
 
-    /* The descriptor that is readable while a wait would report. NULL: sel_fileno()
-       and sel_attach_loop() say -ENOTSUP. */
+    /*
+     * The descriptor that is readable while a wait would report something. NULL:
+     * sel_fileno() and sel_attach_loop() return -ENOTSUP.
+     */
     int (*fileno)(void *state);
 } sel__backend;
 
@@ -89,8 +93,8 @@ extern const sel__backend sel__poll_backend;
 extern const sel__backend sel__select_backend;
 
 /*
- * What epoll_ctl() says of a registered descriptor that is closed, or of one that is
- * another file by now: one not in the set, or one that is always ready.
+ * What epoll_ctl() returns for a registered descriptor that has been closed or is
+ * another file by now: one that is not in the set, or one that is always ready.
  */
 static inline bool sel__means_gone(int error)
 {
@@ -98,9 +102,9 @@ static inline bool sel__means_gone(int error)
 }
 
 /*
- * poll(2)'s bits and ours.  Hang-up and error set every bit, as in CPython,
- * where READ is `event & ~POLLOUT` and WRITE is `event & ~POLLIN`; an urgent
- * byte alone is EXCEPT.  epoll(7) has the same numbers.
+ * poll(2)'s bits and ours; epoll(7) has the same numbers. Hang-up and error set every
+ * bit, as in CPython, where READ is `event & ~POLLOUT` and WRITE is `event & ~POLLIN`;
+ * an out-of-band byte alone is EXCEPT.
  */
 static inline int sel__from_poll(int revents)
 {

@@ -5,13 +5,12 @@
  *     entry.slot ──► pairs: [key, mask][key, mask][key, mask]
  *                    0          next ──┘              └── length
  *
- * An entry is in the batch if pairs[entry.slot] carries its descriptor; a slot
- * left from an earlier batch fails that test, so no slot is ever cleared, but
- * by unregistering, whose pair stays with mask 0.
+ * An entry is in the batch if pairs[entry.slot] carries its descriptor. A slot left
+ * over from an earlier batch fails that test, so slots are never cleared, except by
+ * unregistering: the pair stays, with mask 0.
  *
- * The array that the program reads never moves.  Registering allocates a wider
- * one beside it, and the next wait begins with that, so a wait allocates
- * nothing.
+ * The array that the program reads never moves. Registering allocates a wider one
+ * beside it, and the next wait starts with that, so a wait allocates nothing.
  */
 #ifndef SEL_BATCH_H
 #define SEL_BATCH_H
@@ -26,16 +25,16 @@
 typedef struct sel__batch {
     sel_ready *pairs;
     uint32_t length;
-    uint32_t next; /* the first pair not dispatched yet */
+    uint32_t next; /* the first pair that is not dispatched yet */
     uint32_t capacity;
-    sel_ready *wider; /* what the next wait begins with, or NULL */
+    sel_ready *wider; /* what the next wait starts with, or NULL */
     uint32_t wider_capacity;
 } sel__batch;
 
-/* Make the next batch wide enough for `length` pairs.  0 or -ENOMEM. */
+/* Make the next batch wide enough for `length` pairs. Returns 0 or -ENOMEM. */
 int sel__batch_reserve(sel__batch *batch, uint32_t length);
 
-/* Begin with the wider array. */
+/* Start using the wider array. */
 void sel__batch_widen(sel__batch *batch);
 
 /* Forget all pairs and begin a new batch. */
@@ -78,7 +77,7 @@ static inline void sel__batch_add(sel__batch *batch, sel__entry *entry, int fd, 
 /* Make the key's pair, if it has one, say what the key says now. */
 void sel__batch_revise(sel__batch *batch, const sel__entry *entry, int fd);
 
-/* The key is unregistered: its pair, if it has one, is dead for good and says so. */
+/* The key is unregistered: if it has a pair, that is dead for good and shows it. */
 void sel__batch_forget(sel__batch *batch, sel__entry *entry, int fd);
 
 #endif

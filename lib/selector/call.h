@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calling the program: the one place where it can be watched.
+ * Calling the program. Every call goes through here, so that it can be observed.
  */
 #ifndef SEL_CALL_H
 #define SEL_CALL_H
@@ -11,7 +11,7 @@
 void sel__call_task_observed(sel_selector *sel, int fd, sel_task *task, void *data,
                              const char *kind);
 
-/* A task that belongs to a descriptor, or SEL__NO_FD. */
+/* Call a task on behalf of a descriptor; SEL__NO_FD: of none. */
 static inline void sel__call_task_of(sel_selector *sel, int fd, sel_task *task,
                                      void *data, const char *kind)
 {
@@ -27,7 +27,7 @@ static inline void sel__call_task(sel_selector *sel, sel_task *task, void *data,
     sel__call_task_of(sel, SEL__NO_FD, task, data, kind);
 }
 
-/* The library's callback tells itself of what it calls. */
+/* The library's own callback reports by itself what it calls. */
 static inline void sel__call_observed(sel_selector *sel, const sel_ready *pair)
 {
     sel_callback *callback = pair->key.callback;

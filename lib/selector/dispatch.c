@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calling what a wait has collected: tasks, pairs, timers, and through the services' table
- * the program's handles, signal handlers and results. Nothing of the program's is called at
- * any other time, but the `done` of jobs that sel_close() ends.
+ * Calling whatever a wait has collected: tasks, pairs, timers and, through the
+ * services' table, the program's handles, signal handlers and results. The program is
+ * called from nowhere else, except for the `done` of jobs that sel_close() ends.
  *
- * What is called may fork and return in the child too. There the pass ends: what has not
- * run waits on.
+ * Whatever is called may fork and return in the child too. There the pass ends, and
+ * what has not run yet stays queued.
  */
 #include "selector/call.h"
 #include "selector/selector.h"
@@ -19,12 +19,12 @@ void sel__call_task_observed(sel_selector *sel, int fd, sel_task *task, void *da
 }
 
 /*
- * Like what follows it returns how many were called, these and before, or -ECHILD. What a
- * task queues runs in the next pass.
+ * Returns how many were called or -ECHILD, like the functions below, which add to what
+ * was called before. What a task queues runs in the next pass.
  */
 static SEL__APART int call_tasks(sel_selector *sel)
 {
-    const unsigned int *mark = sel->mark; /* it stays the same inside a callback */
+    const unsigned int *mark = sel->mark; /* does not change during a callback */
     uint32_t count = sel->tasks.count;
 
     for (uint32_t left = count; left > 0; left--) {
@@ -58,10 +58,7 @@ static inline bool is_to_call(const sel_ready *pair)
     return pair->mask != 0 && pair->key.callback != NULL;
 }
 
-/*
- * The array neither moves nor grows until the next wait, so a callback may
- * change any key.
- */
+/* The array neither moves nor grows until the next wait, so a callback may change any key. */
 static inline int call_ready(sel_selector *sel, bool observed, int called)
 {
     const unsigned int *mark = sel->mark;
@@ -89,8 +86,9 @@ SEL__RARE static int call_services(sel_selector *sel, int called)
 }
 
 /*
- * What is due by then runs in this pass: SEL__NO_LIMIT where no timer is. What a wait has
- * just told of the time is enough where the next is far.
+ * Timers due by this time run in this pass; SEL__NO_LIMIT if there are none. Right
+ * after a wait, what the wait learned about the time is enough if the next timer is far
+ * off.
  */
 static inline int64_t get_limit(const sel_selector *sel, bool has_waited)
 {
@@ -160,7 +158,7 @@ int sel__dispatch(sel_selector *sel)
     return end(sel, call_whatever_is(sel, true));
 }
 
-/* As in most passes of a program that dispatches by itself. */
+/* True in most passes of a program that dispatches by itself. */
 static inline bool has_pairs_alone(const sel_selector *sel)
 {
     unsigned more = sel__tasks_waiting(&sel->tasks) | (unsigned)sel->recorded |

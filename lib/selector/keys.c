@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of a selector: every rule about registering, changing and removing
- * them. A key is in the table, has room for its pair in the next batch, and is
- * known to the backend; on failure of any of the three it is in none.
+ * A selector's keys: every rule about registering, changing and removing them. A key is
+ * in the table, has room for its pair in the next batch, and is known to the backend;
+ * if any of the three fails, it is in none.
  */
 #include "selector/selector.h"
 
@@ -22,7 +22,7 @@ void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd)
     sel->first_changed = fd;
 }
 
-/* Does sel_run() go on for this key? */
+/* Does this key keep sel_run() going? */
 static int is_callable(const sel__entry *entry)
 {
     return entry->events != 0 && entry->callback != NULL;
@@ -38,8 +38,8 @@ static int make_room(sel_selector *sel, int fd)
 }
 
 /*
- * Which file it is. Of those that share an inode, eventfds and the like, the
- * library's own are told from the program's, and one of its own from the next.
+ * Identify the file. Among files that share an inode, such as eventfds, the library's
+ * own differ from the program's and from each other.
  */
 static int identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
 {
@@ -50,7 +50,7 @@ static int identify(int fd, uint64_t *ret_identity, sel__kind *ret_kind)
     return error;
 }
 
-/* The entry is unused, or of a key that is gone; on failure it stays so. */
+/* The entry is unused, or belongs to a key that is gone; on failure it stays as it is. */
 static int add_key(sel_selector *sel, const sel_key *key, int flags)
 {
     sel__entry *entry, before;
@@ -126,7 +126,7 @@ bool sel__is_same(const sel_selector *sel, int fd)
     int error = identify(fd, &identity, &kind);
 
     if (error < 0)
-        return error != -EBADF; /* open, and more can't be told */
+        return error != -EBADF; /* it is open, and no more can be found out */
     return identity == sel__entry_at(sel, fd)->identity;
 }
 
@@ -154,7 +154,7 @@ void sel__disarmed(sel_selector *sel, int fd)
     sel__list_changed(sel, entry, fd);
 }
 
-/* An internal key's number is the library's for as long as the key stands. */
+/* An internal key's number is the library's for as long as there is the key. */
 sel__entry *sel__find_current(sel_selector *sel, int fd)
 {
     sel__entry *entry = sel__table_find(&sel->table, fd);
@@ -193,7 +193,10 @@ int sel__next_watched(const sel_selector *sel, int fd)
     return fd;
 }
 
-/* The entry of a key of the program's, or the error that every call gives. */
+/*
+ * Find the entry of one of the program's keys. Returns 0, or the error that every call
+ * gives.
+ */
 static int find_key(sel_selector *sel, const char *call, int fd, sel__entry **ret_entry)
 {
     int error = sel__enter(sel, call);

@@ -4,8 +4,9 @@
  *
  *     keys.c                 register, modify, unregister
  *     wait.c                 sel_select(): the one loop around a backend's wait
- *     dispatch.c, call.h     calls what a wait has collected
- *     tasks.h, wakeup.h      what this thread and others hand over for that
+ *     dispatch.c, call.h     calling whatever a wait has collected
+ *     tasks.h, wakeup.h      what this thread and others queue for that
+ *     timers.h               what is to be called later
  *     table.h, batch.h       the keys; the pairs of one wait
  *     backend.h, services.h  what the rooms above fill in
  */
@@ -28,44 +29,44 @@
 enum { SEL__DISPATCHING = 1, SEL__ATTACHED = 2 };
 
 /*
- * Descriptors of the library's own that a backend watches at a time: a wake-up, the
- * one that replaces it, and the services' two loops.
+ * The most descriptors of the library's own that a backend watches at a time: a
+ * wake-up, the one that replaces it, and the services' two loops.
  */
 enum { SEL__MOST_INTERNAL = 4 };
 
 struct sel_selector {
     const sel__backend *backend;
     void *state; /* the backend's */
-    const unsigned int *mark; /* of the process that the kernel's side was made in */
+    const unsigned int *mark; /* of the process that made the kernel's side */
     sel__table table;
     sel__batch batch;
     int count;          /* of keys, without the library's own */
-    int callable;       /* of keys that are not paused and have a callback */
-    int first_changed;  /* list of keys whose backend does not know all yet */
-    int recorded;       /* what the services have for the next dispatch */
+    int callable;       /* of keys that have a callback and are not paused */
+    int first_changed;  /* list of keys with changes that the backend has not heard of */
+    int recorded;       /* how much the services have for the next dispatch */
     int outer;          /* sel_fileno(): a set around the backend's, or -1 */
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
-    bool woken;    /* this wait ends though no descriptor may be ready */
-    bool closing;  /* sel_close() has begun to free; its mark is nobody's */
-    bool restless; /* the services may have what no descriptor tells: each pass asks them */
+    bool woken;    /* this wait ends even if no descriptor is ready */
+    bool closing;  /* sel_close() has begun to free; the mark is nobody's */
+    bool restless; /* the services may have what no descriptor shows: every pass asks them */
     sel__wakeup wakeup;
     sel__tasks tasks;
     sel__timers timers;
     sel__services *services;            /* NULL until something needs them */
     sel__attachment *attachment;        /* to a loop of the program's, or NULL */
-    sel__observer *observer;            /* NULL: nobody looks */
-    sel_callback *handles_callback;     /* of keys whose data is the library's */
+    sel__observer *observer;            /* NULL: nothing observes */
+    sel_callback *handles_callback;     /* of keys whose data belongs to the library */
     uint64_t passes;
-    int64_t deadline; /* of the wait that is on */
-    int64_t undue;    /* what is due then or later is not due yet, as the last wait saw */
+    int64_t deadline; /* of the current wait */
+    int64_t undue;    /* as of the last wait, nothing due at this time or later is due yet */
     uint64_t pairs;
     uint64_t callbacks;
 };
 
 /*
- * Another process's than this: it was forked since, inside a callback perhaps that
- * has just returned.
+ * Does it belong to another process? This one was forked since, perhaps inside the
+ * callback that has just returned.
  */
 static inline bool sel__is_foreign(const sel_selector *sel)
 {
@@ -73,8 +74,8 @@ static inline bool sel__is_foreign(const sel_selector *sel)
 }
 
 /*
- * -EINVAL, -ECHILD or, from a callback that sel_close() causes, -ECANCELED if nothing
- * can be done with the selector, else 0.
+ * Returns 0, or why nothing can be done with the selector: -EINVAL, -ECHILD or, in a
+ * callback that sel_close() causes, -ECANCELED.
  */
 static inline int sel__usable(const sel_selector *sel)
 {
@@ -85,7 +86,7 @@ static inline int sel__usable(const sel_selector *sel)
     return sel->closing ? -ECANCELED : -ECHILD;
 }
 
-/* sel__usable() at the beginning of a call that only one thread may be in. */
+/* sel__usable() at the start of a call that only one thread at a time may make. */
 static inline int sel__enter(const sel_selector *sel, const char *call)
 {
     int error = sel__usable(sel);
@@ -95,20 +96,23 @@ static inline int sel__enter(const sel_selector *sel, const char *call)
     return error;
 }
 
-/* Inside a callback, or run by somebody else's loop. */
+/* Inside a callback, or run by the program's loop. */
 static inline bool sel__is_busy(const sel_selector *sel)
 {
     return sel->busy != 0;
 }
 
-/* What sel_run() goes on for: is there anything left to wait for? */
+/* Is there anything left to wait for? If not, sel_run() returns. */
 static inline bool sel__is_alive(sel_selector *sel)
 {
     return sel->callable > 0 || sel__tasks_waiting(&sel->tasks) > 0 || sel->timers.pending > 0 ||
            (sel->services != NULL && sel->services->table->are_alive(sel->services));
 }
 
-/* Something has come to wait for: a loop of the program's that has gone idle must go on. */
+/*
+ * There is something new to wait for: a loop of the program's that was about to end
+ * must go on.
+ */
 static inline void sel__revive(sel_selector *sel)
 {
     if (sel->attachment != NULL)
@@ -116,18 +120,18 @@ static inline void sel__revive(sel_selector *sel)
 }
 
 /*
- * Before the library opens a descriptor: every key that is closed by now is
- * found gone, so that none whose number the new one gets is taken for its file.
+ * Called before the library opens a descriptor: notices every key that has been closed,
+ * so that none is taken for the new descriptor that gets its number.
  */
 void sel__check_all(sel_selector *sel);
 
 /*
- * A number for this file of the library's that no key has, a gone one say: `fd`
- * itself, or a duplicate. Or a negative errno.
+ * A number for this file of the library's that no key has, not even a gone one: `fd`
+ * itself, or a duplicate. Returns it, or a negative errno.
  */
 int sel__free_number(const sel_selector *sel, int fd);
 
-/* A key of the library's own, for READ: the callback is called during the wait. */
+/* Add a key of the library's own, for READ. Its callback is called during the wait. */
 int sel__add_internal(sel_selector *sel, int fd, sel_callback *callback, void *data);
 void sel__remove_internal(sel_selector *sel, int fd);
 
@@ -135,35 +139,36 @@ void sel__remove_internal(sel_selector *sel, int fd);
 int sel__add_wakeup(sel_selector *sel, int fd);
 
 /*
- * The entry of a number that still means the file that was registered, or NULL. A key
- * that this finds to be another file's is gone.
+ * The entry of a number that still stands for the file that was registered, or NULL. A
+ * key that this finds to be another file's is then gone.
  */
 sel__entry *sel__find_current(sel_selector *sel, int fd);
 
 /*
- * sel_register(), of a number without a key or with one that is gone, whose place the
- * new one takes; on failure it stays.
+ * sel_register() for a number that has no key, or one that is gone. The new key takes
+ * its place; on failure the old one stays.
  */
 int sel__register(sel_selector *sel, const sel_key *key);
 
-/* sel_modify() and sel_unregister(), of a key of the program's that has been found. */
+/* sel_modify() and sel_unregister() for a key of the program's that has been found. */
 void sel__change(sel_selector *sel, sel__entry *entry, const sel_key *key);
 void sel__forget_key(sel_selector *sel, sel__entry *entry, int fd);
 
-/* The selector is closed: what keys with the library's callback have goes. */
+/* The selector is being closed: free the data of keys with the library's callback. */
 void sel__free_handles(sel_selector *sel);
 
-/* Put a key on the list of those that the backend must hear of before a wait. */
+/* List a key whose changes the backend must hear of before the next wait. */
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd);
 
 /*
- * Wait for at most `timeout` nanoseconds and collect a batch.  0 or a negative errno.
+ * Wait for at most `timeout` nanoseconds and collect a batch. Returns 0 or a negative
+ * errno.
  */
 int sel__wait(sel_selector *sel, int64_t timeout);
 
 /*
- * Right after a wait: call what was collected; returns how many were called, or -ECHILD in a child that
- * one of them has forked.
+ * Right after a wait: call whatever was collected. Returns how many were called, or
+ * -ECHILD in a child that one of them has forked.
  */
 int sel__dispatch(sel_selector *sel);
 
@@ -176,7 +181,7 @@ static inline sel__entry *sel__entry_at(const sel_selector *sel, int fd)
 
 SEL__RARE void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd);
 
-/* A watched descriptor is ready for these events, and perhaps for others. */
+/* A watched descriptor is ready for these events, perhaps among others. */
 static inline void sel__report_entry(sel_selector *sel, sel__entry *entry, int fd, int ready)
 {
     int mask = ready & entry->events;
@@ -192,7 +197,7 @@ static inline void sel__report(sel_selector *sel, int fd, int ready)
     sel__report_entry(sel, sel__entry_at(sel, fd), fd, ready);
 }
 
-/* Is there anything to dispatch but pairs? */
+/* Are there tasks or anything recorded to dispatch? */
 static inline bool sel__has_to_run(const sel_selector *sel)
 {
     return (sel__tasks_waiting(&sel->tasks) | (unsigned)sel->recorded) > 0;
@@ -203,7 +208,7 @@ static inline bool sel__timer_is_due(const sel_selector *sel)
     return sel->timers.length > 0 && sel__timers_due(&sel->timers) <= sel__now();
 }
 
-/* Has this wait something to return for? */
+/* Does this wait have a reason to return? */
 static inline bool sel__is_over(const sel_selector *sel)
 {
     return sel->batch.length > 0 || sel->woken || sel__has_to_run(sel) ||
@@ -214,12 +219,12 @@ static inline bool sel__is_over(const sel_selector *sel)
 bool sel__is_same(const sel_selector *sel, int fd);
 
 /*
- * A descriptor was found closed or replaced: the backend drops it now, and the
- * key stays, silent, until it is unregistered.
+ * A descriptor was found closed or replaced: the backend drops it now, and the key
+ * stays, silent, until it is unregistered.
  */
 void sel__gone(sel_selector *sel, int fd);
 
-/* sel__is_same(), and sel__gone() if not. */
+/* sel__is_same(), and sel__gone() if it is not. */
 bool sel__check(sel_selector *sel, int fd);
 
 /* The backend no longer watches this key: change() it before the next wait. */
@@ -228,7 +233,7 @@ void sel__disarmed(sel_selector *sel, int fd);
 /* The next descriptor after `fd` that the backend has to watch, or SEL__NO_FD. */
 int sel__next_watched(const sel_selector *sel, int fd);
 
-/* The backend's fileno() goes out of use; a new one comes into use. */
+/* The backend's fileno() is about to be replaced; a new one is in use. */
 void sel__leave_outer(sel_selector *sel, int fd);
 int sel__enter_outer(sel_selector *sel, int fd);
 void sel__close_outer(sel_selector *sel);

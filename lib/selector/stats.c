@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a selector has counted, and its observer measured. */
+/* What a selector has counted and its observer has measured. */
 #include <selkie/debug.h>
 
 #include "selector/selector.h"

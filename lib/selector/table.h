@@ -2,15 +2,15 @@
 /*
  * The table from descriptor to key.
  *
- * Two levels, because descriptors are small numbers that come and go:
+ * It has two levels, because descriptors are small numbers that come and go:
  *
  *     blocks ──► [ 0 ][ 1 ][NULL][ 3 ]         one pointer for 128 descriptors
  *                  │    │          │
  *                  ▼    ▼          ▼
  *               entries 0..127, 128..255, 384..511
  *
- * An entry never moves while the table lives, so a pointer to one survives
- * every registration; memory follows the highest descriptor, 40 bytes each.
+ * An entry never moves while the table lives, so a pointer to one survives every
+ * registration. Memory follows the highest descriptor, 40 bytes for each.
  */
 #ifndef SEL_TABLE_H
 #define SEL_TABLE_H
@@ -37,7 +37,7 @@ typedef struct sel__entry {
                              the end, SEL__UNLISTED when not in it */
     uint8_t flags;        /* 0: this descriptor is not registered */
     uint8_t events;       /* what the program wants */
-    uint8_t armed;        /* what the backend was told last */
+    uint8_t armed;        /* what the backend was last told */
     uint8_t kind; /* sel__kind */
 } sel__entry;
 
@@ -48,17 +48,17 @@ typedef struct sel__table {
     int length; /* of blocks */
 } sel__table;
 
-/* Make room for `fd`.  0 or -ENOMEM. */
+/* Make room for `fd`. Returns 0 or -ENOMEM. */
 int sel__table_reserve(sel__table *table, int fd);
 void sel__table_free(sel__table *table);
 
-/* The entry of a descriptor for which there is room. */
+/* The entry of a descriptor that there is room for. */
 static inline sel__entry *sel__table_at(const sel__table *table, int fd)
 {
     return &table->blocks[fd >> SEL__BLOCK_BITS][fd & (SEL__BLOCK_SIZE - 1)];
 }
 
-/* The entry of any number, not negative, if it is registered, else NULL. */
+/* The entry of any number that is not negative, or NULL if it is not registered. */
 sel__entry *sel__table_find(const sel__table *table, int fd);
 
 /* The first registered descriptor after `fd`, or SEL__NO_FD. */

@@ -33,7 +33,7 @@ static inline void use_ring(sel__tasks *tasks, sel__ring *ring)
     tasks->mask = ring->capacity - 1;
 }
 
-/* What stood before the end of the old one may go on at its beginning. */
+/* What had wrapped round to the start of the old ring is moved behind its end. */
 static inline int make_room(sel__tasks *tasks, uint32_t wanted)
 {
     uint32_t before = tasks->capacity;
@@ -55,7 +55,10 @@ static inline int make_room(sel__tasks *tasks, uint32_t wanted)
     return 0;
 }
 
-/* What other threads post meanwhile stays in the inbox: it need not come before this. */
+/*
+ * The inbox first, so that one thread's tasks stay in order. What other threads post
+ * meanwhile stays there: it need not come before this task.
+ */
 int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call)
 {
     int error = sel__tasks_collect(tasks);

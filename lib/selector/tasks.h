@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks that wait for the next pass. In the steady state none of this allocates.
+ * Tasks that wait for the next pass. In the steady state nothing here allocates.
  *
  *     ring     [.][.][task][task][task][.]      first ──► count of them
  *     inbox    [task][task][.]                  what any thread has posted, under a lock
  *
- * The selector's thread takes what is posted over into its ring, before every dispatch and
- * before it queues one behind, so one thread's tasks stay in their order; where its ring is
- * empty the two change places. A fork in the middle of a post leaves the child's inbox
- * whole: each change shows by one store.
+ * Before every dispatch, and before it queues a task itself, the selector's thread
+ * moves what was posted into its ring, so one thread's tasks stay in order. If the ring
+ * is empty, the two change places. A fork in the middle of a post leaves the child's
+ * inbox whole: every change takes effect by a single store.
  */
 #ifndef SEL_TASKS_H
 #define SEL_TASKS_H
@@ -43,19 +43,27 @@ typedef struct sel__tasks {
     pthread_mutex_t lock; /* of the inbox */
 } sel__tasks;
 
-/* Make the lock: of none, or anew in a forked child, where a thread of the parent's may
-   have it. */
+/*
+ * Make the lock: the first time, or again in a forked child, where one of the parent's
+ * threads may have held it.
+ */
 void sel__tasks_open(sel__tasks *tasks);
 void sel__tasks_free(sel__tasks *tasks);
 
-/* Put a task into the inbox, from any thread. 1 if it is the first in it: a sender has
-   begun, and is to wake the selector. Else 0, or -ENOMEM. */
+/*
+ * Put a task into the inbox, from any thread. Returns 1 if it is the first there: the
+ * caller counts as a sender from then on, and must wake the selector. Else 0 or -ENOMEM,
+ * and the caller may no longer touch the selector, which may have been closed.
+ */
 int sel__tasks_post(sel__tasks *tasks, sel__call call, sel__wakeup *wakeup);
 
-/* Empty the inbox. 0, or -ENOMEM: then all stays there, and is still to run. */
+/*
+ * Move the inbox to the ring. Returns 0, or -ENOMEM: then everything stays in the inbox
+ * and still runs later.
+ */
 int sel__tasks_collect(sel__tasks *tasks);
 
-/* Take the first: there is one. */
+/* Take the first task; there must be one. */
 static inline sel__call sel__tasks_pop(sel__tasks *tasks)
 {
     sel__call call = tasks->ring->calls[tasks->first];
@@ -65,28 +73,28 @@ static inline sel__call sel__tasks_pop(sel__tasks *tasks)
     return call;
 }
 
-/* Is there anything in the inbox?  Of what this thread has put there it is certain. */
+/* Is there anything in the inbox? A thread always sees what it has put there itself. */
 static inline bool sel__tasks_in_inbox(const sel__tasks *tasks)
 {
     return atomic_load_explicit(&tasks->posted, memory_order_relaxed) > 0;
 }
 
-/* 0 where there are none, in the ring or the inbox. */
+/* Not a count: 0 if there are none in the ring and the inbox, else any other number. */
 static inline unsigned sel__tasks_waiting(const sel__tasks *tasks)
 {
     return tasks->count | atomic_load_explicit(&tasks->posted, memory_order_relaxed);
 }
 
-/* The ring has room. */
+/* Needs room in the ring. */
 static inline void sel__tasks_put(sel__tasks *tasks, sel__call call)
 {
     tasks->ring->calls[(tasks->first + tasks->count++) & tasks->mask] = call;
 }
 
-/* Where the ring is full or not the end of the queue. */
+/* For when the ring is full, or the inbox is not empty. */
 int sel__tasks_push_slowly(sel__tasks *tasks, sel__call call);
 
-/* Put a task behind the others.  0 or -ENOMEM. */
+/* Put a task behind the others. Returns 0 or -ENOMEM. */
 static inline int sel__tasks_push(sel__tasks *tasks, sel__call call)
 {
     if (tasks->count == tasks->capacity || sel__tasks_in_inbox(tasks))

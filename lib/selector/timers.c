@@ -8,7 +8,7 @@
 
 enum { CHILDREN = 4 };
 
-/* An odd stamp that is no link: its task is being called. */
+/* An odd stamp that is no link: the timer's task is being called. */
 #define RUNNING 0xfffffffdU
 
 void sel__timers_open(sel__timers *timers)
@@ -19,7 +19,10 @@ void sel__timers_open(sel__timers *timers)
 
 /* --- the heap --- */
 
-/* Apart and unlikely: what each level of the heap asks is then no branch. */
+/*
+ * Out of line and marked unlikely, so that comparing at each level of the heap takes no
+ * branch.
+ */
 static SEL__APART bool was_made_before(const sel__due *a, const sel__due *b)
 {
     return (int32_t)(a->stamp - b->stamp) < 0;
@@ -37,7 +40,7 @@ static inline const sel__due *earlier(const sel__due *a, const sel__due *b)
     return is_before(b, a) ? b : a;
 }
 
-/* The place is free: what is due goes there, or above it, but no higher than `top`. */
+/* `place` is free: put `due` there or above it, but no higher than `top`. */
 static inline void rise(sel__due *heap, size_t place, size_t top, sel__due due)
 {
     for (; place > top && is_before(&due, &heap[(place - 1) / CHILDREN]);
@@ -61,8 +64,8 @@ static inline const sel__due *first_of(const sel__due *child, const sel__due *en
 }
 
 /*
- * The place is free: what is due goes there, or below it. Mostly it comes from the bottom
- * and goes there again, so the way down asks only which child is first.
+ * `top` is free: put `due` there or below it. It mostly comes from the bottom and ends
+ * up there again, so the way down only asks which child is first.
  */
 static void sink(sel__due *heap, size_t length, size_t top, sel__due due)
 {
@@ -85,7 +88,7 @@ static void sink(sel__due *heap, size_t length, size_t top, sel__due due)
     rise(heap, (size_t)(hole - heap), top, due);
 }
 
-/* Drop the first. Is there another? */
+/* Drop the first. Returns whether there is another. */
 static inline bool pop(sel__timers *timers)
 {
     sel__due last = timers->heap[--timers->length];
@@ -96,7 +99,7 @@ static inline bool pop(sel__timers *timers)
     return true;
 }
 
-/* There is a first: make it exact. */
+/* Make the first exact; there must be one. */
 static inline void prune(sel__timers *timers)
 {
     for (;;) {
@@ -115,7 +118,7 @@ static inline void prune(sel__timers *timers)
     }
 }
 
-/* Make all exact: the heap is built anew. */
+/* Make every entry exact, by building the heap anew. */
 static void rebuild(sel__timers *timers)
 {
     sel__due *heap = timers->heap;
@@ -132,7 +135,10 @@ static void rebuild(sel__timers *timers)
         sink(heap, length, place, heap[place]);
 }
 
-/* What was said of this slot, which had an entry, may have left that wrong. */
+/*
+ * The timer in this slot, which has an entry, was moved or cancelled: the first entry
+ * may no longer be exact.
+ */
 static inline void revise(sel__timers *timers, uint32_t slot)
 {
     if (sel__timers_are_stale(timers))
@@ -220,7 +226,7 @@ void sel__timers_cancel(sel__timers *timers, uint32_t slot)
         timers->out--;
         forget(timers, slot);
     } else {
-        timer->task = NULL; /* it is free at the end of the pass */
+        timer->task = NULL; /* the slot is freed at the end of the pass */
     }
 }
 
@@ -236,8 +242,8 @@ void sel__timers_put_off(sel__timers *timers, uint32_t slot)
 }
 
 /*
- * An entry that says too early may stay, unless this pass would run it all the same; one
- * that says too late is left to be dropped.
+ * An entry that says too early may stay, unless this pass would then run it. One that
+ * says too late is replaced, and dropped when it is found.
  */
 static void move_waiting(sel__timers *timers, uint32_t slot, int64_t due)
 {
@@ -312,7 +318,7 @@ static int64_t next_run(const sel__repeat *repeat, int64_t now)
     double n = floor(elapsed / repeat->interval) + 1;
 
     if (!isfinite(n))
-        return now + 1; /* smaller than any clock's */
+        return now + 1; /* the interval is below any clock's resolution */
     return sel__time_after(repeat->start, n * repeat->interval);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers: a heap by due time over slots that keep their numbers, as asyncio has them.
+ * Timers: a heap by due time, as in asyncio, over slots that keep their numbers.
  *
  *     heap    [due, slot, stamp][due, slot, stamp]...    four children each
  *     slots   [timer, stamp][timer, stamp]...
@@ -11,12 +11,13 @@
  *       └───► put off ────┘  └────────────────────────┘
  *                    end()
  *
- * Equal due times run in the order in which they were made. Cancelling and moving touch
- * only the slot: an entry is its timer's while both have the same stamp, and a timer may
- * have become due later than its entry says. The heap's first entry is always exact;
- * others are set right when they come there, or when they are too many. What becomes due
- * while a pass runs those that were due before is put off until its end. An id is a
- * timer's slot and how often that was used, so it finds its timer at once and never another.
+ * Timers that are due at the same time run in the order in which they were made.
+ * Cancelling and moving a timer touch only its slot: an entry belongs to its timer as
+ * long as both have the same stamp, and the timer may be due later than the entry says.
+ * The heap's first entry is always exact; the others are corrected when they get there,
+ * or when too many are stale. What becomes due while a pass runs the timers that were
+ * due before is put off until the pass ends. An id is a timer's slot and how often that
+ * slot has been used, so it finds its timer at once, and never another.
  */
 #ifndef SEL_TIMERS_H
 #define SEL_TIMERS_H
@@ -36,58 +37,64 @@ typedef struct sel__repeat {
 typedef struct sel__timer {
     sel_task *task; /* NULL: cancelled, or free */
     void *data;
-    int64_t due;         /* nanoseconds of the clock */
+    int64_t due;         /* in the clock's nanoseconds */
     sel__repeat *repeat; /* NULL: runs once */
     uint32_t use;
-    uint32_t stamp; /* as its entry's in the heap: even. Else odd: see sel__timer_link() */
+    uint32_t stamp; /* even: the same as its heap entry's; odd: see sel__timer_link() */
 } sel__timer;
 
 typedef struct {
     int64_t due;
     uint32_t slot;
-    uint32_t stamp; /* they may go round: equal due times are not far apart */
+    uint32_t stamp; /* may wrap: entries due at the same time are never far apart */
 } sel__due;
 
 typedef struct sel__timers {
     sel__due *heap;
     sel__timer *slots;
     int length;         /* of the heap */
-    int room;           /* of the heap: there is some for what is out, too */
+    int room;           /* of the heap, with some for those that are out */
     int capacity;       /* of slots */
-    int pending;        /* how many are to run */
-    int repeating;      /* how many of the slots' have a sel__repeat */
+    int pending;        /* how many are still to run */
+    int repeating;      /* how many slots have a sel__repeat */
     int out;            /* how many are put off or running */
     uint32_t stamp;     /* the next */
     uint32_t free;      /* the first free slot */
-    uint32_t first_off; /* the first slot that is put off, and the last */
+    uint32_t first_off; /* the first and the last slot that are put off */
     uint32_t last_off;
-    int64_t limit;    /* a pass runs what was due by then; SEL__NO_LIMIT: there is none */
-    uint64_t running; /* the repeating one whose task is being called, or 0 */
+    int64_t limit;    /* a pass runs what was due by then; SEL__NO_LIMIT: no pass is on */
+    uint64_t running; /* the repeating timer whose task is being called, or 0 */
 } sel__timers;
 
 enum { SEL__FEW_TIMERS = 64 };
 
 #define SEL__NO_LIMIT INT64_MIN
-#define SEL__NO_TIMER 0x7fffffffU /* a slot's number */
+#define SEL__NO_TIMER 0x7fffffffU /* no slot's number */
 
 void sel__timers_open(sel__timers *timers);
 void sel__timers_free(sel__timers *timers);
 
-/* It runs again and again, `interval` seconds apart. 0, or -ENOMEM and it is cancelled. */
+/* Make it repeat, every `interval` seconds. Returns 0, or -ENOMEM with the timer cancelled. */
 int sel__timers_repeat(sel__timers *timers, uint32_t slot, double interval);
 
 /*
- * A pass that runs those that are due by `now`. The next of them: its task is NULL after
- * the last. What becomes due in between is not among them.
+ * A pass that runs the timers due by `now`: begin, take one after the other until a
+ * task is NULL, end. What becomes due in between is not among them.
  */
 void sel__timers_begin(sel__timers *timers, int64_t now);
 sel__call sel__timers_next(sel__timers *timers);
 void sel__timers_end(sel__timers *timers);
 
-/* What was running waits for its first run after `now`, unless its task said otherwise. */
+/*
+ * The one that was running now waits for its first run after `now`, unless its task
+ * decided otherwise.
+ */
 void sel__timers_rearm(sel__timers *timers, int64_t now);
 
-/* When the next is due, what is put off aside; SEL__FOREVER without one. */
+/*
+ * When the next is due, leaving aside those that are put off; SEL__FOREVER if there is
+ * none.
+ */
 static inline int64_t sel__timers_due(const sel__timers *timers)
 {
     return timers->length > 0 ? timers->heap[0].due : SEL__FOREVER;
@@ -111,7 +118,7 @@ static inline uint32_t sel__timer_slot(uint64_t id)
     return (uint32_t)id;
 }
 
-/* One with this id is to run. */
+/* Is a timer with this id still to run? */
 static inline bool sel__timers_have(const sel__timers *timers, uint64_t id)
 {
     uint32_t slot = sel__timer_slot(id);
@@ -120,9 +127,9 @@ static inline bool sel__timers_have(const sel__timers *timers, uint64_t id)
            timers->slots[slot].use == id >> 32;
 }
 
-/* --- Adding, moving and cancelling one, in line. ------------------------- */
+/* --- Adding, moving and cancelling one, inline. -------------------------- */
 
-/* The stamp of a slot in a list: the next one's number. */
+/* The stamp of a slot that is in a list: the number of the next one. */
 static inline uint32_t sel__timer_link(uint32_t next)
 {
     return next << 1 | 1;
@@ -139,8 +146,9 @@ static inline bool sel__timer_waits(const sel__timer *timer)
 }
 
 /*
- * There is room: for a new one it was made, and what was out has kept its own. Above it
- * goes what is due later; what is due at the same time was made before.
+ * Needs no room check: it was made for a new one, and one that was out has kept its
+ * own. Only entries that are due later move down; those due at the same time were made
+ * before.
  */
 static inline void sel__timers_push(sel__timers *timers, uint32_t slot)
 {
@@ -172,10 +180,10 @@ static inline bool sel__timers_have_room(const sel__timers *timers)
     return timers->length + timers->out < timers->room;
 }
 
-/* For an entry more, and a slot. 0 or -ENOMEM. */
+/* Make room for one more entry and slot. Returns 0 or -ENOMEM. */
 int sel__timers_make_room(sel__timers *timers);
 
-/* There is a free slot. */
+/* Needs a free slot. */
 static inline uint32_t sel__timers_fill_slot(sel__timers *timers, sel__call call, int64_t due)
 {
     uint32_t slot = timers->free;
@@ -190,7 +198,7 @@ static inline uint32_t sel__timers_fill_slot(sel__timers *timers, sel__call call
     return slot;
 }
 
-/* Let a timer wait: its slot. There is room for it. */
+/* Add a timer, for which there must be room. Returns its slot. */
 static inline uint32_t sel__timers_add(sel__timers *timers, sel__call call, int64_t due)
 {
     uint32_t slot = sel__timers_fill_slot(timers, call, due);
@@ -199,7 +207,7 @@ static inline uint32_t sel__timers_add(sel__timers *timers, sel__call call, int6
     return slot;
 }
 
-/* The same where that is done in a few steps, as nearly always; else SEL__NO_TIMER. */
+/* The same if it takes only a few steps, as it nearly always does; else SEL__NO_TIMER. */
 static inline uint32_t sel__timers_add_quickly(sel__timers *timers, sel__call call, int64_t due)
 {
     uint32_t slot;
@@ -212,12 +220,13 @@ static inline uint32_t sel__timers_add_quickly(sel__timers *timers, sel__call ca
     return slot;
 }
 
-/* It is due at another time, and repeats from then on. */
+/* Make it due at another time, from which it also repeats. */
 void sel__timers_move(sel__timers *timers, uint32_t slot, int64_t due);
 
 /*
- * The same for one that is due later, as a timeout that begins anew: it keeps its entry,
- * unless that is the first or what this pass would run. Else false.
+ * The same for a timer that becomes due later, like a timeout that is restarted: it
+ * keeps its entry. Returns false if it can't, because the entry is the first one or
+ * this pass would run it.
  */
 static inline bool sel__timers_move_quickly(sel__timers *timers, uint32_t slot, int64_t due)
 {
@@ -236,23 +245,23 @@ static inline void sel__timers_free_slot(sel__timers *timers, uint32_t slot)
 
     timer->task = NULL;
     timer->stamp = sel__timer_link(timers->free);
-    /* GCOVR_EXCL_START: a slot that was used four billion times has no new id */
+    /* GCOVR_EXCL_START: a slot used four billion times has run out of ids */
     if (timer->use == UINT32_MAX)
         return;
     /* GCOVR_EXCL_STOP */
     timers->free = slot;
 }
 
-/* Most entries are no timer's any more. */
+/* Do most entries no longer belong to a timer? */
 static inline bool sel__timers_are_stale(const sel__timers *timers)
 {
     return timers->length > 4 * timers->pending + SEL__FEW_TIMERS;
 }
 
-/* It is not to run. */
+/* Cancel it. */
 void sel__timers_cancel(sel__timers *timers, uint32_t slot);
 
-/* The same, where its entry may stay and nothing else is to be done; else false. */
+/* The same if its entry may stay and nothing else has to be done; else false. */
 static inline bool sel__timers_cancel_quickly(sel__timers *timers, uint32_t slot)
 {
     const sel__timer *timer = &timers->slots[slot];

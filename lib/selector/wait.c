@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting: the one loop that knows deadlines and interruptions. Before each
- * look at the kernel the backend hears of what has changed since the last, and
- * nothing that a backend says ends the wait before there is a pair, a wake-up
- * or the deadline.
+ * Waiting: the one loop that knows deadlines and interruptions. Before each look at the
+ * kernel the backend hears of what has changed since the last one. However early the
+ * backend returns, the wait goes on until there is a pair, a wake-up or the deadline.
  */
 #include "selector/selector.h"
 
@@ -16,9 +15,9 @@
 #include <unistd.h>
 
 /*
- * An entry stays on the list until the backend has taken the change, so that a
- * wait which fails half-way is tried again as a whole. A key that was removed
- * meanwhile, or whose change was undone, needs no call.
+ * An entry stays on the list until the backend has taken the change, so a wait that
+ * fails half-way is tried again as a whole. A key that was removed meanwhile, or whose
+ * change was undone, needs no call.
  */
 SEL__RARE static int tell_changes(sel_selector *sel)
 {
@@ -41,9 +40,9 @@ SEL__RARE static int tell_changes(sel_selector *sel)
 }
 
 /*
- * With the wake-up goes all that tells of the tasks it came for: they are taken
- * too, and keep every wait short until they are dispatched.  Tasks that were run
- * before it came have it end nothing.
+ * Receiving the wake-up removes the only sign of the tasks it came for, so they are
+ * taken too, and keep every wait short until they are dispatched. A wake-up for tasks
+ * that have already run ends nothing.
  */
 static void on_wakeup(sel_selector *sel, const sel_key *key, int mask)
 {
@@ -59,8 +58,10 @@ int sel__add_wakeup(sel_selector *sel, int fd)
     return sel__add_internal(sel, fd, on_wakeup, NULL);
 }
 
-/* In a child that a signal's handler has forked during the wait, what has come is the
-   parent's. */
+/*
+ * In a child that a signal handler forked during the wait, whatever has arrived is the
+ * parent's.
+ */
 void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
 {
     sel_key key = {.fd = fd, .events = entry->events, .data = entry->data};
@@ -71,7 +72,7 @@ void sel__report_internal(sel_selector *sel, const sel__entry *entry, int fd)
 
 void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned length, int count)
 {
-    /* Downwards: a descriptor that is gone may be replaced by the last one. */
+    /* Downwards: the last one may take the place of a descriptor that is gone. */
     for (unsigned i = length; i > 0 && count > 0; i--) {
         struct pollfd polled = fds[i - 1];
 
@@ -85,13 +86,13 @@ void sel__report_polled(sel_selector *sel, const struct pollfd *fds, unsigned le
     }
 }
 
-/* Without a look at the services. */
+/* Without asking the services. */
 static inline int64_t get_own_end(const sel_selector *sel, int64_t deadline)
 {
     return sel__has_to_run(sel) ? 0 : sel__timers_cut(&sel->timers, deadline);
 }
 
-/* They may have nothing to say any more, as they find out. */
+/* Asking may show that they have nothing more to say. */
 SEL__RARE static int64_t ask_services(sel_selector *sel, int64_t deadline)
 {
     int64_t end, due;
@@ -104,15 +105,16 @@ SEL__RARE static int64_t ask_services(sel_selector *sel, int64_t deadline)
     return due < end ? due : end;
 }
 
-/* Until when the backend may sleep, of a wait that ends at `deadline`. */
+/* Until when the backend may sleep in a wait that ends at `deadline`. */
 static inline int64_t get_end(sel_selector *sel, int64_t deadline)
 {
     return sel->restless ? ask_services(sel, deadline) : get_own_end(sel, deadline);
 }
 
 /*
- * One look at everything, which may sleep. The services' loops are looked at before, for
- * what only that makes known to the kernel, and after, for what has come meanwhile.
+ * One look at everything, which may sleep. The services' loops are looked at before,
+ * for what only that makes known to the kernel, and after, for what has arrived
+ * meanwhile.
  */
 static inline int look(sel_selector *sel)
 {
@@ -126,7 +128,7 @@ static inline int look(sel_selector *sel)
     return error;
 }
 
-/* The first look was in vain, or `error`: go on until the deadline. */
+/* The first look found nothing or failed with `error`: go on until the deadline. */
 SEL__RARE static int look_again(sel_selector *sel, int error)
 {
     while (!sel__is_foreign(sel) &&
@@ -158,14 +160,14 @@ SEL__RARE static int wait_observed(sel_selector *sel, int64_t timeout)
     int error;
 
     if (sel__observer_debugs(sel->observer))
-        sel__check_all(sel); /* uv and epoll would never find some gone */
+        sel__check_all(sel); /* uv and epoll would never notice some of those */
     sel__observe_wait(sel->observer, sel->batch.pairs, sel->batch.length);
     error = wait_until_over(sel, timeout);
     sel__observe_waited(sel->observer, sel->batch.pairs, sel->batch.length);
     return error;
 }
 
-/* The wake-up that a failed wait took is for the next one, if it was this process's. */
+/* Pass the wake-up that a failed wait took on to the next one, if it was this process's. */
 SEL__RARE static int fail(sel_selector *sel, int error)
 {
     if (sel->woken && error != -ECHILD)
@@ -219,8 +221,9 @@ double sel_get_timeout(sel_selector *sel)
 }
 
 /*
- * The descriptor that other loops watch is a set around the backend's, made
- * when it is first asked for: a backend may have to replace its own.
+ * The descriptor that other loops watch is a set around the backend's, made when it is
+ * first asked for. It is not the backend's own set because a backend may have to
+ * replace that.
  */
 int sel__enter_outer(sel_selector *sel, int fd)
 {

@@ -32,13 +32,12 @@ void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
 }
 
 /*
- * read() and write() are where a thread may be cancelled (pthread_cancel), and one
- * that is so in the middle of this would leave the flag up, or the count of senders,
- * for good. syscall() is no such place, and may be called from a signal handler, as
- * pthread_setcancelstate() may not.
+ * read() and write() are cancellation points: a thread cancelled in the middle of this
+ * would leave the flag set, or the count of senders too high, for good. syscall() is
+ * not one and, unlike pthread_setcancelstate(), may be called in a signal handler.
  *
- * Adding 1 to an eventfd fails when 2^64 - 2 were added before, and the flag lets
- * one in at a time, or when the program has closed it.
+ * Adding 1 to an eventfd fails if the program has closed it, or after 2^64 - 2
+ * additions, and the flag lets only one in at a time.
  */
 void sel__wakeup_write(sel__wakeup *wakeup)
 {
@@ -57,8 +56,9 @@ void sel__wakeup_request(sel__wakeup *wakeup)
 }
 
 /*
- * The descriptor is emptied before the flag falls: the other way round a sender
- * between the two would find its byte eaten and the flag up for good.
+ * The descriptor is emptied before the flag is cleared. In the opposite order, the
+ * write of a sender between the two would be read away and the flag would stay set for
+ * good.
  */
 void sel__wakeup_receive(sel__wakeup *wakeup)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ending a wait from another thread or a signal handler: an eventfd, watched as
- * an ordinary descriptor, a flag that makes calls coalesce, and one that says
- * that the wait is to return.
+ * Ending a wait from another thread or a signal handler: an eventfd, watched as an
+ * ordinary descriptor, a flag that makes calls coalesce, and one that says that the
+ * wait must return.
  *
- * Not uv_async_t: its pending flag does not survive uv_loop_fork (a send that
- * was pending swallows every later one), and its init is not thread-safe.
+ * Not uv_async_t: its pending flag does not survive uv_loop_fork() (a send that was
+ * pending swallows every later one), and its init is not thread-safe.
  */
 #ifndef SEL_WAKEUP_H
 #define SEL_WAKEUP_H
@@ -16,17 +16,17 @@
 typedef struct sel__wakeup {
     int fd;
     atomic_bool pending;   /* the descriptor is readable, or about to be */
-    atomic_bool requested; /* a wait is to return, whatever else there is */
-    atomic_uint senders;   /* calls of other threads that have not returned yet */
+    atomic_bool requested; /* a wait must return, whatever else there is */
+    atomic_uint senders;   /* calls that have not returned yet */
 } sel__wakeup;
 
 int sel__wakeup_open(sel__wakeup *wakeup);
 void sel__wakeup_close(sel__wakeup *wakeup);
 
 /*
- * Make the descriptor readable.  From any thread; async-signal-safe.  Between
- * begin and end the selector is not freed: what a sender does may be seen, and
- * the selector closed for it, before the sender has returned.
+ * Make the descriptor readable. From any thread; async-signal-safe. Between begin and
+ * end the selector is not freed: another thread may see the effect of a send, and close
+ * the selector because of it, before the sender has returned.
  */
 static inline void sel__wakeup_begin(sel__wakeup *wakeup)
 {
@@ -46,16 +46,16 @@ static inline void sel__wakeup_send(sel__wakeup *wakeup)
         sel__wakeup_write(wakeup);
 }
 
-/* sel__wakeup_send(), and the wait is to return. */
+/* sel__wakeup_send(), and the wait must return. */
 void sel__wakeup_request(sel__wakeup *wakeup);
 
-/* Until no sender is between begin and end. */
+/* Wait until no sender is between begin and end. */
 void sel__wakeup_wait_for_senders(sel__wakeup *wakeup);
 
-/* Take what was sent.  What senders did before is visible afterwards. */
+/* Take whatever was sent. What senders did before is visible afterwards. */
 void sel__wakeup_receive(sel__wakeup *wakeup);
 
-/* Was a return requested?  Asked after receiving, and answered once. */
+/* Was a return requested? Ask after receiving; only the first call says yes. */
 bool sel__wakeup_take_request(sel__wakeup *wakeup);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
-/* Not a child that sends SIGCHLD or that an ordinary wait finds. */
+/* No exit signal, so the child sends no SIGCHLD and an ordinary wait does not find it. */
 void sel__call_apart(int (*call)(void *data), void *data)
 {
     static alignas(16) char stack[1 << 16];

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calling a function in a process that has our memory and not our signal
+ * Calling a function in a process that shares our memory but not our signal
  * dispositions: what it does to them is gone when it returns.
  */
 #ifndef SEL_APART_H
 #define SEL_APART_H
 
 /*
- * All signals are blocked, and one thread at a time is here. Where there can be no
- * such process, or its memory is not ours (as under valgrind), it has no effect.
+ * The caller has blocked all signals, and only one thread at a time may call this. Does
+ * nothing useful if no such process can be made or its memory is not ours (as under
+ * valgrind).
  */
 void sel__call_apart(int (*call)(void *data), void *data);
 

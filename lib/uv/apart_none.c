@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ThreadSanitizer takes every clone() for a fork. */
+/* For ThreadSanitizer, which takes every clone() for a fork. */
 #include "uv/apart.h"
 
 void sel__call_apart(int (*call)(void *data), void *data)

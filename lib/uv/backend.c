@@ -2,14 +2,13 @@
 /*
  * libuv: one uv_poll_t for every descriptor.
  *
- * Guard 1. libuv would tell the kernel of a started handle inside uv_run(), where it
- * can't take a refusal. So the kernel is asked first, by us, and hears all that comes
- * later from us alone; libuv speaks to it once for each number, just before a wait, after
- * a look whether the number is still the file that was registered.
+ * Guard 1. libuv would tell the kernel about a started handle inside uv_run(), and
+ * can't handle a refusal there. So we ask the kernel first, and make every later change
+ * ourselves. libuv tells it about each number only once, just before a wait, and after
+ * a check that the number still stands for the registered file.
  *
- * uv_run() is no timed wait either: it ends at a signal, and a timer counts
- * from the loop's own idea of now. Here it only sleeps; the caller knows the
- * deadline.
+ * uv_run() is not a timed wait either: it ends at a signal, and a timer counts from the
+ * loop's own idea of now. Here it only sleeps; the caller knows the deadline.
  */
 #include "uv/backend.h"
 
@@ -19,8 +18,8 @@
 #include <stdlib.h>
 
 /*
- * Guard 5. An alarm that is due before the poll would leave that without an end.
- * Stopped, the loop only looks.
+ * Guard 5. If the alarm goes off before the poll, libuv would then poll without a
+ * deadline. Stopped, the loop only looks.
  */
 static void on_alarm(uv_timer_t *timer)
 {
@@ -112,7 +111,7 @@ static int add(void *data, int fd, int events)
     sel__uv_state *state = data;
     int error = 0;
 
-    (void)events; /* the key has them */
+    (void)events; /* they are in the key */
     if (fd >= state->length || state->watchers[fd] == NULL)
         error = open_watcher(state, fd);
     if (error == 0)
@@ -120,7 +119,10 @@ static int add(void *data, int fd, int events)
     return error;
 }
 
-/* A ghost may have this number and the file that it means now: only a look tells. */
+/*
+ * Two things only a check notices: if the watcher is stopped, the kernel would take any
+ * new file under this number; and a ghost may have this number and its present file.
+ */
 static int change(void *data, int fd, int events)
 {
     sel__uv_state *state = data;
@@ -145,8 +147,8 @@ static void remove_uv(void *data, int fd)
 }
 
 /*
- * An alarm that is still to go off earlier is left alone: it ends one wait too
- * soon, which costs less than setting it anew before every wait.
+ * An alarm that goes off earlier is left alone: it ends one wait too soon, which costs
+ * less than setting it again before every wait.
  */
 static inline bool has_alarm(const sel__uv_state *state, int64_t deadline)
 {
@@ -154,9 +156,9 @@ static inline bool has_alarm(const sel__uv_state *state, int64_t deadline)
 }
 
 /*
- * For a deadline that is far it goes off twice. Until the first time, the dispatch knows
- * without a look at the clock that nothing is due: libuv has looked at one that is behind
- * by a tick at most, which is 10 ms.
+ * For a deadline that is far off, the alarm goes off twice. Until the first time, the
+ * dispatch knows without reading the clock that nothing is due: libuv has read one that
+ * lags by at most one tick, 10 ms.
  */
 SEL__RARE static void set_alarm(sel__uv_state *state, int64_t deadline)
 {
@@ -170,7 +172,7 @@ SEL__RARE static void set_alarm(sel__uv_state *state, int64_t deadline)
         left -= EARLY;
         state->sel->undue = deadline;
     }
-    /* it may have passed, after a preemption */
+    /* it may have passed meanwhile, after a preemption */
     uv_timer_start(&state->alarm, on_alarm, left > 0 ? (uint64_t)left : 0, 0);
     state->alarm_deadline = deadline;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The `uv` backend: one libuv loop, on which there are only watchers and a timer.
+ * The `uv` backend: one libuv loop, with nothing on it but watchers and a timer.
  *
- * set.c      what stands in the loop's epoll set: sent, made anew, forked
- * rounds.c   more than libuv takes at a time
- * watcher.c  one descriptor
+ *   set.c      what is in the loop's epoll set: sending, renewing, following a fork
+ *   rounds.c   more events than libuv takes at a time
+ *   watcher.c  one descriptor
  */
 #ifndef SEL_UV_BACKEND_H
 #define SEL_UV_BACKEND_H
@@ -16,9 +16,9 @@
 #include <uv.h>
 
 /*
- * How far a descriptor has come. libuv is told of a number once, with every event
- * that there is, and from then on only we speak to the kernel: so each refusal is
- * ours to hear and never libuv's, which would end the process.
+ * A descriptor's phase. libuv is told of a number once, with every event there is, and
+ * from then on only we speak to the kernel. So each refusal comes to us and not to
+ * libuv, which would abort.
  *
  *             watch()            send()              forget()
  *     STOPPED ──────► UNSENT ──────────────► WATCHED ────────► RESTING
@@ -26,27 +26,27 @@
  *        └──────────────┴──────────────────────┘      watch()     │
  *        └────────────────────────────────────────────────────────┘
  *
- * After a fork what is WATCHED is UNSENT again. Back to STOPPED: what was never sent is forgotten, libuv stops what has an error,
- * and what rests is stopped before libuv itself opens a descriptor for the loop.
+ * After a fork, WATCHED becomes UNSENT again. The ways back to STOPPED: a watcher that
+ * was never sent is forgotten, libuv stops one with an error, and a resting one is
+ * stopped before libuv itself opens a descriptor for the loop.
  */
 typedef enum {
-    SEL__UV_STOPPED, /* neither libuv nor the kernel watches */
-    SEL__UV_UNSENT,  /* the kernel does; libuv will, at its next run, say so too */
+    SEL__UV_STOPPED, /* neither libuv nor the kernel watches it */
+    SEL__UV_UNSENT,  /* the kernel does; libuv will tell it the same at its next run */
     SEL__UV_WATCHED, /* both do */
     SEL__UV_RESTING  /* libuv would, but the kernel does not: there is no key */
 } sel__uv_phase;
 
 /*
- * One descriptor. It belongs to the number and not to a registration: a libuv
- * handle can only be freed by running its loop, so it stays for the number's next
- * file.
+ * One descriptor. A watcher belongs to the number, not to a registration: a libuv
+ * handle can only be freed by running its loop, so it stays for the number's next file.
  */
 typedef struct sel__uv_watcher {
     uv_poll_t poll;
     struct sel__uv_state *state;
     sel__entry *entry; /* of its number */
     int fd;
-    int expected;    /* libuv's bits that are all the key wants, or one never told */
+    int expected;    /* libuv's bits for all that the key wants, or one that is never set */
     int next_unsent; /* a descriptor, SEL__NO_FD or SEL__UNLISTED */
     sel__uv_phase phase;
 } sel__uv_watcher;
@@ -54,13 +54,13 @@ typedef struct sel__uv_watcher {
 /* See rounds.c. */
 typedef struct {
     int set;   /* the loop's epoll set under another number; -1: not needed yet */
-    int empty; /* a set that nothing is in */
-    int told;  /* by libuv since it was run */
-    bool over; /* the loop's number means the empty set */
+    int empty; /* an empty set */
+    int told;  /* how many libuv has reported in this run */
+    bool over; /* the loop's number stands for the empty set */
 } sel__uv_rounds;
 
 typedef struct sel__uv_state {
-    sel__loop loop; /* first: it is what is left behind */
+    sel__loop loop; /* first: this is what is left behind */
     sel_selector *sel;
     sel__uv_watcher **watchers; /* by descriptor */
     int length;                 /* of watchers */
@@ -70,10 +70,10 @@ typedef struct sel__uv_state {
     bool stale;  /* the kernel may hold a ghost: a closed file under a number */
     sel__uv_rounds rounds;
     uv_timer_t alarm;
-    int64_t alarm_deadline; /* that it goes off for; SEL__FOREVER: it does not */
+    int64_t alarm_deadline; /* that the alarm is for; SEL__FOREVER: it is not set */
 } sel__uv_state;
 
-/* The set that the kernel is to hear of changes for. */
+/* The real set, in which changes have to be made. */
 static inline int sel__uv_set(const sel__uv_state *state)
 {
     return state->rounds.over ? state->rounds.set : uv_backend_fd(&state->loop.uv);
@@ -82,18 +82,18 @@ static inline int sel__uv_set(const sel__uv_state *state)
 /* --- set.c --- */
 
 /*
- * epoll_ctl() in libuv's words: it finds a handle by data.fd. No events: a paused
- * key, of which a hang-up is told once at most. Returns 0 or -errno.
+ * epoll_ctl() the way libuv calls it: it finds a handle by data.fd. With no events the
+ * key is paused, and a hang-up is reported at most once. Returns 0 or -errno.
  */
 int sel__uv_control(int set, int operation, int fd, int events);
 
 /*
- * Let libuv tell the kernel what was started, after a look whether each is still
- * its file, and set the kernel right again.
+ * Check that each started descriptor still stands for its file, let libuv tell the
+ * kernel about them, and set the wanted events again.
  */
 int sel__uv_send(sel__uv_state *state);
 
-/* Look at every key, and give the loop a new epoll set. */
+/* Check every key, and give the loop a new epoll set. */
 int sel__uv_renew(sel__uv_state *state);
 
 /* Follow a fork. */
@@ -101,13 +101,13 @@ int sel__uv_follow_fork(sel__uv_state *state);
 
 /* --- rounds.c --- */
 
-/* Before there is another watcher. 0 or a negative errno. */
+/* Called before a watcher is added. Returns 0 or a negative errno. */
 int sel__uv_prepare_rounds(sel__uv_state *state);
 
-/* Another descriptor was told. */
+/* libuv has reported one more descriptor. */
 void sel__uv_told(sel__uv_state *state);
 
-/* uv_run(), and what it would have gone on for. 0 or -errno. */
+/* uv_run(), and whatever it would have gone on to report. Returns 0 or -errno. */
 int sel__uv_run_rounds(sel__uv_state *state, uv_run_mode mode);
 
 static inline int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
@@ -118,7 +118,7 @@ static inline int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
     return 0;
 }
 
-/* The loop's number means this set from now on. 0 or -errno. */
+/* Make the loop's number stand for this set. Returns 0 or -errno. */
 int sel__uv_replace_set(sel__uv_state *state, int fresh);
 
 void sel__uv_close_rounds(sel__uv_state *state);
@@ -128,25 +128,25 @@ void sel__uv_close_rounds(sel__uv_state *state);
 /* Make the handle; the descriptor's flags stay what they are. */
 int sel__uv_open_watcher(sel__uv_watcher *watcher);
 
-/* From now on each that is told is counted, by sel__uv_told(). */
+/* From now on its reports are counted, by sel__uv_told(). */
 void sel__uv_count(sel__uv_watcher *watcher);
 
 /* Watch for what the key wants, from STOPPED or RESTING. */
 int sel__uv_watch(sel__uv_watcher *watcher);
 
-/* The same for a key that is watched; one that is another file by now is gone. */
+/* The same for a key that is watched; one whose number is another file by now is gone. */
 int sel__uv_arm(sel__uv_watcher *watcher);
 
 /*
- * Watch no longer. If the kernel does not know the number, it is closed or another
- * file by now, and the file that was registered may come back as a ghost.
+ * Stop watching. If the kernel does not know the number, it is closed or another file
+ * by now, and the registered file may come back as a ghost.
  */
 void sel__uv_forget(sel__uv_watcher *watcher);
 
-/* RESTING to STOPPED. */
+/* From RESTING to STOPPED. */
 void sel__uv_stop(sel__uv_watcher *watcher);
 
-/* The kernel watches; libuv is to be told. And libuv has been. */
+/* The kernel watches it, and libuv must be told; libuv has been told. */
 void sel__uv_list_unsent(sel__uv_watcher *watcher);
 void sel__uv_sent(sel__uv_watcher *watcher);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guard 15. libuv owns a signal's disposition while it has a handle for it, of whoever's, and
- * leaves SIG_DFL behind with its last. What was there before our first handle is
- * kept here and put back then, unless it was libuv's own, for a handle of the
- * program's or of another copy of this library: that may be gone by then, and
- * SIG_DFL is what libuv would have left. What the program has put there since stays.
+ * Guard 15. libuv owns a signal's disposition while anyone has a handle for it, and
+ * leaves SIG_DFL behind when the last one stops. What was there before our first handle
+ * is kept here and restored then. The exception is libuv's own handler, for a handle of
+ * the program's or of another copy of this library: that handle may be gone by then,
+ * and SIG_DFL is what libuv would have left. Whatever the program has installed since
+ * stays.
  *
- * Any thread comes here. What is here, and of a listener all but its handle's place
- * on the loop, is touched under the lock only.
+ * Any thread may come here. Everything here, and everything in a listener except its
+ * handle's place on the loop, is touched only under the lock.
  */
 #include "uv/dispositions.h"
 
@@ -27,7 +28,7 @@ static struct {
 } dispositions[NSIG];
 
 static sel__listener *started;
-static unsigned int forks; /* in which process they are */
+static unsigned int forks; /* the process that they are in */
 static bool watching_forks;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -56,9 +57,9 @@ static int leave(void *data)
 }
 
 /*
- * libuv sets SIG_DFL before anything else can be put back, and what another thread
- * gets in between would end the process. So it does that apart, and here only where
- * this has had no effect.
+ * libuv sets SIG_DFL before anything else can be restored, and a signal that another
+ * thread gets in between would end the process. So this is done in a separate process,
+ * and here only if that had no effect.
  */
 static void leave_apart(leaving *it)
 {
@@ -77,7 +78,7 @@ static void stop_last(sel__listener *listener)
     if (sigaction(signum, NULL, &now) == 0 &&
         now.sa_handler != dispositions[signum].libuvs.sa_handler)
         after = now;
-    sigfillset(&all); /* in a process of one thread nothing comes in between */
+    sigfillset(&all); /* in a single-threaded process nothing comes in between */
     pthread_sigmask(SIG_BLOCK, &all, &mask);
     if (after.sa_handler == SIG_DFL)
         leave(&it);
@@ -88,7 +89,7 @@ static void stop_last(sel__listener *listener)
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* A child that has closed everything has closed libuv's lock, too. */
+/* A child that has closed everything has closed libuv's lock too, so libuv is left out. */
 static void forsake(int signum, bool is_last)
 {
     if (is_last)
@@ -116,10 +117,10 @@ static void stop(sel__listener *listener)
 /* --- forks --- */
 
 /*
- * While libuv has a handle of the parent's for a signal, it would install nothing for
- * the child's; and a signal of the child's would go through the pipe that libuv shares
- * with the parent, to the parent's handler. Of the owners of those handles the child
- * has at most the one that forked.
+ * While libuv has one of the parent's handles for a signal, it would install nothing
+ * for the child's; and one of the child's signals would go through the pipe that libuv
+ * shares with the parent, to the parent's handler. Of the threads that own those
+ * handles, the child has at most the one that forked.
  */
 static void leave_parents(void)
 {
@@ -140,7 +141,7 @@ static void in_parent(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* libuv's own lock is whole again by now: it began to watch forks before us. */
+/* libuv's own lock is usable again by now: libuv began to watch forks before us. */
 static void in_child(void)
 {
     leave_parents();
@@ -157,7 +158,10 @@ static int watch_forks(void)
 
 /* --- what is called from outside --- */
 
-/* A handler that was there and still is, now that libuv has one, is libuv's. */
+/*
+ * A handler that was there before and still is, now that libuv has installed its own,
+ * is libuv's.
+ */
 static void note_disposition(int signum, const struct sigaction *before)
 {
     struct sigaction now = *before;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the whole process has of signal handlers: which of libuv's handles are
- * started, and the dispositions that come back when the last of a signal's stops.
+ * The process's signal handlers: which of libuv's handles are started, and the
+ * dispositions that come back when the last one for a signal stops.
  */
 #ifndef SEL_DISPOSITIONS_H
 #define SEL_DISPOSITIONS_H
@@ -9,18 +9,18 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/* Begins as zeros, with an initialised handle. */
+/* Zeroed at first, except for an initialised handle. */
 typedef struct sel__listener {
     uv_signal_t uv;
-    struct sel__listener *next; /* among all that are started */
+    struct sel__listener *next; /* in the list of all that are started */
     int signum;
     bool started;
 } sel__listener;
 
-/* Start it if it is not.  0 or a negative errno. */
+/* Start it if it is not started. Returns 0 or a negative errno. */
 int sel__listen(sel__listener *listener, uv_signal_cb callback, int signum);
 
-/* Stop it if it is started. A forked child has none of its parent's started. */
+/* Stop it if it is started. In a forked child none of the parent's is. */
 void sel__unlisten(sel__listener *listener);
 
 #endif

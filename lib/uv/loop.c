@@ -12,23 +12,23 @@
 #include <unistd.h>
 
 /*
- * Guard 8. What the first loop of a process takes: its set, the pipe by which libuv guards
- * signals, which stays, the loop's own pipe for them and its eventfd; and the two
- * io_uring rings of libuv 1.45 and later. Without the guard's pipe libuv aborts;
- * what any other loop lacks it says.
+ * Guard 8. The descriptors that a process's first loop takes: its epoll set, its
+ * eventfd, the loop's own pipe for signals and the one by which libuv guards signals,
+ * which stays; and the two io_uring rings of libuv 1.45 and later. Without the guard's
+ * pipe libuv aborts; for any other that it can't open it returns an error.
  */
 enum { FIRST_LOOP = 6, FIRST_LOOP_WITH_RINGS = 8 };
 
-/* To close a loop that a thread of the parent's may hold up for ever. */
+/* How often to try to close a loop that one of the parent's threads may hold up for ever. */
 enum { MOST_TRIES = 4 };
 
-/* The standard numbers that are held, each by a descriptor of its own; else -1. */
+/* The standard numbers that are held, each by a descriptor opened for that; else -1. */
 typedef struct {
     int fds[3];
 } holding;
 
 static const holding nothing_held = {{-1, -1, -1}};
-static atomic_bool is_warm; /* there has been a loop in this process */
+static atomic_bool is_warm; /* this process has had a loop */
 
 static int open_any(void)
 {
@@ -46,8 +46,8 @@ static void release(holding *held)
 }
 
 /*
- * Guard 7. The standard numbers that are free are held while libuv opens descriptors:
- * from below, each is the lowest free.
+ * Guard 7. The free ones among the standard numbers are held while libuv opens
+ * descriptors. Going upwards, each one is the lowest free number when it is opened.
  */
 static int hold(holding *held)
 {
@@ -65,7 +65,7 @@ static int hold(holding *held)
     return 0;
 }
 
-/* Can so many be opened? They are closed again: another thread may take them. */
+/* Can that many be opened? They are closed again, and another thread may take them. */
 static int try_to_open(int count)
 {
     int fds[FIRST_LOOP_WITH_RINGS];
@@ -97,9 +97,10 @@ static int prepare(holding *held, int count)
 }
 
 /*
- * Guard 7, in a child: libuv opens its guard's pipe anew, with whatever numbers are free
- * by then. What comes before and after that, for children's handlers are called in the
- * order in which they were set up. One that could not be is tried with the next loop.
+ * Guard 7, in a child: libuv opens its guard's pipe again, with whatever numbers are
+ * free then. These two run before and after that, because atfork handlers for the child
+ * are called in the order in which they were set up. If one can't be set up, the next
+ * loop tries again.
  */
 static holding held_in_child = {{-1, -1, -1}};
 static atomic_bool holds_in_child, releases_in_child;
@@ -122,7 +123,7 @@ static void set_up(atomic_bool *is_set_up, void (*in_child)(void))
 
 enum { NUMBERS = 5 };
 
-/* What libuv keeps open for a loop; -1 for what it has not. */
+/* The descriptors that libuv keeps open for a loop; -1 for one that it does not have. */
 static void get_numbers(const uv_loop_t *loop, int numbers[NUMBERS])
 {
     numbers[0] = uv_backend_fd(loop);
@@ -132,7 +133,7 @@ static void get_numbers(const uv_loop_t *loop, int numbers[NUMBERS])
     numbers[4] = loop->signal_pipefd[1];
 }
 
-/* A number that there is no memory to note is as unknown as any of the program's. */
+/* If there is no memory to note a number, it stays as unknown as the program's own. */
 static void own_loop(const uv_loop_t *loop)
 {
     int numbers[NUMBERS];
@@ -169,8 +170,8 @@ static int count_for_first(void)
 }
 
 /*
- * Guard 9. Of a loop that could not be made libuv 1.44 leaves the epoll set open; later
- * ones close it and say -1; 0 is left when there was no memory to begin with.
+ * Guard 9. If a loop can't be made, libuv 1.44 leaves its epoll set open. Later
+ * versions close it and leave -1; it is 0 if there was no memory to begin with.
  */
 static int init_loop(uv_loop_t *loop)
 {
@@ -218,10 +219,10 @@ static int follow(uv_loop_t *loop)
 }
 
 /*
- * Guard 11. What the parent's signal handler wrote into the shared pipe never comes here,
- * and libuv before 1.45 would wait for it for ever when the handle is closed.
- * Nor does a wake-up that a thread of the parent's has sent, or was sending: the
- * handle is marked as sent to, and would be for ever, so that no other gets out.
+ * Guard 11. What the parent's signal handler wrote into the shared pipe never arrives
+ * here, and libuv before 1.45 would wait for it for ever when the handle is closed. Nor
+ * does a wake-up that one of the parent's threads sent or was sending: the handle would
+ * stay marked as pending for ever, and no later wake-up would get out.
  */
 static void forget_pending(uv_handle_t *handle, void *unused)
 {
@@ -234,7 +235,7 @@ static void forget_pending(uv_handle_t *handle, void *unused)
         ((uv_async_t *)handle)->pending = 0;
 }
 
-/* Guard 10: after a failure the loop has no set. */
+/* Guard 10: after a failure the loop has no epoll set. */
 int sel__loop_fork(sel__loop *loop)
 {
     int error = loop->state == SEL__LOOP_LOST ? -ENOMEM :
@@ -244,7 +245,7 @@ int sel__loop_fork(sel__loop *loop)
         loop->state = SEL__LOOP_LOST;
     loop->inherited |= loop->uv.active_reqs.count > 0;
     uv_walk(&loop->uv, forget_pending, NULL);
-    forget_pending((uv_handle_t *)&loop->uv.wq_async, NULL); /* not walked to */
+    forget_pending((uv_handle_t *)&loop->uv.wq_async, NULL); /* uv_walk() skips it */
     return error;
 }
 
@@ -256,10 +257,7 @@ void sel__loop_leave_behind(sel__loop *loop)
     left_behind = loop;
 }
 
-/*
- * Guard 12. A callback of the program's that runs because its handle ends may make
- * another.
- */
+/* Guard 12. In a loop, because a close callback of the program's may make another handle. */
 bool sel__loop_close(sel__loop *loop, uv_walk_cb close_handle)
 {
     int tries = 0;

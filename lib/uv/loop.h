@@ -1,40 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A libuv loop that ends no process, and what has to be known of libuv for that and for
- * the rest. Comments elsewhere name a guard by its number.
+ * A libuv loop that never ends the process, and all that has to be known of libuv for
+ * that and for the rest. Comments elsewhere name a guard by its number.
  *
  *     libuv (versions)                              so                         where
- *  1  aborts where the kernel refuses a started     the kernel is asked        watcher.c
- *     handle in uv_run()                            first, by us               set.c
- *  2  takes 1,024 events and asks again, up to      its set is an empty one    rounds.c
- *     48 times                                      after the first
- *  3  shows a hang-up only where nothing else is    poll(2) is asked           watcher.c
+ *  1  aborts if the kernel refuses a started        we ask the kernel first    watcher.c
+ *     handle in uv_run()                                                       set.c
+ *  2  takes 1,024 events and asks again, up to      after the first time its   rounds.c
+ *     48 times                                      set is an empty one
+ *  3  shows a hang-up only if nothing else is       poll(2) is asked           watcher.c
  *     ready, and UV_EBADF for any error
- *  4  sets O_NONBLOCK on the open file              it is set back             watcher.c
+ *  4  sets O_NONBLOCK on the open file              the flag is restored       watcher.c
  *  5  runs timers before it polls (below 1.45):     an alarm stops the loop    backend.c
- *     a due one leaves the poll without an end
- *  6  does not look at the kernel where no handle   a handle keeps it from     reactor/
- *     is active                                     that                       loops.c
+ *     if one is due, the poll has no deadline
+ *  6  does not look at the kernel if no handle      one handle is kept         reactor/
+ *     is active                                     active                     loops.c
  *  7  aborts when it closes a descriptor of its     those numbers are held     loop.c
  *     own that is 0, 1 or 2                         while it opens some
- *  8  aborts where a process's first loop has no    so many are tried first    loop.c
- *     descriptors left
+ *  8  aborts if a process's first loop gets no      as many are opened first   loop.c
+ *     descriptors                                   as a trial
  *  9  leaves the epoll set of a loop that could     it is closed               loop.c
  *     not be made (1.44)
  * 10  has no set after a uv_loop_fork() that        such a loop is LOST        loop.c
  *     failed, and would abort
- * 11  waits in a child for what a signal or a       that is forgotten          loop.c
- *     thread of the parent's was about to send
- * 12  can't close a loop that waits for a           it is left behind          loop.c
- *     thread's request, which is the parent's
- * 13  aborts where it can't have its threads        they are tried first       pool.c
- * 14  joins the parent's threads when a child       the child has threads of   pool_end.c
- *     exits                                         its own by then
+ * 11  waits in a child for what a signal or one     that is forgotten          loop.c
+ *     of the parent's threads was about to send
+ * 12  can't close a loop that waits for a request   it is left behind          loop.c
+ *     of one of the parent's threads
+ * 13  aborts if it can't start its threads          they are started first     pool.c
+ *                                                   as a trial
+ * 14  joins the parent's threads when a child       by then the child has      pool_end.c
+ *     exits                                         threads of its own
  * 15  leaves a signal SIG_DFL, and writes a         dispositions come back     dispositions.c
  *     child's into its parent's pipe
  *
- * What can't be helped: it aborts when memory runs out inside it, or when another thread
- * closes a descriptor between our look and its call.
+ * Two things can't be prevented: libuv aborts when memory runs out inside it, and when
+ * another thread closes a descriptor between our check and its call.
  */
 #ifndef SEL_LOOP_H
 #define SEL_LOOP_H
@@ -44,7 +45,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/* uv_version() from which libuv has rings, and stacks of its own for its threads. */
+/* The uv_version() from which on libuv has io_uring rings and sets its threads' stack size. */
 enum { SEL__LIBUV_1_45 = 0x12d00 };
 
 typedef enum {
@@ -54,34 +55,34 @@ typedef enum {
 } sel__loop_state;
 
 typedef struct sel__loop {
-    uv_loop_t uv; /* first: libuv's callbacks know no more */
+    uv_loop_t uv; /* first: all that libuv's callbacks get */
     sel__loop_state state;
-    bool inherited;         /* has requests that a thread of a parent's works at */
-    struct sel__loop *next; /* among those that are left behind */
+    bool inherited;         /* has requests that one of the parent's threads works on */
+    struct sel__loop *next; /* in the list of those left behind */
 } sel__loop;
 
 /*
- * uv_loop_init(); its descriptors are taken for none of the keys of `sel`, if not NULL.
- * `loop` is zeroed. 0 or a negative errno.
+ * uv_loop_init(). Checks the keys of `sel`, if it is not NULL, so that none is taken
+ * for one of the loop's descriptors. `loop` is zeroed. Returns 0 or a negative errno.
  */
 int sel__loop_open(sel__loop *loop, sel_selector *sel);
 
-/* First of all in a forked child: are its descriptors still its own? */
+/* First thing in a forked child: are its descriptors still its own? */
 bool sel__loop_check(sel__loop *loop);
 
 /*
- * uv_loop_fork(), after sel__check_all(). 0, -EBADF if it is gone, or another negative
- * errno and it is lost.
+ * uv_loop_fork(), to be called after sel__check_all(). Returns 0, -EBADF if the loop is
+ * gone, or another negative errno if it is now lost.
  */
 int sel__loop_fork(sel__loop *loop);
 
 /*
- * Close what is on it, by `close_handle`, and then it. false: it was left behind, since a
- * thread of a parent's works at what it waits for.
+ * Close the handles on it, with `close_handle`, and then the loop. Returns false if it
+ * was left behind, because it waits for one of the parent's threads.
  */
 bool sel__loop_close(sel__loop *loop, uv_walk_cb close_handle);
 
-/* It never runs again, and stays, with all that libuv has in it. */
+/* Keep a loop that never runs again, with everything that libuv holds in it. */
 void sel__loop_leave_behind(sel__loop *loop);
 
 #endif

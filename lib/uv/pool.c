@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As libuv has them. Its threads have stacks of their own size from 1.45 on. */
+/* As in libuv, which sets its threads' stack size from 1.45 on. */
 enum { USUAL = 4, MOST = 1024, STACK_SIZE = 8 << 20 };
 
 typedef struct {
@@ -24,12 +24,13 @@ typedef struct {
 } trial;
 
 /*
- * sel__forks() + 1 of the process that it is so in: a child's libuv starts threads of
- * its own, and what a thread of the parent's was trying is nothing to the child.
+ * sel__forks() + 1 of the process that has tried, or is trying: a child's libuv starts
+ * threads of its own, and a trial that one of the parent's threads was making is
+ * nothing to the child.
  */
 static atomic_uint tried_in, trying_in;
 
-/* How many libuv will start, by the words that it reads, in its way: -1 is very many. */
+/* How many threads libuv will start. It parses the variable in this way: -1 is very many. */
 static int count_threads(void)
 {
     const char *given = getenv("UV_THREADPOOL_SIZE");
@@ -49,7 +50,7 @@ static void pass_gate(void *data)
     pthread_mutex_unlock(self->gate);
 }
 
-/* All of them are there until the gate is opened; returns how many. */
+/* They all wait until the gate opens. Returns how many there are. */
 static int start(trial *trials, int count, pthread_mutex_t *gate, int *ret_error)
 {
     uv_thread_options_t options = {
@@ -74,7 +75,7 @@ static bool is_there(const trial *each)
     return syscall(SYS_tgkill, getpid(), each->id, 0) == 0;
 }
 
-/* A thread that was joined counts against the limits until the kernel has let go of it. */
+/* A joined thread counts against the limits until the kernel has let go of it. */
 static void end(trial *each)
 {
     uv_thread_join(&each->thread);
@@ -82,7 +83,7 @@ static void end(trial *each)
         sched_yield();
 }
 
-/* Make as many threads as libuv will, and end them again; no signal goes to them. */
+/* Start as many threads as libuv will, and end them again. They get no signals. */
 static int try_threads(trial *trials, int count)
 {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -118,7 +119,7 @@ static int try_once(unsigned int process)
     return error;
 }
 
-/* One thread at a time: what another has in its trial libuv would lack. */
+/* One trial at a time: the threads of another one would be missing for libuv. */
 int sel__try_pool(void)
 {
     unsigned int process = sel__forks() + 1;

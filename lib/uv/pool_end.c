@@ -15,7 +15,7 @@
 /* No process has this number. */
 #define NOBODYS UINT_MAX
 
-/* Whose threads the pool has, by sel__forks(): 0 before there are any. */
+/* Which process the pool's threads belong to, by sel__forks(); 0 before there are any. */
 static atomic_uint owner;
 
 /* libuv knows of this fork, and starts new threads with the next job. */
@@ -37,8 +37,8 @@ static void have_done_nothing(uv_work_t *request, int status)
 }
 
 /*
- * Whatever was registered with atexit() runs before any library's destructor does. The
- * first job starts a pool, whatever libuv's version.
+ * Functions registered with atexit() run before any library's destructor. The first job
+ * starts a pool, in every version of libuv.
  */
 static void at_exit(void)
 {
@@ -53,7 +53,7 @@ static void at_exit(void)
     uv_loop_close(&loop.uv);
 }
 
-/* Two threads at once may both get there: what is done twice does no harm. */
+/* Two threads may get there at once: doing it twice does no harm. */
 int sel__prepare_pool_end(void)
 {
     static atomic_bool prepared;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guard 2: more than libuv takes at a time.
+ * Guard 2: more events than libuv takes at a time.
  *
- * uv_run() takes 1,024 events and, while that many come, asks again, up to 48 times; a
- * callback that only records readiness leaves all of it ready, and 2,000 ready
- * descriptors would cost 48 rounds. So after the first round the number of the loop's
- * epoll set means, until uv_run() has returned, a set that nothing is in, and the real
- * one, which is kept under another number, is asked for the rest. The kernel tells
- * those first that it has not told yet.
+ * uv_run() takes 1,024 events and, as long as that many come, asks again, up to 48
+ * times. Our callback only records readiness and leaves everything ready, so 2,000
+ * ready descriptors would cost 48 rounds. After the first round, therefore, the number
+ * of the loop's epoll set stands for an empty set until uv_run() has returned, and the
+ * real one, which is kept under another number, is asked for the rest. The kernel then
+ * starts with those that it has not reported yet.
  */
 #include "uv/backend.h"
 
@@ -58,7 +58,7 @@ void sel__uv_told(sel__uv_state *state)
         rounds->over = dup3(rounds->empty, uv_backend_fd(&state->loop.uv), O_CLOEXEC) >= 0;
 }
 
-/* As the epoll backend does it: the events become pairs where they are. */
+/* As in the epoll backend, the events become pairs where they are. */
 static void take_rest(sel__uv_state *state)
 {
     sel_selector *sel = state->sel;
@@ -75,7 +75,7 @@ static void take_rest(sel__uv_state *state)
     }
 }
 
-/* The number means the real set again. */
+/* Make the number stand for the real set again. */
 SEL__RARE static int restore(sel__uv_rounds *rounds, int number)
 {
     if (dup3(rounds->set, number, O_CLOEXEC) < 0)
@@ -84,7 +84,10 @@ SEL__RARE static int restore(sel__uv_rounds *rounds, int number)
     return 0;
 }
 
-/* What has been told is told, also if the set can be restored only by the next run. */
+/*
+ * If the set can't be restored, the next run does that; what was reported counts all
+ * the same.
+ */
 int sel__uv_run_rounds(sel__uv_state *state, uv_run_mode mode)
 {
     sel__uv_rounds *rounds = &state->rounds;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What stands in the epoll set of the loop: what libuv puts there, and we, so that
- * libuv hears of no refusal.
+ * What is in the loop's epoll set: what libuv puts there, and what we put there first
+ * so that libuv never meets a refusal.
  */
 #include "uv/backend.h"
 
@@ -54,18 +54,18 @@ int sel__uv_send(sel__uv_state *state)
     return 0;
 }
 
-/* Put a key that is watched into a new set of its loop's. */
+/* Put a watched key into a new set for its loop. */
 static int put(sel__uv_watcher *watcher, int set)
 {
     int error = sel__uv_control(set, EPOLL_CTL_ADD, watcher->fd, watcher->entry->events);
 
     if (!sel__means_gone(error))
         return error;
-    sel__gone(watcher->poll.data, watcher->fd); /* another thread closed it */
+    sel__gone(watcher->poll.data, watcher->fd); /* another thread has closed it */
     return 0;
 }
 
-/* What libuv was told stays true: it looks for the same numbers in the new set. */
+/* libuv need not be told anything: it looks for the same numbers in the new set. */
 static int fill(sel__uv_state *state, int set)
 {
     int error = 0;
@@ -81,10 +81,10 @@ static int fill(sel__uv_state *state, int set)
 }
 
 /*
- * What can't be taken out of a set is left there by a new one, under the old number.
- * uv_loop_fork() would do much the same but leaves the loop without any set when it
- * fails. The set of sel_fileno() watches the old one and must leave it while its number
- * still means it.
+ * A new set, under the old number, gets rid of whatever can't be taken out of the old
+ * one. uv_loop_fork() would do much the same, but leaves the loop without any set if it
+ * fails. The set of sel_fileno() watches the old set, which must be taken out while its
+ * number still stands for it.
  */
 static int replace_set(sel__uv_state *state, int fresh)
 {
@@ -115,9 +115,10 @@ int sel__uv_renew(sel__uv_state *state)
 }
 
 /*
- * libuv opens descriptors when it follows, which may get the number of a watcher that
- * rests. To stop one takes the number out of the set, which is still the parent's: so
- * the set's number means, as long as that, something that is none.
+ * When libuv follows a fork, it opens descriptors, and one may get the number of a
+ * resting watcher. So these are stopped first. libuv stops a handle by taking its
+ * number out of the set, which is still the parent's: until a new one is made, the
+ * set's number therefore stands for a descriptor that is no set.
  */
 static void stop_resting(sel__uv_state *state)
 {
@@ -127,7 +128,7 @@ static void stop_resting(sel__uv_state *state)
             sel__uv_stop(state->watchers[fd]);
 }
 
-/* libuv will tell the new set of all that is started. */
+/* libuv will put everything that is started into the new set. */
 static int restart(sel__uv_state *state)
 {
     for (int fd = 0; fd < state->length; fd++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One descriptor under libuv: its handle, and what has to be known around it so
- * that libuv neither hides what the kernel said nor aborts at what it refuses.
+ * One descriptor under libuv: its handle, and what is needed around it so that libuv
+ * neither hides what the kernel reported nor aborts when the kernel refuses something.
  */
 #include "uv/backend.h"
 
@@ -11,7 +11,7 @@
 
 enum {
     EVERYTHING = UV_READABLE | UV_WRITABLE | UV_PRIORITIZED,
-    NEVER = 1 << 7 /* no bit of libuv's */
+    NEVER = 1 << 7 /* none of libuv's bits */
 };
 
 static int to_uv(int events)
@@ -44,10 +44,11 @@ static void enter(sel__uv_watcher *watcher, sel__uv_phase phase)
 }
 
 /*
- * Guard 3. libuv shows a hang-up only where nothing else was ready, and no error beside an
- * urgent condition. The change that a regular file in /proc or /sys tells is always
- * both, but told once: there is nothing left to ask for. poll(2) asks the number,
- * so what it adds is believed of the file that was registered only.
+ * Guard 3. libuv shows a hang-up only if nothing else was ready, and hides an error
+ * when there is an urgent condition. A change in a regular file in /proc or /sys is
+ * always both, but is reported once, so there is nothing left to ask about. poll(2)
+ * asks about the number, so what it adds is believed only if that still stands for the
+ * registered file.
  */
 static int ask(const sel__uv_watcher *watcher, int events)
 {
@@ -73,20 +74,20 @@ static void take_out(sel__uv_watcher *watcher)
 }
 
 /*
- * Guard 3. On an error libuv says UV_EBADF whatever it was, and has stopped the handle. At one
- * that rests it is a ghost's.
+ * Guard 3. On any error libuv says UV_EBADF and stops the handle. If the watcher was
+ * resting, the error is a ghost's.
  */
 static void on_error(sel__uv_watcher *watcher)
 {
     sel_selector *sel = watcher->poll.data;
 
-    take_out(watcher); /* before libuv does, which would not tell us */
+    take_out(watcher); /* before libuv does, and does not tell us */
     enter(watcher, SEL__UV_STOPPED);
     sel__disarmed(sel, watcher->fd);
     sel__report(sel, watcher->fd, SEL__EVERY_EVENT);
 }
 
-/* What is unsent is told again as soon as the kernel knows what its key wants. */
+/* An unsent watcher is reported again once the kernel knows what its key wants. */
 SEL__RARE static void report_unsure(sel__uv_watcher *watcher, int status, int events)
 {
     const sel__entry *entry = watcher->entry;
@@ -98,7 +99,7 @@ SEL__RARE static void report_unsure(sel__uv_watcher *watcher, int status, int ev
         sel__report(watcher->poll.data, watcher->fd, is_plain ? ask(watcher, events) : 0);
 }
 
-/* With an error there are no events. */
+/* On an error there are no events. */
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     sel__uv_watcher *watcher = (sel__uv_watcher *)poll;
@@ -124,7 +125,7 @@ void sel__uv_count(sel__uv_watcher *watcher)
 }
 
 /*
- * Guard 4. Other processes may share the open file. Its flag goes back by FIONBIO, which
+ * Guard 4. Other processes may share the open file. FIONBIO restores the flag and
  * touches no other.
  */
 int sel__uv_open_watcher(sel__uv_watcher *watcher)
@@ -162,7 +163,7 @@ void sel__uv_sent(sel__uv_watcher *watcher)
         enter(watcher, SEL__UV_WATCHED);
 }
 
-/* -EEXIST: the ghost of an earlier registration has this number and this file. */
+/* -EEXIST: an earlier registration left a ghost with this number and this file. */
 static int put_in(const sel__uv_watcher *watcher)
 {
     int error = control(watcher, EPOLL_CTL_ADD);
@@ -171,9 +172,9 @@ static int put_in(const sel__uv_watcher *watcher)
 }
 
 /*
- * libuv takes a number out of the set when it starts a handle, and puts it in when
- * it runs, which only changes what we have put there meanwhile. Its array grows
- * here, and no more during a wait.
+ * libuv takes a number out of the set when it starts a handle and puts it in when it
+ * runs; by then ours is there, so that only changes it. libuv's array grows here, and
+ * never during a wait.
  */
 int sel__uv_watch(sel__uv_watcher *watcher)
 {
