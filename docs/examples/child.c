@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child process: uv_spawn() on the selector's own loop.  sel_run() goes on while the
- * process handle is active and calls its exit callback like any other.
+ * A child process: uv_spawn() on the selector's own loop. sel_run() keeps going while the
+ * process handle is active, and calls its exit callback like any other.
  */
 #include <selkie.h>
 #include <selkie/uv.h>

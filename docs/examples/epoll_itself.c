@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An epoll is itself a descriptor: /proc shows it, another loop can watch it, and it is
- * closed like any other.  epoll_itself.py is the same in Python.
+ * An epoll instance is itself a descriptor: /proc shows it, another loop can watch it, and
+ * it is closed like any other. epoll_itself.py is the same in Python.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* <sys/epoll.h> declares these; a compiler refuses what differs from it. */
+/* <sys/epoll.h> declares these; the compiler rejects any that differ from it. */
 // [signatures]
 int epoll_create1(int flags);
 int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
@@ -25,19 +25,19 @@ _Static_assert(IS(events, uint32_t) && IS(data.ptr, void *) && IS(data.fd, int) 
                "the system's has other members");
 
 #ifdef __x86_64__
-#define PACKED __attribute__((packed)) /* so that 32-bit programs have the same */
+#define PACKED __attribute__((packed)) /* the same layout as in 32-bit programs */
 #else
 #define PACKED
 #endif
 
-/* <sys/epoll.h> has this, too; here it is again, in a scope of its own. */
+/* <sys/epoll.h> has this struct too; here it is again, in a scope of its own. */
 static void compare_event(void)
 {
     enum { SIZE = sizeof(struct epoll_event), DATA = offsetof(struct epoll_event, data) };
 
     // [event]
     struct epoll_event {
-        uint32_t events; /* what to watch for; from epoll_wait(): what came */
+        uint32_t events; /* what to watch for; from epoll_wait(): what is ready */
         union {
             void *ptr;
             int fd;

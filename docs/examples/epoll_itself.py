@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An epoll is itself a descriptor: /proc shows it, another loop can watch it, and it is
-closed like any other.  epoll_itself.c is the same in C.
+"""An epoll instance is itself a descriptor: /proc shows it, another loop can watch it,
+and it is closed like any other.  epoll_itself.c is the same in C.
 """
 import os
 import select
@@ -27,7 +27,7 @@ def wait_three_ways(epoll, reader, writer):
     in_time = time.monotonic() - start >= 0.05
     print(f"timeout 50: {count} ready, after 50 ms: {'yes' if in_time else 'no'}")
 
-    words = {reader: 42}  # data is the descriptor: a word of one's own is looked up
+    words = {reader: 42}  # the event carries the descriptor: look up your word
     os.write(writer, b"x")  # or the next call would never return
     ready = epoll.poll(-1)
     print(f"timeout -1: {len(ready)} ready, word {words[ready[0][0]]} comes back")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A first program: wait for input, and half a second after its end for a timer.
+ * A first program: wait for input and, when it ends, half a second more for a timer.
  */
 #include <selkie.h>
 

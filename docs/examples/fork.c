@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector across fork(): the child makes it its own with sel_after_fork(), and the
- * parent's is not touched.
+ * A selector across fork(): the child makes it its own with sel_after_fork(), which does
+ * not touch the parent's.
  */
 #include <selkie.h>
 
@@ -44,7 +44,7 @@ int main(void)
     if (pid == 0)
         return child(sel, ends[0]);
 
-    /* Only one of the two reads the byte: the child, which is waited for first. */
+    /* Only one of them reads the byte: the child, because the parent waits for it first. */
     waitpid(pid, &status, 0);
     if (write(ends[1], "b", 1) != 1)
         return 1;

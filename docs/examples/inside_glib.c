@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector inside GLib's main loop: a GSource that sleeps on sel_fileno() for
- * sel_get_timeout() seconds at most.  Any loop that can watch a descriptor and
- * bound its sleep nests a selector this way.
+ * A selector inside GLib's main loop: a GSource that waits for sel_fileno(), at most as
+ * long as sel_get_timeout() says.  A selector nests like this in any loop that can watch a
+ * descriptor and limit its wait.
  */
 #include <selkie.h>
 
@@ -16,7 +16,7 @@ typedef struct {
     sel_selector *sel;
 } selector_source;
 
-/* Collects what is ready, and makes fileno and get_timeout hold. */
+/* Collects what is ready; after that sel_fileno() and sel_get_timeout() are valid. */
 static gboolean has_work(GSource *source)
 {
     sel_selector *sel = ((selector_source *)source)->sel;

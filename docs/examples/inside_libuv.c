@@ -58,6 +58,6 @@ int main(void)
 
     sel_close(sel);
     close(ends[0]);
-    uv_run(&loop, UV_RUN_DEFAULT); /* what sel_close() left on the loop goes here */
+    uv_run(&loop, UV_RUN_DEFAULT); /* closes what sel_close() left on the loop */
     return uv_loop_close(&loop) == 0 ? 0 : 1;
 }

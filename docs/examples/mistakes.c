@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three mistakes for SELKIE_DEBUG=1 to name: a slow callback, a descriptor closed while
- * it is registered, one that is ready again and again while nobody reads it.
+ * Three mistakes that SELKIE_DEBUG=1 reports: a slow callback, a descriptor that is closed
+ * while it is registered, and one that stays ready because nobody reads it.
  */
 #include <selkie.h>
 
@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Visible to the dynamic linker, so that debug mode can name them. */
+/* Not static, so that the dynamic linker knows their names and debug mode can print them. */
 sel_callback slow_cb, forgetful_cb;
 
 void slow_cb(sel_selector *sel, const sel_key *key, int mask)
 {
-    struct timespec nap = {.tv_nsec = 150000000}; /* what blocks, in earnest */
+    struct timespec nap = {.tv_nsec = 150000000}; /* in real life, a call that blocks */
 
     (void)mask;
     nanosleep(&nap, NULL);
@@ -30,7 +30,7 @@ void forgetful_cb(sel_selector *sel, const sel_key *key, int mask)
         sel_unregister(sel, key->fd);
 }
 
-/* A pipe with a byte in it. */
+/* Make a pipe with a byte in it. */
 static void fill(int ends[2])
 {
     if (pipe(ends) < 0 || write(ends[1], "x", 1) != 1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EPOLLONESHOT's use, said with a pause: a callback hears of its descriptor once, and
- * again when whoever took it over has given it back.
+ * What EPOLLONESHOT is for, done by pausing: a callback is called once for its descriptor,
+ * and again only after whoever took it over has given it back.
  */
 #include <selkie.h>
 
@@ -10,7 +10,7 @@
 
 static void read_cb(sel_selector *sel, const sel_key *key, int mask);
 
-/* The descriptor is given back: watch it again. */
+/* The descriptor has been given back: watch it again. */
 static void resume(sel_selector *sel, void *data)
 {
     int fd = *(int *)data;

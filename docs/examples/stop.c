@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stop from a signal: the loop calls the handler like any other callback, so that it may
- * print, free and call the library.  The first Ctrl-C stops the loop; stop.py is the same
+ * Stop on a signal: the loop calls the handler like any other callback, so it may print,
+ * free memory and call the library.  The first Ctrl-C stops the loop; stop.py is the same
  * in Python.
  */
 #include <selkie.h>
@@ -37,7 +37,7 @@ int main(void)
         return 1;
     sel_run(sel);
     puts("stopped");
-    sel_close(sel); /* both signals mean again what they did before */
+    sel_close(sel); /* restores what both signals did before */
     return 0;
 }
 // [/main]

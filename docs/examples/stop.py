@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stop from a signal: the loop calls the handler like any other callback.  stop.c is the
+"""Stop on a signal: the loop calls the handler like any other callback.  stop.c is the
 same in C.
 """
 import asyncio

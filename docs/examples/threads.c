@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread that reports to the loop.  What it has to say comes as tasks, which run on
- * the loop's thread in the order they were queued, so nothing here needs a lock.
+ * A thread that reports to the loop.  Its reports are tasks, which run on the loop's thread
+ * in the order they were queued, so nothing here needs a lock.
  */
 #include <selkie.h>
 
@@ -26,7 +26,10 @@ static void report(sel_selector *sel, void *data)
         sel_cancel(sel, all->alive);
 }
 
-/* On the other thread: of the selector's calls this and sel_wakeup() are allowed. */
+/*
+ * On the other thread: of all the selector's calls, only this one and sel_wakeup() are
+ * allowed.
+ */
 static void *work(void *data)
 {
     crew *all = data;

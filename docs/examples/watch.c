@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library that says at any time for what it waits, reading or writing or both, as
- * libcurl, libpq and c-ares do: a reader and a writer follow it.
+ * For a library that keeps saying what it waits for, reading, writing or both, as libcurl,
+ * libpq and c-ares do: a reader and a writer follow it.
  */
 #include <selkie.h>
 
@@ -19,7 +19,7 @@ static void on_readable(sel_selector *sel, void *data);
 static void on_writable(sel_selector *sel, void *data);
 
 // [watch]
-/* -ENOENT: it was not watched for that. */
+/* Removing one that is not there returns -ENOENT, which does no harm. */
 static void watch(connection *self, bool reads, bool writes)
 {
     if (reads)

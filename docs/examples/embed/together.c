@@ -6,10 +6,10 @@
  *       0.152 1| listening on 127.0.0.1:1234
  *       0.153 2| the newest line of the log
  *
- * A line comes out whole, behind the seconds since the start and the number of
- * its command.  Ctrl-C, SIGTERM and -t ask the commands to end and kill those
- * that have not GRACE seconds later.  It exits with the status of the first
- * command that failed, as a shell would tell it.
+ * Whole lines are printed, each after the seconds since the start and the number of its
+ * command.  On Ctrl-C, on SIGTERM and when the time of -t is up, all commands are asked to
+ * end; after GRACE more seconds those that have not are killed.  The exit status is that of
+ * the first command that failed, as a shell reports it.
  */
 #include <selkie.h>
 
@@ -25,9 +25,9 @@
 enum { LINE = 4096, GRACE = 2 }; /* bytes, seconds */
 
 typedef struct {
-    pid_t pid; /* and its process group; 0 when it is over */
-    int number, status, output; /* the pipe that it writes to, -1 when closed */
-    size_t used; /* of the line that has not ended yet */
+    pid_t pid; /* also its process group; 0 after it has ended */
+    int number, status, output; /* the pipe that it writes to; -1 when closed */
+    size_t used; /* of the line that is not complete yet */
     char line[LINE];
 } command;
 
@@ -61,7 +61,7 @@ static void print_line(sel_selector *sel, const command *c, const char *line,
     printf("%7.3f %d| %.*s\n", sel_time(sel) - start, c->number, (int)length, line);
 }
 
-/* Print the lines that are whole, or all when no more can be held. */
+/* Print all complete lines, or everything if the buffer is full. */
 static void print_lines(sel_selector *sel, command *c)
 {
     char *line = c->line, *end = c->line + c->used, *newline;
@@ -79,7 +79,10 @@ static void print_lines(sel_selector *sel, command *c)
     fflush(stdout);
 }
 
-/* As long as its output is open, an ended command keeps its process group's number. */
+/*
+ * A command is not waited for while its output is open: until then its process group's
+ * number stays taken, and can safely be signalled.
+ */
 static void collect(sel_selector *sel, void *data)
 {
     int status;
@@ -138,7 +141,7 @@ static void be_child(const char *text, int output)
     _exit(127);
 }
 
-/* Whatever the library has open closes by itself when the child becomes sh. */
+/* Whatever the library has open is closed when the child becomes sh. */
 static void start_command(sel_selector *sel, command *c, const char *text)
 {
     int ends[2];
@@ -165,7 +168,7 @@ static int first_failure(void)
     return 0;
 }
 
-/* The seconds of -t, 0 without it; the commands begin at argv[optind]. */
+/* Returns the seconds of -t, or 0; the commands start at argv[optind]. */
 static double read_options(int argc, char **argv)
 {
     double seconds = 0;

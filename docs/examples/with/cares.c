@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks names up with c-ares, all at once.
+ * Look up names with c-ares, all at once.
  *
  *     cares SERVER[:PORT] NAME...
  */
@@ -37,7 +37,7 @@ static void answer(void *data, int status, int timeouts, struct ares_addrinfo *r
 
 int main(int argc, char **argv)
 {
-    /* Names are as they are written, nothing is looked up in /etc/hosts. */
+    /* Names are taken as written, and not looked up in /etc/hosts. */
     struct ares_options options = {.flags = ARES_FLAG_NOSEARCH, .lookups = "b"};
     const struct ares_addrinfo_hints hints = {.ai_family = AF_INET};
     question questions[100];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fetches URLs with libcurl, all at once.
+ * Fetch URLs with libcurl, all at once.
  *
  *     curl URL...
  */

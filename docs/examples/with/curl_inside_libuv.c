@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fetches a URL by a selector inside uv_run(), which has a timer of its own besides.
+ * Fetch a URL with a selector inside uv_run(), next to one of libuv's own timers.
  *
  *     curl_inside_libuv URL
  */
@@ -25,7 +25,7 @@ static void done(selkie_curl *curl, CURL *easy, CURLcode result)
         fprintf(stderr, "curl_inside_libuv: %s\n", curl_easy_strerror(result));
 }
 
-/* libuv's side: it keeps nothing alive. */
+/* libuv's side: a timer that does not keep the loop alive. */
 static void tick(uv_timer_t *timer)
 {
     ++*(int *)timer->data;

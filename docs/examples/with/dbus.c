@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dbus ADDRESS: says hello to a message bus and prints the names of all who are on it.
+ * dbus ADDRESS: say hello to a message bus and print the names of everyone on it.
  */
 #include "selkie_dbus.h"
 
@@ -18,14 +18,14 @@ static void fail(client *self, const char *message)
     self->status = 1;
 }
 
-/* Nothing is watched then, and sel_run() returns. */
+/* After this nothing is watched, and sel_run() returns. */
 static void leave(client *self)
 {
     self->is_over = TRUE;
     dbus_connection_close(self->conn);
 }
 
-/* A call of one of the bus's own methods.  libdbus keeps it until it is answered. */
+/* Call one of the bus's own methods. libdbus keeps the call until it is answered. */
 static void call_bus(client *self, const char *method, DBusPendingCallNotifyFunction on_reply)
 {
     DBusPendingCall *pending = NULL;
@@ -44,7 +44,10 @@ static void call_bus(client *self, const char *method, DBusPendingCallNotifyFunc
         dbus_message_unref(message);
 }
 
-/* The reply, which is the caller's; NULL: there is none but an error, which was printed. */
+/*
+ * Returns the reply, which the caller owns, or NULL after printing the error that came
+ * instead.
+ */
 static DBusMessage *take_reply(client *self, DBusPendingCall *pending)
 {
     DBusMessage *reply = dbus_pending_call_steal_reply(pending);
@@ -77,7 +80,7 @@ static void on_names(DBusPendingCall *pending, void *data)
     leave(self);
 }
 
-/* What dbus_bus_register() does, without waiting for the reply. */
+/* What dbus_bus_register() does, but without waiting for the reply. */
 static void on_hello(DBusPendingCall *pending, void *data)
 {
     client *self = data;
@@ -94,7 +97,10 @@ static void on_hello(DBusPendingCall *pending, void *data)
     call_bus(self, "ListNames", on_names);
 }
 
-/* When the bus goes, calls under way are dropped without a word: this is all that comes. */
+/*
+ * When the bus goes away, pending calls are dropped silently; this signal is all that
+ * arrives.
+ */
 static DBusHandlerResult on_message(DBusConnection *conn, DBusMessage *message, void *data)
 {
     client *self = data;

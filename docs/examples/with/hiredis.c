@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hiredis HOST PORT: three commands to a Redis server, sent at once, and their replies.
+ * hiredis HOST PORT: send three commands to a Redis server at once and print the replies.
  */
 #include "selkie_hiredis.h"
 
@@ -16,7 +16,7 @@ static void on_reply(redisAsyncContext *redis, void *data, void *command)
         printf("%s: %s\n", (const char *)command, reply->str);
 }
 
-/* When the connection is made or lost, or could not be made. */
+/* Called when the connection is made or lost, or can't be made. */
 static void on_change(const redisAsyncContext *redis, int status)
 {
     if (status != REDIS_OK) {

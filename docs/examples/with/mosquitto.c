@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mosquitto HOST PORT TOPIC: subscribes to a topic of an MQTT broker, publishes a message
- * there and prints what comes back.
+ * mosquitto HOST PORT TOPIC: subscribe to a topic of an MQTT broker, publish a message
+ * there and print what comes back.
  */
 #include "selkie_mosquitto.h"
 
@@ -26,7 +26,7 @@ static void on_connect(struct mosquitto *mosq, void *data, int code)
     program *self = data;
 
     if (code != 0)
-        fail(self, mosquitto_connack_string(code)); /* and the broker closes the connection */
+        fail(self, mosquitto_connack_string(code)); /* the broker then closes the connection */
     else
         mosquitto_subscribe(mosq, NULL, self->topic, 1);
 }
@@ -46,7 +46,7 @@ static void on_message(struct mosquitto *mosq, void *data, const struct mosquitt
     mosquitto_disconnect(mosq);
 }
 
-/* Here the client is in use: it is destroyed by a task. */
+/* The client is in use here, so a task destroys it. */
 static void on_disconnect(struct mosquitto *mosq, void *data, int code)
 {
     program *self = data;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An echo server over TLS, with OpenSSL, until SIGINT or SIGTERM.  It takes no more from a
- * client than it can give back.
+ * A TLS echo server with OpenSSL; SIGINT or SIGTERM ends it.  It reads from a client only
+ * what it can send back.
  *
  *     openssl CERTIFICATE KEY [PORT]
  */
@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 typedef struct {
-    selkie_ssl tls; /* the first member: a pointer to the one is one to the other */
-    int size;       /* of what is not given back yet */
+    selkie_ssl tls; /* the first member, so a pointer to either is one to both */
+    int size;       /* how much has not been sent back yet */
     char data[16384];
 } connection;
 
-/* Always 0. */
+/* Always returns 0. */
 static int end(connection *self)
 {
     selkie_ssl_close(&self->tls);
@@ -28,7 +28,7 @@ static int end(connection *self)
     return 0;
 }
 
-/* Takes something where there is nothing to give back, and gives it back. */
+/* Read if everything has been sent back, then send back what was read. */
 static int echo(selkie_ssl *tls)
 {
     connection *self = (connection *)tls;
@@ -51,7 +51,7 @@ static int echo(selkie_ssl *tls)
     return result > 0 ? 1 : end(self);
 }
 
-/* A client has come; where something is missing for it, it goes again. */
+/* Accept a client; if anything it needs can't be had, close it again. */
 static void accept_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     int fd = accept4(key->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -92,7 +92,7 @@ static void stop(sel_selector *sel, void *data)
     sel_stop(sel);
 }
 
-/* Closes every connection, and the listener. */
+/* Close every connection, and the listener. */
 static void end_all(sel_selector *sel, int listener)
 {
     sel_key key;

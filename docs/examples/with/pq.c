@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pq CONNINFO QUERY: asks a PostgreSQL server and prints the rows that it gives.
+ * pq CONNINFO QUERY: send a query to a PostgreSQL server and print the rows.
  */
 #include "selkie_pq.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The connection is the first member, so that its callback finds the rest. */
+/* The connection is the first member, so that its callback can find the rest. */
 typedef struct {
     selkie_pq pq;
     const char *query;
@@ -15,7 +15,7 @@ typedef struct {
     int status;
 } question;
 
-/* libpq's messages may have further lines, with advice. */
+/* libpq's messages may have more lines, with advice. */
 static void fail(question *self, const char *message)
 {
     fprintf(stderr, "pq: %.*s\n", (int)strcspn(message, "\n"), message);

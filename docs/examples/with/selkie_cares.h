@@ -2,12 +2,12 @@
 /*
  * A c-ares channel on a selector: a file to copy.
  *
- * c-ares says by a callback which events of a socket it waits for.  When it has to be called
- * at the latest it says only when asked, ares_timeout(), and the answer changes with every
- * question.  So whatever changes a socket, the first question does, sets the timer, and it
- * is never further away than a second: the program asks what it likes from where it likes.
+ * c-ares uses a callback to say which events of a socket it waits for.  It says by when it
+ * must be called only if asked, with ares_timeout(), and every query changes the answer.
+ * So any change of a socket, such as the first query makes, sets the timer, which is never
+ * more than a second away: the program may make queries whenever and wherever it likes.
  *
- * The program ignores SIGPIPE, for over TCP c-ares writes with writev(2).
+ * The program must ignore SIGPIPE, because over TCP c-ares writes with writev(2).
  */
 #pragma once
 #include <selkie.h>
@@ -23,7 +23,7 @@ typedef struct {
 
 static inline sel_task selkie_cares_expired;
 
-/* Sets the one timer. */
+/* Set the only timer. */
 static inline void selkie_cares_call_later(selkie_cares *self, double delay)
 {
     sel_cancel(self->sel, self->timer);
@@ -31,8 +31,8 @@ static inline void selkie_cares_call_later(selkie_cares *self, double delay)
 }
 
 /*
- * Lets c-ares read, write and give up what has taken too long; it answers questions here.
- * ares_timeout() cuts off a part of a millisecond.
+ * Let c-ares read, write and give up on what has taken too long; it answers queries in
+ * here. ares_timeout() drops fractions of a millisecond, so one is added.
  */
 static inline void selkie_cares_process(selkie_cares *self, ares_socket_t in,
                                         ares_socket_t out)
@@ -54,7 +54,7 @@ static inline void selkie_cares_ready(sel_selector *sel, const sel_key *key, int
                          mask & SEL_EVENT_WRITE ? key->fd : ARES_SOCKET_BAD);
 }
 
-/* It is time, or a question has been asked. */
+/* The timer has expired, or a query has been made. */
 static inline void selkie_cares_expired(sel_selector *sel, void *data)
 {
     (void)sel;
@@ -62,8 +62,8 @@ static inline void selkie_cares_expired(sel_selector *sel, void *data)
 }
 
 /*
- * c-ares's sock_state_cb: what to watch a socket for from now on, nothing before it is closed.
- * A question whose socket can't be watched ends by its timeout.
+ * c-ares's sock_state_cb: what to watch a socket for from now on; nothing, before it is
+ * closed.  If a socket can't be watched, its query times out.
  */
 static inline void selkie_cares_watch(void *data, ares_socket_t fd, int reads, int writes)
 {
@@ -74,10 +74,10 @@ static inline void selkie_cares_watch(void *data, ares_socket_t fd, int reads, i
         sel_unregister(self->sel, fd);
     else if (sel_register(self->sel, fd, events, selkie_cares_ready, self) == -EEXIST)
         sel_modify(self->sel, fd, events, selkie_cares_ready, self);
-    selkie_cares_call_later(self, 0); /* the question has no timeout yet */
+    selkie_cares_call_later(self, 0); /* the query has no timeout yet */
 }
 
-/* Makes the channel.  Arguments and result are those of ares_init_options(). */
+/* Make the channel.  Arguments and result are those of ares_init_options(). */
 static inline int selkie_cares_open(selkie_cares *self, sel_selector *sel,
                                     struct ares_options options, int mask)
 {
@@ -88,8 +88,9 @@ static inline int selkie_cares_open(selkie_cares *self, sel_selector *sel,
 }
 
 /*
- * Ends; open questions are answered with ARES_EDESTRUCTION.  Not for c-ares's callbacks, an
- * answer's say, which call it by a sel_call_soon() task.
+ * Close the channel; open queries are answered with ARES_EDESTRUCTION.  Must not be called
+ * in one of c-ares's callbacks, such as an answer: there, queue a task with
+ * sel_call_soon().
  */
 static inline void selkie_cares_close(selkie_cares *self)
 {

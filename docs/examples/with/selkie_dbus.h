@@ -2,30 +2,30 @@
 /*
  * libdbus's connections on a selector: a file to copy.
  *
- * libdbus has one watch for reading and one for writing on the same socket, and removes both
- * before it closes that: a reader and a writer.  Messages that it has read wait in a queue of
- * its own, where they make no descriptor ready; it says once when there are some, and a task
- * hands them out, for that must not be done while it says so.
+ * libdbus has one watch for reading and one for writing on the same socket, and removes
+ * both before it closes the socket: they become a reader and a writer.  Messages that it
+ * has read wait in its own queue, where they make no descriptor ready.  It announces them
+ * once, and they must not be dispatched from inside that callback, so a task does it.
  *
- * The task holds a reference to the connection, which it could not give back to a selector
- * that is closed.  So end by closing the connection, and sel_run() returns by itself; or take
- * it from the selector by setting the three functions of selkie_dbus_attach() to NULL.
- * dbus_bus_get() ends the process when the bus goes, unless
- * dbus_connection_set_exit_on_disconnect() says otherwise.
+ * The task holds a reference to the connection, and can't give it back if the selector is
+ * closed first.  So either close the connection to end, after which sel_run() returns by
+ * itself, or detach it from the selector by setting the three functions of
+ * selkie_dbus_attach() to NULL.  When the bus goes away, a connection from dbus_bus_get()
+ * ends the process, unless dbus_connection_set_exit_on_disconnect() forbids it.
  */
 #pragma once
 #include <selkie.h>
 
 #include <dbus/dbus.h>
 
-/* The socket is ready for what this watch of it is about. */
+/* The socket is ready for what this watch is about. */
 static inline void selkie_dbus_ready(sel_selector *sel, void *watch)
 {
     (void)sel;
     dbus_watch_handle(watch, dbus_watch_get_flags(watch));
 }
 
-/* A watch is there; the one for writing is disabled as long as there is nothing to write. */
+/* A new watch; the one for writing is disabled while there is nothing to write. */
 static inline dbus_bool_t selkie_dbus_add_watch(DBusWatch *watch, void *sel)
 {
     return !dbus_watch_get_enabled(watch) ||
@@ -40,14 +40,14 @@ static inline void selkie_dbus_remove_watch(DBusWatch *watch, void *sel)
      : sel_remove_writer)(sel, dbus_watch_get_unix_fd(watch));
 }
 
-/* It was enabled or disabled. */
+/* The watch was enabled or disabled. */
 static inline void selkie_dbus_toggle_watch(DBusWatch *watch, void *sel)
 {
     selkie_dbus_remove_watch(watch, sel);
     selkie_dbus_add_watch(watch, sel);
 }
 
-/* A timeout's time has come; that it was disabled is found out only here. */
+/* A timeout has expired.  Only here is it noticed if it was disabled meanwhile. */
 static inline void selkie_dbus_expired(sel_selector *sel, void *timeout)
 {
     (void)sel;
@@ -55,7 +55,7 @@ static inline void selkie_dbus_expired(sel_selector *sel, void *timeout)
         dbus_timeout_handle(timeout);
 }
 
-/* A timeout is there, which repeats until it is removed; it keeps its timer. */
+/* A new timeout, which repeats until it is removed; its timer is kept in its data. */
 static inline dbus_bool_t selkie_dbus_add_timeout(DBusTimeout *timeout, void *sel)
 {
     double interval = (dbus_timeout_get_interval(timeout) + 1e-3) / 1e3; /* more than 0 */
@@ -71,7 +71,7 @@ static inline void selkie_dbus_remove_timeout(DBusTimeout *timeout, void *sel)
     sel_cancel(sel, *(sel_timer *)dbus_timeout_get_data(timeout));
 }
 
-/* Hand out the messages that wait. */
+/* Dispatch the messages that are waiting. */
 static inline void selkie_dbus_dispatch(sel_selector *sel, void *conn)
 {
     (void)sel;
@@ -79,7 +79,7 @@ static inline void selkie_dbus_dispatch(sel_selector *sel, void *conn)
     dbus_connection_unref(conn);
 }
 
-/* Messages wait, or no longer. */
+/* Messages are waiting, or no longer. */
 static inline void selkie_dbus_status(DBusConnection *conn, DBusDispatchStatus is, void *sel)
 {
     if (is == DBUS_DISPATCH_DATA_REMAINS)
@@ -87,10 +87,11 @@ static inline void selkie_dbus_status(DBusConnection *conn, DBusDispatchStatus i
 }
 
 /*
- * Drive a connection, all calls of which are made by this thread.  What came before is not
- * announced any more: it is looked for.
+ * Drive a connection that only this thread uses.  Messages that arrived before are not
+ * announced again, so they are looked for.
  *
- * Returns FALSE where memory has run out or the socket can't be watched; close it then.
+ * Returns FALSE if memory has run out or the socket can't be watched; close the connection
+ * then.
  */
 static inline dbus_bool_t selkie_dbus_attach(DBusConnection *conn, sel_selector *sel)
 {

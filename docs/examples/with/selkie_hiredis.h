@@ -2,12 +2,12 @@
 /*
  * hiredis's asynchronous contexts on a selector: a file to copy.
  *
- * hiredis says when it wants to write and when it no longer does, but never that it has read
- * enough: so a context is read for as long as it lives.  One that is lost is freed by hiredis
- * itself; connecting again makes a new one.
+ * hiredis says when it wants to write and when it no longer does, but never when it has
+ * read enough, so a context is watched for reading as long as it lives. hiredis itself
+ * frees a context whose connection is lost; connecting again makes a new one.
  *
- * The time-outs of hiredis 1.0 (redisAsyncSetTimeout()) are not kept here: let a timer of your
- * own call redisAsyncFree().
+ * The timeouts of hiredis 1.0 (redisAsyncSetTimeout()) have no effect here: use a timer of
+ * your own that calls redisAsyncFree().
  */
 #ifndef SELKIE_HIREDIS_H
 #define SELKIE_HIREDIS_H
@@ -18,13 +18,13 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
-/* What hiredis hands to the functions below; it is freed with the context. */
+/* What hiredis passes to the functions below; it is freed with the context. */
 typedef struct {
     sel_selector *sel;
     redisAsyncContext *redis;
 } selkie_hiredis;
 
-/* Reading may free the context, and then the key is gone. */
+/* Reading may free the context; then the key is gone, and key->events is 0. */
 static inline void selkie_hiredis_ready(sel_selector *sel, const sel_key *key, int mask)
 {
     redisAsyncContext *redis = key->data;
@@ -36,7 +36,7 @@ static inline void selkie_hiredis_ready(sel_selector *sel, const sel_key *key, i
         redisAsyncHandleWrite(redis);
 }
 
-/* hiredis says so with every command; saying it again costs nothing. */
+/* hiredis calls this with every command; repeating it costs nothing. */
 static inline void selkie_hiredis_add_write(void *data)
 {
     selkie_hiredis *self = data;
@@ -45,7 +45,7 @@ static inline void selkie_hiredis_add_write(void *data)
                selkie_hiredis_ready, self->redis);
 }
 
-/* All is written. */
+/* Everything has been written. */
 static inline void selkie_hiredis_del_write(void *data)
 {
     selkie_hiredis *self = data;
@@ -64,10 +64,10 @@ static inline void selkie_hiredis_cleanup(void *data)
 }
 
 /*
- * Drive a context that redisAsyncConnect() has just made: before the first command and before
- * redisAsyncSetConnectCallback().
+ * Drive a context that redisAsyncConnect() has just made.  Call it before the first command
+ * and before redisAsyncSetConnectCallback().
  *
- * Returns 0, or a negative errno, and then the context is still the caller's to free.
+ * Returns 0, or a negative errno, in which case the caller must still free the context.
  */
 static inline int selkie_hiredis_attach(redisAsyncContext *redis, sel_selector *sel)
 {

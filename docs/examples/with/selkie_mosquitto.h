@@ -2,12 +2,12 @@
 /*
  * libmosquitto's clients on a selector: a file to copy.
  *
- * libmosquitto tells nobody what it waits for: it is asked after whatever it did.  It
- * closes its socket first and calls on_disconnect then, which may connect again, and that
- * may open anything else under the number: so a key is taken away only if it is still the
- * client's own.
+ * libmosquitto does not announce what it waits for, so it is asked after whatever it did.
+ * It closes its socket before it calls on_disconnect; that callback may connect again, and
+ * anything else may be opened under the old number.  So a key is removed only if it is
+ * still the client's own.
  *
- * It writes to a socket that may be gone: ignore SIGPIPE.
+ * It may write to a socket whose other end is closed: ignore SIGPIPE.
  */
 #ifndef SELKIE_MOSQUITTO_H
 #define SELKIE_MOSQUITTO_H
@@ -26,7 +26,7 @@ typedef struct {
 
 static inline void selkie_mosquitto_ready(sel_selector *sel, const sel_key *key, int mask);
 
-/* The number may be somebody else's by now. */
+/* By now the number may be somebody else's. */
 static inline void selkie_mosquitto_unwatch(selkie_mosquitto *self)
 {
     sel_key key;
@@ -36,11 +36,11 @@ static inline void selkie_mosquitto_unwatch(selkie_mosquitto *self)
 }
 
 /*
- * Watch what the client waits for now.  To be called after a call of yours that was made
- * outside libmosquitto's callbacks: mosquitto_connect_async(), mosquitto_publish() ...
+ * Watch for whatever the client waits for now.  Call it after each libmosquitto call that
+ * you make outside its callbacks: mosquitto_connect_async(), mosquitto_publish() ...
  *
- * Returns 0, also where the client has no socket, or selkie's error.  It is tried again
- * every second.
+ * Returns 0, even if the client has no socket, or selkie's error.  It is tried again every
+ * second.
  */
 static inline int selkie_mosquitto_update(selkie_mosquitto *self)
 {
@@ -50,13 +50,13 @@ static inline int selkie_mosquitto_update(selkie_mosquitto *self)
     if (fd != self->fd)
         selkie_mosquitto_unwatch(self);
     self->fd = fd;
-    /* Registering takes a number that is another socket by now; -EEXIST: it is the same. */
+    /* Registers even if the number is another socket by now; -EEXIST: it is the same one. */
     int error = fd < 0 ? 0 : sel_register(self->sel, fd, events, selkie_mosquitto_ready, self);
     return error == -EEXIST
                ? sel_modify(self->sel, fd, events, selkie_mosquitto_ready, self) : error;
 }
 
-/* Reading may close the socket; asked to write then, the client would be lost twice. */
+/* Reading may close the socket; if it then wrote as well, the client would be lost twice. */
 static inline void selkie_mosquitto_ready(sel_selector *sel, const sel_key *key, int mask)
 {
     selkie_mosquitto *self = key->data;
@@ -69,7 +69,7 @@ static inline void selkie_mosquitto_ready(sel_selector *sel, const sel_key *key,
     selkie_mosquitto_update(self);
 }
 
-/* Pings, and finds out that the broker does not answer them. */
+/* Sends pings, and notices if the broker does not answer them. */
 static inline void selkie_mosquitto_tick(sel_selector *sel, void *data)
 {
     selkie_mosquitto *self = data;
@@ -80,9 +80,9 @@ static inline void selkie_mosquitto_tick(sel_selector *sel, void *data)
 }
 
 /*
- * Drive a client, which is connected afterwards: mosquitto_connect_async(), then
- * selkie_mosquitto_update().  Returns 0, or a negative errno, and then the client is still the
- * caller's to destroy.
+ * Drive a client.  Connect it afterwards, with mosquitto_connect_async() and then
+ * selkie_mosquitto_update().  Returns 0, or a negative errno, in which case the caller must
+ * still destroy the client.
  */
 static inline int selkie_mosquitto_attach(selkie_mosquitto *self, sel_selector *sel,
                                           struct mosquitto *mosq)
@@ -92,9 +92,9 @@ static inline int selkie_mosquitto_attach(selkie_mosquitto *self, sel_selector *
 }
 
 /*
- * End a client.  Inside one of libmosquitto's callbacks it is in use: queue this then, with
- * sel_call_soon(sel, selkie_mosquitto_destroy, self).  on_disconnect may come twice for one
- * mosquitto_disconnect(); so may this.
+ * End a client.  Not inside one of libmosquitto's callbacks, where the client is in use:
+ * there, queue it with sel_call_soon(sel, selkie_mosquitto_destroy, self).  It may be
+ * called twice, because on_disconnect may be called twice for one mosquitto_disconnect().
  */
 static inline void selkie_mosquitto_destroy(sel_selector *sel, void *data)
 {

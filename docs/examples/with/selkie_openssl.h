@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TLS connection of OpenSSL on a selector: a file to copy.
+ * An OpenSSL connection on a selector: a file to copy.
  *
- * To read may mean to wait for writing, and the other way round; and what OpenSSL has read
- * ahead makes no descriptor ready.  So the program does not watch the socket.  It has one
- * function, `ready`, that does what there is to do by selkie_ssl_read() and selkie_ssl_write()
- * and is called again
+ * Reading may have to wait until the socket can be written, and the other way round; and
+ * what OpenSSL has read ahead makes no descriptor ready.  So the program does not watch the
+ * socket.  It has one function, `ready`, which does whatever there is to do with
+ * selkie_ssl_read() and selkie_ssl_write().  It is called again
  *
- *   when what one of them waited for (-EAGAIN) has come,
- *   in the next pass, when the last read or the last write succeeded: there may be more;
- *     and when the handshake has ended.
+ *   when whatever one of them waited for (-EAGAIN) is ready,
+ *   in the next pass if the last read or the last write succeeded, as there may be more,
+ *     or if the handshake has ended.
  *
- * A `ready` that calls neither is not called again.  What there is to do from elsewhere, new
- * output say, begins with selkie_ssl_run(sel, tls).
+ * If `ready` calls neither, it is not called again.  To do something from elsewhere, such
+ * as sending new output, call selkie_ssl_run(sel, tls).
  *
- * The program ignores SIGPIPE, for OpenSSL writes with write(2).
+ * The program must ignore SIGPIPE, because OpenSSL writes with write(2).
  */
 #pragma once
 #include <selkie.h>
@@ -25,14 +25,14 @@
 typedef struct selkie_ssl {
     sel_selector *sel;
     SSL *ssl;
-    int (*ready)(struct selkie_ssl *tls); /* 0: it has closed the connection */
+    int (*ready)(struct selkie_ssl *tls); /* returns 0 if it has closed the connection */
     sel_timer timer;
-    int wanted, again; /* the events that its calls wait for; which may go on at once */
+    int wanted, again; /* events that its calls wait for; that may go on at once */
 } selkie_ssl;
 
 /*
- * What a call of OpenSSL's has given, as recv() and send() would say it: a count, 0 at the
- * end, else a negative errno.  -EPROTO: ERR_get_error() knows more.
+ * The result of an OpenSSL call, the way recv() and send() would put it: a count, 0 at the
+ * end, else a negative errno.  For -EPROTO, ERR_get_error() knows more.
  */
 static inline int selkie_ssl_result(selkie_ssl *tls, int result, int event)
 {
@@ -45,16 +45,17 @@ static inline int selkie_ssl_result(selkie_ssl *tls, int result, int event)
     return -EAGAIN;
 }
 
-/* Reads; the first call makes the handshake as well.  For `ready` alone. */
+/* Read; the first call also does the handshake.  Only for use in `ready`. */
 static inline int selkie_ssl_read(selkie_ssl *tls, void *data, int size)
 {
-    ERR_clear_error(); /* else SSL_get_error() may speak of another connection */
+    ERR_clear_error(); /* else SSL_get_error() may report another connection's error */
     return selkie_ssl_result(tls, SSL_read(tls->ssl, data, size), SEL_EVENT_READ);
 }
 
 /*
- * Writes all of at least a byte, or says -EAGAIN: then the next call is with the same bytes,
- * from wherever, and perhaps more behind them.  For `ready` alone.
+ * Write all the data, at least one byte, or return -EAGAIN: then the next call must start
+ * with the same bytes, at any address, and may have more after them.  Only for use in
+ * `ready`.
  */
 static inline int selkie_ssl_write(selkie_ssl *tls, const void *data, int size)
 {
@@ -65,8 +66,9 @@ static inline int selkie_ssl_write(selkie_ssl *tls, const void *data, int size)
 static inline sel_callback selkie_ssl_on;
 
 /*
- * Calls `ready`, and then watches for what its calls wait for.  A read may have ended the
- * handshake that a write before it waited for, and have taken all that came: no event tells.
+ * Call `ready`, then watch for whatever its calls wait for.  A read may have ended the
+ * handshake that an earlier write waited for, and have taken all the input: no event shows
+ * that.
  */
 static inline void selkie_ssl_run(sel_selector *sel, void *data)
 {
@@ -90,9 +92,9 @@ static inline void selkie_ssl_on(sel_selector *sel, const sel_key *key, int mask
 }
 
 /*
- * Begins; `sel` and `ready` are set, and `ssl` has a nonblocking socket by SSL_set_fd(), which
- * may be connecting, and knows by SSL_set_accept_state() or SSL_set_connect_state() which end
- * it is.  Returns 0 or a negative errno.
+ * Start; `sel` and `ready` are set, and `ssl` has a nonblocking socket, by SSL_set_fd(),
+ * that may still be connecting, and knows, by SSL_set_accept_state() or
+ * SSL_set_connect_state(), which end it is.  Returns 0 or a negative errno.
  */
 static inline int selkie_ssl_start(selkie_ssl *tls)
 {
@@ -102,8 +104,9 @@ static inline int selkie_ssl_start(selkie_ssl *tls)
 }
 
 /*
- * Ends, with the socket; from anywhere.  After the last byte, not after an error, comes
- * SSL_shutdown(tls->ssl): it tells the other end that this was all.
+ * End the connection and close its socket, from anywhere.  After the last byte, but not
+ * after an error, call SSL_shutdown(tls->ssl) first: it tells the other end that this was
+ * all.
  */
 static inline void selkie_ssl_close(selkie_ssl *tls)
 {

@@ -2,10 +2,10 @@
 /*
  * libpq's asynchronous connections on a selector: a file to copy.
  *
- * While it connects, libpq may close its socket and open another, as a rule with the same
- * number: so nothing is watched while PQconnectPoll() runs.  connect_timeout is not kept: a
- * timer of yours that calls selkie_pq_finish() does that.  Names are looked up before
- * libpq returns; say hostaddr where that may take long.
+ * While it connects, libpq may close its socket and open another, usually with the same
+ * number, so nothing is watched while PQconnectPoll() runs. connect_timeout has no effect;
+ * set a timer that calls selkie_pq_finish() instead.  Host names are looked up before
+ * PQconnectStart() returns; use hostaddr if that may take long.
  */
 #ifndef SELKIE_PQ_H
 #define SELKIE_PQ_H
@@ -23,9 +23,9 @@ struct selkie_pq {
     int fd; /* what is watched, or -1 */
     /*
      * Called with CONNECTION_OK when the connection is made and whenever something may have
-     * come: ask PQisBusy(), PQgetResult() and PQnotifies() then, until they have no more.
-     * Called with CONNECTION_BAD, once, when it can't be made or is lost.  It may call
-     * selkie_pq_finish(), and free the memory that this is in.
+     * arrived: then call PQisBusy(), PQgetResult() and PQnotifies() until they have no
+     * more.  Called once with CONNECTION_BAD when the connection can't be made or is lost.
+     * It may call selkie_pq_finish() and free the memory that this struct is in.
      */
     void (*on_event)(selkie_pq *self, ConnStatusType status);
 };
@@ -33,9 +33,9 @@ struct selkie_pq {
 static inline void selkie_pq_ready(sel_selector *sel, const sel_key *key, int mask);
 
 /*
- * Send what libpq holds back: to be called after each PQsendQuery() and the like.
+ * Send what libpq has buffered; call it after each PQsendQuery() and the like.
  *
- * Returns false if the connection is lost, of which on_event says nothing.
+ * Returns false if the connection is lost; on_event is not called for that.
  */
 static inline bool selkie_pq_flush(selkie_pq *self)
 {
@@ -45,7 +45,7 @@ static inline bool selkie_pq_flush(selkie_pq *self)
     return left >= 0 && !sel_modify(self->sel, self->fd, events, selkie_pq_ready, self);
 }
 
-/* One step towards a connection, and the socket that there is after it. */
+/* One step towards a connection, after which the socket may be another. */
 static inline PostgresPollingStatusType selkie_pq_poll(selkie_pq *self)
 {
     sel_unregister(self->sel, self->fd);
@@ -58,7 +58,7 @@ static inline PostgresPollingStatusType selkie_pq_poll(selkie_pq *self)
                ? PGRES_POLLING_FAILED : next;
 }
 
-/* The socket of a connection that is lost was closed by libpq. */
+/* Note that libpq has already closed the socket of a lost connection. */
 static inline void selkie_pq_ready(sel_selector *sel, const sel_key *key, int mask)
 {
     selkie_pq *self = key->data;
@@ -78,8 +78,8 @@ static inline void selkie_pq_ready(sel_selector *sel, const sel_key *key, int ma
 }
 
 /*
- * Begin to connect.  Returns false if that fails at once: PQerrorMessage(self->conn) says why,
- * and selkie_pq_finish() ends it.
+ * Begin to connect.  Returns false if that fails at once: PQerrorMessage(self->conn) says
+ * why, and selkie_pq_finish() cleans up.
  */
 static inline bool selkie_pq_connect(selkie_pq *self, sel_selector *sel, const char *conninfo)
 {
