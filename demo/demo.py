@@ -4,8 +4,8 @@
 
     demo.py [NAME [ARGUMENT...]]
 
-A program is a file with a main(); what it is, its first comment says.  Its name is the
-file's, without its lesson's number, which may be given too.
+A program is a file with a main(), and its first comment says what it is.  Its name is the
+file's without the number of its lesson; the name with the number works too.
 """
 import os
 import re
@@ -14,12 +14,12 @@ from pathlib import Path
 
 DEMO = Path(__file__).resolve().parent
 NUMBER = re.compile(r'^(?:\d\d|all)_')
-APART = {'monitor': 'monitor'}  # in a build directory of its own
-WIDTH = 77  # of what is said of a program
+APART = {'monitor': 'monitor'}  # each in a build directory of its own
+WIDTH = 77  # of a program's description
 
 
 def purpose(text):
-    """What a file's first comment begins with, on one line."""
+    """The first sentence of a file's first comment, on one line."""
     comment = re.search(r'^/\*\n(.*?)\*/', text, re.DOTALL | re.MULTILINE)[1]
     words = ' '.join(re.sub(r'^ \* ?', '', comment, flags=re.MULTILINE).split())
     sentence = re.split(r'[.;](?=\s|$)', words)[0]
@@ -30,7 +30,7 @@ def purpose(text):
 
 
 def programs():
-    """{name: what it is}; the names are those below build/release/demo."""
+    """{name: description}; the names are as in build/release/demo."""
     found = {}
     for path in sorted(DEMO.rglob('*.c')):
         text = path.read_text()
@@ -41,7 +41,7 @@ def programs():
 
 
 def start(name, arguments):
-    """Build this one and become it."""
+    """Build this program and become it."""
     sys.path.insert(0, str(DEMO.parent / 'test'))
     import build
     directory = APART.get(name, 'release')

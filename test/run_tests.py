@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Build and run the tests: what `./run test` starts.
 
-Without an option the quick whole: gcc and clang with warnings as errors, every suite on
-every backend, the packaging, the programs from outside.  --thorough is what CI runs
-besides: the same suites under sanitizers, memcheck and helgrind, with musl, on machines of
-another kind, and the random and timed ones longer; how much of lib/ they run, with libuv
-and without; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
-a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
-bookworm-i386).  --anywhere is the quick suites where the machine is another:
-CIRCUMSTANCE... are among the SUITEs.  Else SUITE names suites of test/meson.build, files of
-test/python, test/strangers and test/packaging, or those directories.
+Without an option these are the quick tests: gcc and clang with warnings as errors, every
+suite on every backend, the packaging, and the programs from outside.  --thorough is what CI
+runs besides: the same suites under sanitizers, memcheck and helgrind, with musl and on other
+architectures; the random and the timed ones for longer; how much of lib/ they run, with libuv
+and without; and the analysers.  --full is --thorough with every size at its largest.  --fresh
+does what a newcomer does, in newly made Debians: bookworm, trixie, sid and bookworm-i386,
+or those that SUITE names.  --anywhere is the quick suites on a machine that is unusual in
+some way: in all ways, or in those that SUITE names.  Otherwise SUITE names suites of
+test/meson.build, files of test/python, test/strangers and test/packaging, or those
+directories.
 
 The last line is `N passed, N failed`; the exit status is 0 only if none failed.
 """
@@ -308,17 +309,19 @@ def main():
     parser = Parser(prog='./run test', description=__doc__,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument('--thorough', action='store_true', help='what CI runs besides')
-    sizes.add_argument('--full', action='store_true', help='the same at full size')
+    sizes.add_argument('--thorough', action='store_true',
+                       help='run what CI runs besides the quick tests')
+    sizes.add_argument('--full', action='store_true', help='run the same at full size')
     sizes.add_argument('--coverage', action='store_true',
-                       help='what of lib/ the quick size runs, as pages, too')
+                       help='measure what the quick tests run of lib/; in HTML, too')
     sizes.add_argument('--repeat', type=int, default=0, metavar='N',
                        help='run SUITE... N times, or until one fails')
     sizes.add_argument('--fresh', action='store_true',
-                       help='what a newcomer does, in Debians made for it (as root)')
+                       help='do what a newcomer does, in newly made Debians (as root)')
     sizes.add_argument('--anywhere', action='store_true',
-                       help='where the machine is another: ' + ', '.join(anywhere.NAMES))
-    parser.add_argument('suites', nargs='*', metavar='SUITE', help='run no other')
+                       help='run the quick suites on an unusual machine: '
+                       + ', '.join(anywhere.NAMES))
+    parser.add_argument('suites', nargs='*', metavar='SUITE', help='run only these')
     options = parser.parse_args()
     if options.fresh:
         return fresh.main(options.suites)

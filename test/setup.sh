@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# What the verbs of ./run need beyond a shell, and how it comes onto the machine.
-# Nothing is printed and no package tool started when nothing is missing.
+# What the verbs of ./run need beyond a shell, and how it is installed.  If nothing is
+# missing, nothing is printed and no package tool is started.
 
-# A group, something that it needs (a program, a header or a pkg-config name) and the
-# package of Debian's that brings it.  An option of a verb is a group, too.
+# A group, something that it needs (a program, a header or a pkg-config name), and the
+# Debian package that contains it.  An option of a verb is a group too.
 needs='
 build       cc            gcc
 build       stdio.h       libc6-dev
@@ -67,9 +67,9 @@ docs        msgfmt                gettext
 --thorough  chromium              chromium
 '
 
-# The same, of what a verb can do without; what can't be tested then says so.  @ is the
-# version of Debian's Python.  Servers are started by their installation where systemd runs,
-# so there they are left to who wants them.
+# The same for what a verb can do without: tests that lack it are skipped and say so.  @ is
+# the version of Debian's Python.  Where systemd runs, installing a server also starts it, so
+# servers are installed only where it does not.
 wishes='
 --thorough  test.test_asyncio.py libpython@-testsuite
 --thorough  libcurl.pc           libcurl4-openssl-dev
@@ -89,7 +89,7 @@ servers     postgresql.deb       postgresql
 --thorough  psql                 postgresql-client
 '
 
-# Is it there?  A Debian package is asked for by name only where nothing else tells.
+# Is it there?  A Debian package is looked up by name only if nothing else shows it.
 has()
 {
     case $1 in
@@ -132,16 +132,16 @@ can_install()
     command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
 }
 
-# All that is made goes there.
+# Everything that is built goes there.
 need_build_directory()
 {
     # shellcheck disable=SC2154
     mkdir -p "$top/build" 2>/dev/null && [ -w "$top/build" ] && return
-    echo "run: $top/build can't be written to; run a copy of your own" >&2
+    echo "run: can't write to $top/build; use a copy of your own" >&2
     exit 1
 }
 
-# The groups, and what is wished for beside them.
+# The groups, and `servers` with those that test them, unless systemd runs.
 with_servers()
 {
     echo "$@"
@@ -150,7 +150,7 @@ with_servers()
     esac
 }
 
-# wish GROUP...: install what they could do without, where it can be had, and as much of it.
+# wish GROUP...: install as much as possible of what they can do without.
 wish()
 {
     # shellcheck disable=SC2046
@@ -166,7 +166,7 @@ wish()
     done
 }
 
-# insist GROUP...: install what they lack; where that can't be done, say so and end.
+# insist GROUP...: install what they lack; if that fails, say so and exit.
 insist()
 {
     packages=$(missing "$@")
@@ -179,11 +179,11 @@ insist()
         packages=$(missing "$@")
         [ -n "$packages" ] || return 0
     fi
-    echo "run: please install ${packages}(Debian's names), then try again" >&2
+    echo "run: please install ${packages}(Debian package names), then try again" >&2
     exit 1
 }
 
-# All of that, before a verb starts.
+# Everything that a verb needs, before it starts.
 need()
 {
     need_build_directory

@@ -180,9 +180,9 @@ int main(int argc, char **argv)
         {"host", 'H', "HOST", "the server's name or address (127.0.0.1)", .text = &host},
         {"port", 'p', "PORT", "the server's port (1234)", .number = &port,
          .lowest = 1, .highest = 65535},
-        {"name", 'n', "NAME", "what to be called in the room", .text = &name},
+        {"name", 'n', "NAME", "your name in the room", .text = &name},
         {0}};
-    read_command_line(argc, argv, "Chat: what is typed goes to all others in the room.",
+    read_command_line(argc, argv, "Chat: what you type goes to all others in the room.",
                       options);
     chat_client client = {.line = {.limit = LINE_LIMIT}};
     if (name != NULL) {

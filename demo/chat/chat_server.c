@@ -39,7 +39,7 @@ static void stop(sel_selector *sel, void *data)
 
 int main(int argc, char **argv)
 {
-    server_options options = {.purpose = "A chat room: what one says, all others hear."};
+    server_options options = {.purpose = "A chat room: all others hear what one says."};
     parse_options(argc, argv, &options);
     int listener = open_listener(&options);
     sel_selector *sel = NULL;

@@ -19,7 +19,7 @@
 #include <string.h>
 
 static const char usage_end[] =
-    "  -h, --help             print this and exit\n"
+    "  -h, --help             print this help and exit\n"
     "  -V, --version          print the version and exit\n";
 
 /*
@@ -56,7 +56,7 @@ static void check_environment(void)
         snprintf(names + length, sizeof names - length, "%s%s", length > 0 ? ", " : "",
                  backends[i].name);
     }
-    fail(EXIT_FAILURE, "SELKIE_BACKEND=%s is no backend of %s", getenv("SELKIE_BACKEND"),
+    fail(EXIT_FAILURE, "SELKIE_BACKEND=%s is not one of %s", getenv("SELKIE_BACKEND"),
          names);
 }
 
@@ -87,7 +87,7 @@ static int whole_number(const command_option *option, const char *text)
     bool digits = length > 0 && length < 8 && strspn(text, "0123456789") == length;
     int number = digits ? (int)strtol(text, NULL, 10) : -1;
     if (number < option->lowest || number > option->highest)
-        fail(EXIT_USAGE, "--%s is a number from %d to %d, not '%s'", option->name,
+        fail(EXIT_USAGE, "--%s must be a number from %d to %d, not '%s'", option->name,
              option->lowest, option->highest, text);
     return number;
 }
@@ -98,7 +98,7 @@ static double positive_seconds(const command_option *option, const char *text)
     double seconds = strtod(text, &end);
     bool digits = *text != '\0' && text[strspn(text, "0123456789.")] == '\0';
     if (!digits || *end != '\0' || !(seconds > 0 && seconds <= 1e6))
-        fail(EXIT_USAGE, "--%s is seconds, over 0 and up to 1000000, not '%s'",
+        fail(EXIT_USAGE, "--%s must be seconds, above 0 and up to 1000000, not '%s'",
              option->name, text);
     return seconds;
 }

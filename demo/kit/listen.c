@@ -33,26 +33,26 @@ void parse_options(int argc, char **argv, server_options *options)
     command_option table[OPTIONS_MAX] = {
         {"host", 'H', "HOST", "the name or address to listen on (127.0.0.1)",
          .text = &options->host},
-        {"port", 'p', "PORT", "the port; 0: one that is free (1234)",
+        {"port", 'p', "PORT", "the port; 0 picks a free one (1234)",
          .text = &options->port, .number = &port, .highest = 65535},
-        {"backlog", 'b', "N", "how many may wait to be accepted (4096)",
+        {"backlog", 'b', "N", "how many clients may wait to be accepted (4096)",
          .number = &options->backlog, .lowest = 1, .highest = 65535},
     };
     command_option *next = table + 3;
     if (options->takes_timeout)
         *next++ = (command_option){"timeout", 't', "SECONDS",
-                                   "end when nothing happens for so long (never)",
+                                   "end after SECONDS without activity (never)",
                                    .seconds = &options->timeout};
     if (options->takes_threads)
         *next++ = (command_option){"threads", 'T', "N",
-                                   "serve on so many threads, a reactor each (1)",
+                                   "how many threads, each with a reactor (1)",
                                    .number = &options->threads, .lowest = 1,
                                    .highest = THREADS_MAX};
     if (options->takes_status)
         *next++ = (command_option){"status", 's', NULL,
-                                   "show on the terminal what goes on",
+                                   "show on the terminal what is going on",
                                    .flag = &options->status};
-    *next = (command_option){"verbose", 'v', NULL, "tell on stderr who comes and goes",
+    *next = (command_option){"verbose", 'v', NULL, "report on stderr who comes and goes",
                              .flag = &options->verbose};
 
     /* The defaults that --help names. */
@@ -119,7 +119,7 @@ int open_sibling(int listener, const server_options *options)
     where.ai_family = address.ss_family;
     int fd = listen_on(&where, options);
     if (fd < 0)
-        fail(EXIT_FAILURE, "cannot listen once more: %s", strerror(-fd));
+        fail(EXIT_FAILURE, "cannot listen again: %s", strerror(-fd));
     return fd;
 }
 

@@ -230,7 +230,7 @@ static server_model find_model(const char *name)
     while (model < MODELS && strcmp(names[model], name) != 0)
         model++;
     if (model == MODELS)
-        fail(EXIT_USAGE, "--model is fork, thread or loop, not '%s'", name);
+        fail(EXIT_USAGE, "--model must be fork, thread or loop, not '%s'", name);
     return (server_model)model;
 }
 
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
         {"measure", 'M', NULL, "measure all three instead of serving", .flag = &measure},
         {"host", 'H', "HOST", "the name or address to listen on (127.0.0.1)",
          .text = &host},
-        {"port", 'p', "PORT", "the port; 0: one that is free (1234)", .number = &port,
+        {"port", 'p', "PORT", "the port; 0 picks a free one (1234)", .number = &port,
          .lowest = 0, .highest = 65535},
         {0}};
     read_command_line(argc, argv, "The same echo in three server models.", options);

@@ -140,7 +140,7 @@ static void run(void)
 int main(int argc, char **argv)
 {
     const command_option no_options[] = {{0}};
-    read_command_line(argc, argv, "Two conversations that go on in turn, in one thread.",
+    read_command_line(argc, argv, "Two conversations that take turns in one thread.",
                       no_options);
     run();
     flush_stdout();

@@ -48,19 +48,19 @@ static monitor_options read_options(int argc, char **argv)
     const command_option options[] = {
         {"host", 'H', "HOST", "the name or address to listen on (127.0.0.1)",
          .text = &given.host},
-        {"port", 'p', "PORT", "the page's port; 0: one that is free (8080)",
+        {"port", 'p', "PORT", "the page's port; 0 picks a free one (8080)",
          .number = &given.port, .highest = 65535},
-        {"echo-port", 'e', "PORT", "the echo service's port; 0: one that is free (1234)",
+        {"echo-port", 'e', "PORT", "the echo service's port; 0 picks a free one (1234)",
          .number = &given.echo_port, .highest = 65535},
-        {"backlog", 'b', "N", "how many may wait to be accepted (4096)",
+        {"backlog", 'b', "N", "how many clients may wait to be accepted (4096)",
          .number = &given.backlog, .lowest = 1, .highest = 65535},
-        {"timeout", 't', "SECONDS", "hang up on a browser that is slow for so long (10)",
+        {"timeout", 't', "SECONDS", "hang up on a browser that stalls for SECONDS (10)",
          .seconds = &given.timeout},
-        {"verbose", 'v', NULL, "tell on stderr who comes and goes",
+        {"verbose", 'v', NULL, "report on stderr who comes and goes",
          .flag = &given.verbose},
         {0}};
     read_command_line(argc, argv,
-                      "Draw what a reactor does on a web page, live; and echo.", options);
+                      "Show live on a web page what a reactor does, and echo.", options);
     return given;
 }
 

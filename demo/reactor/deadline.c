@@ -183,9 +183,9 @@ int main(int argc, char **argv)
 {
     child_process child = {.timeout = SEL_FOREVER, .grace = 5};
     const command_option options[] = {
-        {"timeout", 't', "SECONDS", "when the time is up: SIGTERM (never)",
+        {"timeout", 't', "SECONDS", "send SIGTERM after SECONDS (never)",
          .seconds = &child.timeout},
-        {"grace", 'g', "SECONDS", "and so long after that: SIGKILL (5)",
+        {"grace", 'g', "SECONDS", "send SIGKILL SECONDS after that (5)",
          .seconds = &child.grace},
         {0}};
     int first = find_command(argc, argv);

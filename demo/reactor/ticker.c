@@ -83,13 +83,13 @@ int main(int argc, char **argv)
 {
     line_ticker ticker = {.interval = 1, .seconds = SEL_FOREVER};
     const command_option options[] = {
-        {"interval", 'i', "SECONDS", "between two lines (1)",
+        {"interval", 'i', "SECONDS", "the time the time between two lines (1)",
          .seconds = &ticker.interval},
-        {"count", 'c', "N", "end after so many (never)", .number = &ticker.count,
+        {"count", 'c', "N", "end after N lines (never)", .number = &ticker.count,
          .lowest = 1, .highest = 1000000},
-        {"for", 'f', "SECONDS", "end after so long (never)", .seconds = &ticker.seconds},
+        {"for", 'f', "SECONDS", "end after SECONDS (never)", .seconds = &ticker.seconds},
         {0}};
-    read_command_line(argc, argv, "Print a line every so often.", options);
+    read_command_line(argc, argv, "Print a line at regular intervals.", options);
     sel_selector *sel = NULL;
     check(sel_open(SEL_BACKEND_DEFAULT, &sel), "open a selector");
     start(sel, &ticker);

@@ -167,9 +167,9 @@ int main(int argc, char **argv)
     const command_option options[] = {
         {"jobs", 'j', "N", "how many jobs (8)", .number = &crew.jobs, .lowest = 1,
          .highest = 1000},
-        {"upto", 'u', "N", "count the primes up to here (2000000)", .number = &crew.upto,
+        {"upto", 'u', "N", "count the primes up to N (2000000)", .number = &crew.upto,
          .lowest = 1000, .highest = 9999999},
-        {"threads", 't', "N", "that work at a time (4)", .number = &crew.threads,
+        {"threads", 't', "N", "how many threads (4)", .number = &crew.threads,
          .lowest = 1, .highest = 64},
         {0}};
     read_command_line(argc, argv, "Count primes on several threads.", options);

@@ -4,9 +4,9 @@
 
     build.py [--output DIR] [PART...]
 
-The parts are en and zh_CN, the site in English and in Chinese; single, all of it as one
-page; man, the manual pages.  Without a name all are built.  A warning is an error.
-`build.py catalogues` brings docs/locale up to date with the English text instead.
+PART is en or zh_CN, the site in English or in Chinese; single, all of it on one page; or
+man, the manual pages.  Without a PART all four are built.  Warnings are errors.
+`catalogues` is another: it updates the catalogues in docs/locale from the English text.
 """
 import argparse
 import hashlib
@@ -34,8 +34,8 @@ def version():
 
 
 def forget_if_new(output):
-    """Sphinx keeps the pages that it has read, and does not see that an extension or what it
-    copies changed.
+    """Sphinx keeps the pages that it has read, and does not notice a change in an extension or
+    in a file that it copies.
     """
     sources = [*sorted((SITE / '_ext').glob('*.py')), *sorted(SITE.glob('*.py')),
                *sorted((SITE / '_static').iterdir()),
@@ -49,7 +49,7 @@ def forget_if_new(output):
 
 
 def sphinx(output, builder, source, target, **environment):
-    """One run of Sphinx; ends the program if it has anything to complain of."""
+    """One run of Sphinx; ends the program if it complains of anything."""
     doctrees = output / 'doctrees' / environment.get('DOCS_LANGUAGE', target.name)
     command = [*SPHINX, '-W', '-n', '--keep-going', '-q', '-b', builder, '-d', str(doctrees),
                '-c', str(SITE if source == DOCS else source), str(source), str(target)]
@@ -65,7 +65,7 @@ def build_en(output):
 
 
 def build_zh_CN(output):
-    """Sphinx writes compiled catalogues beside the others, so it gets a copy."""
+    """Sphinx writes the compiled catalogues beside their sources, so it gets a copy."""
     shutil.copytree(DOCS / 'locale', output / 'locale', dirs_exist_ok=True)
     sphinx(output, 'html', DOCS, output / 'zh_CN', DOCS_LANGUAGE='zh_CN',
            DOCS_LOCALE=str(output / 'locale'))
@@ -85,14 +85,14 @@ def build_man(output):
 
 
 def take_words_of_player(template):
-    """What the player says is in the program's text."""
+    """The player's words are in the Python sources."""
     subprocess.run(['xgettext', '--language=Python', '--from-code=UTF-8', '--keyword=say',
                     '--no-location', f'--output={template}', str(SITE / 'steps.py'),
                     str(SITE / '_ext' / 'player.py')], check=True, timeout=BOUND)
 
 
 def update_catalogues(output):
-    """Every text of the English pages into docs/locale, with what is translated of it."""
+    """Put every text of the English pages into docs/locale, and keep its translations."""
     sphinx(output, 'gettext', DOCS, output / 'gettext')
     take_words_of_player(output / 'gettext' / 'player.pot')
     for template in sorted((output / 'gettext').rglob('*.pot')):
@@ -116,7 +116,8 @@ class Parser(argparse.ArgumentParser):
 def main():
     parser = Parser(prog='./run docs', description=__doc__,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--output', type=Path, default=TOP / 'build' / 'docs', metavar='DIR')
+    parser.add_argument('--output', type=Path, default=TOP / 'build' / 'docs', metavar='DIR',
+                        help='where to build it (build/docs)')
     parser.add_argument('parts', nargs='*', metavar='PART',
                         choices=[[], *PARTS, 'catalogues'])
     given = parser.parse_args()

@@ -25,12 +25,12 @@ HIGH_WATER = 16 * 1024
 LINE_LIMIT = 8192
 STDIN = 0
 
-PURPOSE = "Chat: what is typed goes to all others in the room."
+PURPOSE = "Chat: what you type goes to all others in the room."
 OPTIONS = [
     Option("H", "host", "HOST", "the server's name or address (127.0.0.1)", "127.0.0.1",
            command_line.word),
     Option("p", "port", "PORT", "the server's port (1234)", 1234, number(1, 65535)),
-    Option("n", "name", "NAME", "what to be called in the room", None, command_line.word),
+    Option("n", "name", "NAME", "your name in the room", None, command_line.word),
 ]
 
 

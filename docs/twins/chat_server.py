@@ -245,7 +245,7 @@ class ChatServer:
 
 
 def main():
-    server = ChatServer(parse_options("A chat room: what one says, all others hear."))
+    server = ChatServer(parse_options("A chat room: all others hear what one says."))
     server.sel.register(server.listener, EVENT_READ, server.accept)
     server.sel.register(server.handlers, EVENT_READ, lambda mask: None)  # run() serves it
     server.handlers.add_signal_handler(signal.SIGINT, server.stop)

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from fail import EXIT_USAGE, PROGRAM, fail, print_out
 
 USAGE_END = """\
-  -h, --help             print this and exit
+  -h, --help             print this help and exit
   -V, --version          print the version and exit
 """
 
@@ -35,7 +35,7 @@ def number(lowest, highest):
         value = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else -1
         if not lowest <= value <= highest:
             fail(EXIT_USAGE,
-                 f"{name} is a number from {lowest} to {highest}, not '{text}'")
+                 f"{name} must be a number from {lowest} to {highest}, not '{text}'")
         return value
     return read
 
@@ -50,7 +50,7 @@ def seconds(name, text):
     except ValueError:
         value = 0
     if not 0 < value <= 1e6:
-        fail(EXIT_USAGE, f"{name} is seconds, over 0 and up to 1000000, not '{text}'")
+        fail(EXIT_USAGE, f"{name} must be seconds, above 0 and up to 1000000, not '{text}'")
     return value
 
 

@@ -17,7 +17,7 @@ from selectors import EVENT_READ, DefaultSelector
 from command_line import read_command_line
 from fail import print_out
 
-PURPOSE = "Two conversations that go on in turn, in one thread."
+PURPOSE = "Two conversations that take turns in one thread."
 LINE_SIZE = 100
 # What is said at which door, and in which order; None: nothing more.
 STEPS = [(0, "ann"), (1, "bob"), (1, "oslo"), (1, None), (0, "rome"), (0, None)]

@@ -245,9 +245,9 @@ def main():
     command = sys.argv[first:]
     del sys.argv[first:]
     options = read_command_line("Run a COMMAND [ARGUMENT]... with a deadline.", [
-        Option("t", "timeout", "SECONDS", "when the time is up: SIGTERM (never)", None,
+        Option("t", "timeout", "SECONDS", "send SIGTERM after SECONDS (never)", None,
                seconds),
-        Option("g", "grace", "SECONDS", "and so long after that: SIGKILL (5)", 5,
+        Option("g", "grace", "SECONDS", "send SIGKILL SECONDS after that (5)", 5,
                seconds),
     ])
     if not command:

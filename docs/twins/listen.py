@@ -22,16 +22,16 @@ def parse_options(purpose, takes_timeout=False):
     options = [
         Option("H", "host", "HOST", "the name or address to listen on (127.0.0.1)",
                "127.0.0.1", word),
-        Option("p", "port", "PORT", "the port; 0: one that is free (1234)", 1234,
+        Option("p", "port", "PORT", "the port; 0 picks a free one (1234)", 1234,
                number(0, 65535)),
-        Option("b", "backlog", "N", "how many may wait to be accepted (4096)", 4096,
+        Option("b", "backlog", "N", "how many clients may wait to be accepted (4096)", 4096,
                number(1, 65535)),
     ]
     if takes_timeout:
         options.append(Option("t", "timeout", "SECONDS",
-                              "end when nothing happens for so long (never)", None,
+                              "end after SECONDS without activity (never)", None,
                               seconds))
-    options.append(Option("v", "verbose", None, "tell on stderr who comes and goes"))
+    options.append(Option("v", "verbose", None, "report on stderr who comes and goes"))
     return read_command_line(purpose, options)
 
 

@@ -32,17 +32,18 @@ PERCENTS = (50, 90, 99, 99.9, 100)
 
 PURPOSE = "Open many connections to an echo server and check what it echoes."
 OPTIONS = [
-    Option("c", "connections", "N", "how many at once (1000)", 1000, number(1, 1000000)),
-    Option("m", "messages", "M", "how many each sends (3)", 3, number(1, 1000000)),
+    Option("c", "connections", "N", "how many connections at once (1000)", 1000,
+           number(1, 1000000)),
+    Option("m", "messages", "M", "how many messages each sends (3)", 3, number(1, 1000000)),
     Option("s", "size", "BYTES", "the size of a message (64)", 64, number(1, 1000000)),
-    Option("r", "ramp", "N", "new connections in a second (5000)", 5000,
+    Option("r", "ramp", "N", "how many new connections per second (5000)", 5000,
            number(1, 1000000)),
     Option("H", "host", "HOST", "the server's name or address (127.0.0.1)", "127.0.0.1",
            command_line.word),
     Option("p", "port", "PORT", "the server's port (1234)", 1234, number(1, 65535)),
-    Option("t", "timeout", "SECONDS", "give up when nothing comes for so long (10)", 10,
+    Option("t", "timeout", "SECONDS", "give up after SECONDS without data (10)", 10,
            command_line.seconds),
-    Option("j", "json", "FILE", "write the result as JSON too; -: on stdout", None,
+    Option("j", "json", "FILE", "also write the result as JSON; - is stdout", None,
            command_line.word),
     Option("g", "histogram", None, "print all percentiles of the latency", False),
 ]

@@ -35,7 +35,7 @@ OPTIONS = [
     Option("M", "measure", None, "measure all three instead of serving", False),
     Option("H", "host", "HOST", "the name or address to listen on (127.0.0.1)",
            "127.0.0.1", command_line.word),
-    Option("p", "port", "PORT", "the port; 0: one that is free (1234)", 1234,
+    Option("p", "port", "PORT", "the port; 0 picks a free one (1234)", 1234,
            number(0, 65535)),
 ]
 
@@ -230,7 +230,7 @@ def main():
     options = read_command_line(PURPOSE, OPTIONS)
     options.backlog = 4096
     if options.model not in MODELS:
-        fail(EXIT_USAGE, f"--model is fork, thread or loop, not '{options.model}'")
+        fail(EXIT_USAGE, f"--model must be fork, thread or loop, not '{options.model}'")
     if options.measure:
         options.port = 0
         measure_models(options)

@@ -76,10 +76,10 @@ class Ticker:
 
 
 def main():
-    options = read_command_line("Print a line every so often.", [
-        Option("i", "interval", "SECONDS", "between two lines (1)", 1, seconds),
-        Option("c", "count", "N", "end after so many (never)", None, number(1, 1000000)),
-        Option("f", "for", "SECONDS", "end after so long (never)", None, seconds),
+    options = read_command_line("Print a line at regular intervals.", [
+        Option("i", "interval", "SECONDS", "the time the time between two lines (1)", 1, seconds),
+        Option("c", "count", "N", "end after N lines (never)", None, number(1, 1000000)),
+        Option("f", "for", "SECONDS", "end after SECONDS (never)", None, seconds),
     ])
     options.seconds = getattr(options, "for")  # a keyword
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end as other filters do

@@ -137,9 +137,9 @@ class Crew:
 def main():
     options = read_command_line("Count primes on several threads.", [
         Option("j", "jobs", "N", "how many jobs (8)", 8, number(1, 1000)),
-        Option("u", "upto", "N", "count the primes up to here (2000000)", 2000000,
+        Option("u", "upto", "N", "count the primes up to N (2000000)", 2000000,
                number(1000, 9999999)),
-        Option("t", "threads", "N", "that work at a time (4)", 4, number(1, 64)),
+        Option("t", "threads", "N", "how many threads (4)", 4, number(1, 64)),
     ])
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end as other filters do
     # With every system call the loop gives the interpreter away, and has it back after

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Run the benchmarks and say which goals are met.
 
-Everything is written to build/bench/report: figures.json, and the page of the
-documentation with its plots, which --publish puts into docs/benchmarks.
+Everything is written to build/bench/report, or with --publish to docs/benchmarks:
+figures.json, and the page of the documentation with its plots.
 
-Exits with 0 if all goals are met, 1 if one is missed, 2 if something could not be
-run.
+The exit status is 0 if all goals are met, 1 if one is missed, and 2 if something could
+not be run.
 """
 
 import argparse
@@ -33,13 +33,13 @@ def parse_arguments():
     parser = Parser(
         prog="./run bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME",
-                        help=f"what to run (all): {', '.join(BENCHMARKS)}")
+                        help=f"run only these, of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true",
                         help="fewer rounds and contenders")
     parser.add_argument("--publish", action="store_true",
                         help="write the page into docs/benchmarks")
     parser.add_argument("--build", type=pathlib.Path, metavar="DIR", required=True,
-                        help=argparse.SUPPRESS)  # ./run names it
+                        help=argparse.SUPPRESS)  # ./run passes it
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
@@ -48,7 +48,7 @@ def parse_arguments():
 
 
 def print_table(columns, table):
-    """Columns as wide as they need to be, the first to the left."""
+    """Columns as wide as they need to be, the first one flush left."""
     lines = [columns] + [[str(cell) for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*lines)]
     for first, *rest in lines:
@@ -68,7 +68,7 @@ def print_goals(goals, facts):
                 [[goal.name, page.describe_figure(goal), page.describe_limit(goal),
                   "met" if goal.met else "MISSED"] for goal in goals])
     if facts["load"] > facts["cores"] / 2:
-        print(f"\nThe machine was busy (load {facts['load']}): times say little.")
+        print(f"\nThe machine was busy (load {facts['load']}): the times mean little.")
 
 
 def run_all(names, tools):

@@ -4,9 +4,9 @@
 
     run_fuzz.py [TARGET [SECONDS [SEED]]]
 
-Without arguments it lists the targets.  Inputs begin with those in the tree, which are
-only read; what is new is kept in build/fuzz/corpus, and an input that breaks a promise
-in build/fuzz/findings, where it is found again.  The exit status is 0 if there was none.
+Without arguments it lists the targets.  It starts from the inputs in the tree, which it
+only reads; it keeps new ones in build/fuzz/corpus, and those that break a promise in
+build/fuzz/findings.  The exit status is 0 if none did.
 """
 
 import os
@@ -23,9 +23,9 @@ sys.path.insert(0, str(HERE.parent))
 import build  # noqa: E402
 
 SECONDS = 60
-GRACE = 120  # seconds beyond those, to start and to end
+GRACE = 120  # more seconds, to start and to end
 LAST_LINES = 60
-# The longest inputs that are worth it: operations are three bytes each, and capped.
+# The longest inputs worth trying: operations are three bytes each, and capped.
 LONGEST = {'operations': 385, 'reactor': 193, 'chat_text': 1200, 'relay': 400}
 OPTIONS = [
     '-timeout=20', '-rss_limit_mb=2048', '-print_final_stats=1', '-len_control=20',
@@ -39,7 +39,7 @@ RUNS = re.compile(r'^stat::number_of_executed_units: *(\d+)', re.MULTILINE)
 
 
 def targets():
-    """Their names: a target's file is called as its corpus."""
+    """Their names: a target's file and its corpus have the same name."""
     return sorted(path.name for path in (HERE / 'corpus').iterdir() if path.is_dir())
 
 
@@ -71,13 +71,13 @@ def fuzz(directory, target, seconds, seed):
                 stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, **ENVIRONMENT}, timeout=seconds + GRACE).returncode
         except subprocess.TimeoutExpired:
-            status = f'not done after {seconds + GRACE} s'
+            status = f'not finished after {seconds + GRACE} s'
     said = log.read_text(errors='replace')
     runs = RUNS.search(said)
     if status != 0:
         lines = [line for line in said.splitlines() if not line.startswith('#')]
         print(*lines[-LAST_LINES:],
-              f'fuzz {target}: {status}; again with: '
+              f'fuzz {target}: {status}; to repeat it: '
               f'FUZZ_VERBOSE=1 {directory}/test/fuzz/fuzz_{target} INPUT', sep='\n')
     print(f'fuzz {target}: {runs[1] if runs else "?"} runs in '
           f'{time.monotonic() - start:.0f} s, seed {seed}')
@@ -85,7 +85,7 @@ def fuzz(directory, target, seconds, seed):
 
 
 def tests(seconds):
-    """All targets, each for so long, in the form of meson's tests."""
+    """All targets, each for that long, in the form of meson's tests."""
     return [{
         'name': f'fuzz_{target}',
         'cmd': [sys.executable, __file__, target, str(seconds)], 'env': {},
@@ -95,13 +95,13 @@ def tests(seconds):
 
 
 def last_line(log):
-    """What a target's run said last, as a list of lines."""
+    """The last line of a target's run, in a list."""
     return log.read_text(errors='replace').splitlines()[-1:] if log.exists() else []
 
 
 def number(name, text, lowest):
     if not text.isascii() or not text.isdigit() or not lowest <= int(text) < 1 << 31:
-        sys.exit(f"run fuzz: {name} is a whole number from {lowest} up, not '{text}'")
+        sys.exit(f"run fuzz: {name} must be a whole number from {lowest} up, not '{text}'")
     return int(text)
 
 

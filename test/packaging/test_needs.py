@@ -45,7 +45,7 @@ class Needs(unittest.TestCase):
     def test_a_need_that_cannot_be_met_is_the_end(self):
         ended = self.need('no_such_program')
         self.assertEqual((ended.returncode, ended.stdout), (1, ''))
-        self.assertIn("run: please install package (Debian's names)", ended.stderr)
+        self.assertIn("run: please install package (Debian package names)", ended.stderr)
         self.assertNotIn('other', (self.directory / 'asked').read_text())
 
 

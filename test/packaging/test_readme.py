@@ -66,7 +66,7 @@ class Readme(unittest.TestCase):
             ended = subprocess.run([self.directory / 'run', verb], text=True, timeout=60,
                                    stdin=subprocess.DEVNULL, capture_output=True)
             self.assertEqual(ended.returncode, 1)
-            self.assertRegex(ended.stderr, r"\Arun: [^\n]*/build can't be written to; [^\n]*\n\Z")
+            self.assertRegex(ended.stderr, r"\Arun: can't write to [^\n]*/build; [^\n]*\n\Z")
 
     def check_serves(self, command, port):
         server = subprocess.Popen(command)

@@ -133,7 +133,7 @@ class CommandLineTests:
             self.skipTest("only the C echo server reads SELKIE_BACKEND")
         ended = self.run_program("--port", "0", env={"SELKIE_BACKEND": "kqueue"})
         self.assert_fails(ended, 1)
-        self.assertIn("SELKIE_BACKEND=kqueue is no backend of ", ended.stderr)
+        self.assertIn("SELKIE_BACKEND=kqueue is not one of ", ended.stderr)
 
 
 support.for_each_kind(CommandLineTests, globals())

@@ -26,7 +26,7 @@ RUN = TOP / "run"
 PORT = 80  # below net.ipv4.ip_unprivileged_port_start
 FEW = range(3, 13)  # descriptors, with the three that a program starts with
 UNPRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
-LISTENS = "the port; 0: one that is free"  # what a server's --help says
+LISTENS = "the port; 0 picks a free one"  # what a server's --help says
 CONNECTS = "the server's port (1234)"  # and a client's
 MONITOR = ["--port", "0", "--echo-port", "0"]
 SHORT = {  # arguments with which a program has done its work soon
@@ -278,7 +278,7 @@ class PlainErrors(unittest.TestCase):
                     ended = run([*command, *SHORT.get(name_of(command), [])],
                                 environment={"SELKIE_BACKEND": name})
                     self.assert_one_line(ended, 1, name_of(command),
-                                         f"SELKIE_BACKEND={name} is no backend of ",
+                                         f"SELKIE_BACKEND={name} is not one of ",
                                          "epoll, poll, select")
             # What is asked for first is answered first.
             self.assertEqual(run([*command, "--help"], environment={

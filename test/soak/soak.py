@@ -5,9 +5,9 @@
 
 The echo server and the chat server run on every backend side by side.  Every byte of an
 echo must be the one that was sent; every line of the chat must reach every other member
-once and in order.  When all clients have gone, the servers must have the descriptors
-with which they began, and no more memory than after the first clients.  The exit status
-is 0 only if all that is so, and every server ends with 0 when it is told to.
+once and in order.  When all clients have left, the servers must have no more
+descriptors than at the start, and no more memory than after the first clients.  The exit
+status is 0 only if all that is true, and every server exits with 0 when it is told to.
 """
 import argparse
 import random
@@ -161,7 +161,7 @@ def print_summary(sides):
     wrong = sum(side.wrong for side in sides)
     for side in sides:
         print(*side.complaints, sep="\n", end="\n" if side.complaints else "")
-    print(f"{wrong} wrong" if wrong else "nothing lost, wrong or doubled, nothing kept")
+    print(f"{wrong} wrong" if wrong else "nothing was lost, wrong, doubled or leaked")
     return wrong
 
 
@@ -185,8 +185,8 @@ def parse_arguments():
     parser.add_argument("seconds", metavar="SECONDS", nargs="?", default=60,
                         type=whole_number(1, 10**7), help="how long (60)")
     parser.add_argument("--seed", metavar="N", type=whole_number(0, 10**18),
-                        default=time.time_ns() % 1000000, help="of the random choices")
-    parser.add_argument("--backend", choices=BACKENDS, help="no other")
+                        default=time.time_ns() % 1000000, help="the seed of the random choices")
+    parser.add_argument("--backend", choices=BACKENDS, help="run only this backend")
     parser.add_argument("--programs", metavar="DIR", type=Path,
                         default=TOP / "build" / "release" / "demo",
                         help="where the compiled servers are")
