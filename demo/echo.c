@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The echo server in a few lines: the C side of the README. echo_server.c is the one to
- * use: it keeps what a slow client does not take.
+ * The echo server in a few lines: the C side of the README.  Use echo_server.c for
+ * real: it keeps what a slow client does not take yet.
  */
 // [readme]
 #include <selkie.h>

@@ -2,11 +2,11 @@
 /*
  * A chat client: watches the keyboard and the socket at once.
  *
- * Keyboard is what standard input is: a terminal or a pipe is watched as the socket is;
- * a file can't be (it is always ready, and sel_register() says -EPERM), so it is just
- * read, a piece in every pass.  More is read only while less than HIGH_WATER waits to be
- * sent.  What the server sends is cleaned before the terminal sees it.
- * docs/twins/chat_client.py is the same program in Python.
+ * The keyboard is standard input, whatever that is.  A terminal or a pipe is watched
+ * like the socket.  A file can't be watched (it is always ready, and sel_register()
+ * returns -EPERM), so it is just read, a piece in every pass.  More is read only while
+ * less than HIGH_WATER is waiting to be sent.  What the server sends is cleaned before
+ * the terminal sees it. docs/twins/chat_client.py is the same program in Python.
  */
 #include "chat/chat_text.h"
 #include "kit/bytearray.h"
@@ -31,7 +31,7 @@ typedef struct {
     sel_selector *sel;
     int fd; /* the socket */
     bool input_ended, input_is_file;
-    bytearray queue; /* for the server */
+    bytearray queue; /* to the server */
     chat_line line; /* from the server */
 } chat_client;
 
@@ -49,7 +49,7 @@ static void send_queued(chat_client *client)
     if (queue->size == 0)
         return;
     ssize_t sent = send_now(client->fd, queue);
-    if (sent == -EPIPE) /* it has hung up, and may have said why */
+    if (sent == -EPIPE) /* the server has hung up, and may have said why */
         bytearray_clear(queue);
     else
         check((int)sent, "send");
@@ -57,7 +57,7 @@ static void send_queued(chat_client *client)
         shutdown(client->fd, SHUT_WR);
 }
 
-/* Wait for what comes next: from the keyboard, and room on the way to the server. */
+/* Watch for what comes next: input, and room to send more to the server. */
 static void watch(chat_client *client)
 {
     sel_selector *sel = client->sel;
@@ -69,7 +69,7 @@ static void watch(chat_client *client)
               "watch the keyboard");
 }
 
-/* One read() for one notice: a second could wait, for the keyboard is blocking. */
+/* One read() each time it is ready: a second one could block, as the keyboard is blocking. */
 static void take_input(chat_client *client)
 {
     char bytes[READ_SIZE];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chat room: who is in it, and what each says and hears.
+ * The chat room: who is in it, and what each one says and hears.
  *
- * A client's queue never holds more than QUEUE_LIMIT.  Once a line was skipped, all
- * are until the client is told how many: what it reads is in order.
+ * A client's queue never holds more than QUEUE_LIMIT.  Once a line has been skipped,
+ * all are until the client has been told how many: what it reads is always in order.
  *
- * Only client_cb() and a timer end a client: an error in sending to one comes again in
- * that one's own callback, so that nobody's words can end another.
+ * Only client_cb() and a timer end a client.  If sending to one fails, the error comes
+ * up again in that client's own callback, so nobody's words can end anybody else.
  */
 #include "chat/chat_room.h"
 #include "kit/fail.h"
@@ -63,7 +63,7 @@ static void tell(chat_client *client, const char *text)
     say_to(client, text, strlen(text));
 }
 
-/* To all who listen but one, which may be NULL. */
+/* To all who are listening, except `but`, which may be NULL. */
 static void __attribute__((format(printf, 3, 4)))
 tell_all(chat_room *room, const chat_client *but, const char *format, ...)
 {
@@ -75,7 +75,7 @@ tell_all(chat_room *room, const chat_client *but, const char *format, ...)
     say_to_all(room, but, text, (size_t)size);
 }
 
-/* To one that reads again: how many lines it has missed. */
+/* Tell one that reads again how many lines it has missed. */
 static void tell_skipped(chat_client *client)
 {
     char text[100];
@@ -109,7 +109,7 @@ static void lose_patience(sel_selector *sel, void *data)
     hang_up(data);
 }
 
-/* From now on it only gets what is queued for it, and not for long. */
+/* From now on it only gets what is queued for it, for a short time. */
 static void leave(chat_client *client)
 {
     client->leaving = true;
@@ -190,7 +190,7 @@ static void take(chat_client *client, const char *bytes, size_t size)
     }
 }
 
-/* What it has sent last, if no newline follows. */
+/* Take what it sent last, if it did not end in a newline. */
 static void take_rest(chat_client *client)
 {
     if (client->line.text.size > 0 || client->line.too_long)

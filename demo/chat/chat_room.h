@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The chat room: who is in it, and what each says and hears. */
+/* The chat room: who is in it, and what each one says and hears. */
 #ifndef DEMO_CHAT_ROOM_H
 #define DEMO_CHAT_ROOM_H
 
@@ -19,7 +19,7 @@ enum {
 typedef struct chat_client chat_client;
 
 typedef struct {
-    sel_selector *sel; /* stopped when the last has left a room that closes */
+    sel_selector *sel; /* stopped when the last has left a room that is closing */
     bool verbose;
     bool closing;
     int guests; /* how many there have been */
@@ -31,21 +31,21 @@ struct chat_client {
     chat_client *next;
     int fd;
     char name[NAME_LIMIT + 1];
-    bool leaving; /* says and hears no more */
+    bool leaving; /* no longer says or hears anything */
     bool ended; /* it has sent its last byte */
-    sel_timer patience; /* with one who leaves */
+    sel_timer patience; /* with one who is leaving */
     chat_line line;
     bytearray queue;
     int skipped;
 };
 
-/* A client_adder, its data the room: let one in, with a name, and tell everyone. */
+/* A client_adder whose data is the room: let a client in, name it, and tell everyone. */
 void enter_room(void *data, int fd);
 
-/* Say that it closes; all get what is queued for them, and leave. */
+/* Announce that it closes; everyone gets what is queued for them, and leaves. */
 void close_room(chat_room *room);
 
-/* Hang up on all. */
+/* Hang up on everyone. */
 void empty_room(chat_room *room);
 
 #endif

@@ -2,13 +2,13 @@
 /*
  * A chat room: what one says, all others hear, line by line.
  *
- * "exit" leaves, "/nick NAME" renames.  Nothing that a client sends can harm another:
- * a line longer than LINE_LIMIT is dropped and its sender told, and what is left of
- * others is cleaned before anyone sees it.
+ * "exit" leaves, "/nick NAME" renames.  Nothing that a client sends can harm another: a
+ * line longer than LINE_LIMIT is dropped, and its sender is told; all others are
+ * cleaned before anyone sees them.
  *
- * The rule for slow readers: a line that does not fit into what is queued for one,
- * QUEUE_LIMIT at most, is skipped for that one alone, and how many were is told once
- * half the queue is read.  docs/twins/chat_server.py is the same program in Python.
+ * The rule for slow readers: at most QUEUE_LIMIT is queued for a client.  A line that
+ * does not fit is skipped, for that client alone; once it has read half the queue, it
+ * is told how many were. docs/twins/chat_server.py is the same program in Python.
  */
 #include "chat/chat_room.h"
 #include "kit/acceptor.h"
@@ -25,7 +25,7 @@ typedef struct {
     acceptor acceptor;
 } chat_server;
 
-/* SIGINT, SIGTERM: say so, send what is queued, end.  The second time: end. */
+/* SIGINT, SIGTERM: say so, send what is queued, and end.  The second time: end at once. */
 static void stop(sel_selector *sel, void *data)
 {
     chat_server *server = data;

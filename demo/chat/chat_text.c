@@ -2,7 +2,7 @@
 /*
  * What the chat's server and client do with bytes before a person sees them.
  *
- * A line never holds more than its limit, however long the one is that comes in.
+ * A line never holds more than its limit, however long the one that arrives is.
  */
 #include "chat/chat_text.h"
 
@@ -30,7 +30,7 @@ void line_clear(chat_line *line)
     line->too_long = false;
 }
 
-/* How long a character is that begins with this byte; 0: none does. */
+/* How long a character that begins with this byte is; 0 if none does. */
 static size_t length_of(unsigned char first)
 {
     if (first < 0x80)
@@ -42,7 +42,7 @@ static size_t length_of(unsigned char first)
     return first >= 0xf0 && first < 0xf5 ? 4 : 0;
 }
 
-/* The length of the character at `bytes`, and its code; 0: these are not UTF-8. */
+/* The length of the character at `bytes`, and its code point; 0 if it is not UTF-8. */
 static size_t decode(const unsigned char *bytes, size_t size, uint32_t *ret_code)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -29,7 +29,7 @@ static int listen_on(int port)
     return sock;
 }
 
-/* Send back what came; false when the client is gone. */
+/* Send back what arrived; false when the client is gone. */
 static bool echo(int client)
 {
     char data[1000];

@@ -30,7 +30,7 @@ static int listen_on(int port)
     return sock;
 }
 
-/* Send back what came; false when the client is gone. */
+/* Send back what arrived; false when the client is gone. */
 static bool echo(int client)
 {
     char data[1000];
@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 {
     int listener = listen_on(argc > 1 ? atoi(argv[1]) : 1234);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
-    struct epoll_event ready[64]; /* the 65th comes the next time */
+    struct epoll_event ready[64]; /* the 65th is reported next time */
     int epoll = epoll_create1(0);
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
 

@@ -30,7 +30,7 @@ static int listen_on(int port)
     return sock;
 }
 
-/* Send back what came; false when the client is gone. */
+/* Send back what arrived; false when the client is gone. */
 static bool echo(int client)
 {
     char data[1000];
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
                 else
                     close(client); /* left out: an array that grows */
             } else if (!echo(fd)) {
-                fds[i--] = fds[--count]; /* the last fills the gap */
+                fds[i--] = fds[--count]; /* the last one fills the gap */
                 close(fd);
             }
         }

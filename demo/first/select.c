@@ -30,7 +30,7 @@ static int listen_on(int port)
     return sock;
 }
 
-/* Send back what came; false when the client is gone. */
+/* Send back what arrived; false when the client is gone. */
 static bool echo(int client)
 {
     char data[1000];
@@ -48,7 +48,7 @@ int main(int argc, char **argv)
     FD_SET(listener, &watched);
 
     for (;;) {
-        ready = watched; /* select() overwrites what it is given */
+        ready = watched; /* select() overwrites its arguments */
         if (select(FD_SETSIZE, &ready, NULL, NULL, NULL) < 0)
             continue; /* a signal: ask again */
         for (int fd = 0; fd < FD_SETSIZE; fd++) {

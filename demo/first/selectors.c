@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An echo server for many clients: a selector calls back who is ready.
+ * An echo server for many clients: a selector calls back whoever is ready.
  * cc selectors.c $(pkg-config --cflags --libs selkie) && ./a.out
  * What it leaves out is in ../echo_server.c.
  */
@@ -30,7 +30,7 @@ static int listen_on(int port)
     return sock;
 }
 
-/* Send back what came; false when the client is gone. */
+/* Send back what arrived; false when the client is gone. */
 static bool echo(int client)
 {
     char data[1000];
@@ -66,5 +66,5 @@ int main(int argc, char **argv)
     sel_register(sel, listener, SEL_EVENT_READ, accept_cb, NULL);
 
     while (sel_select(sel, SEL_FOREVER, NULL) >= 0)
-        sel_dispatch(sel); /* calls back, for each that is ready */
+        sel_dispatch(sel); /* calls the callback of each ready key */
 }

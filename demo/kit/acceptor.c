@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The listener is registered from start to stop; while accepting pauses, for nothing. */
+/*
+ * The listener is registered from start to stop; while accepting pauses, its key is
+ * paused too.
+ */
 #include "kit/acceptor.h"
 
 #include <unistd.h>

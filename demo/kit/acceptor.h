@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listener on a selector: who comes is accepted and handed on; while the kernel has
- * no room for another client the listener is not watched.
+ * A listener on a selector: it accepts clients and hands them on.  While the kernel has
+ * no room for another client, the listener is not watched.
  */
 #ifndef DEMO_ACCEPTOR_H
 #define DEMO_ACCEPTOR_H
@@ -16,18 +16,20 @@ typedef struct {
     sel_selector *sel;
     int listener;
     client_adder *add_client;
-    void (*before)(void *data); /* called before anyone is accepted; may be NULL */
+    void (*before)(void *data); /* called before accepting anyone; may be NULL */
     void *data;                 /* for both */
-    bool verbose;               /* tell whom there is no room for */
-    int reserve;                /* from here on acceptor_start() sets them */
+    bool verbose;               /* report clients that there is no room for */
+    int reserve;                /* acceptor_start() sets these and all below */
     sel_timer pause;
 } acceptor;
 
-/* Watch the listener; what is set by the caller comes first.  Returns 0 or a negative
- * errno. */
+/*
+ * Watch the listener; first set the fields that are the caller's.  Returns 0 or a
+ * negative errno.
+ */
 int acceptor_start(acceptor *self);
 
-/* Accept no more.  The listener is closed, too. */
+/* Stop accepting, and close the listener. */
 void acceptor_stop(acceptor *self);
 
 #endif

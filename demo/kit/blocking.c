@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections that block, with a time limit that the kernel keeps.
+ * Blocking connections, with a time limit that the kernel enforces.
  *
  * Nothing in this file keeps state.
  */

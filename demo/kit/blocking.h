@@ -11,19 +11,19 @@
 enum { NO_TIMEOUT = 0 };
 
 /*
- * A socket connected to the first of the server's addresses that answers.  After
- * `timeout` seconds a connect, a send or a receive of it gives up with EAGAIN
- * (EINPROGRESS for the connect).  Failure is one plain line and the program's end.
+ * A socket connected to the first of the server's addresses that answers.  A send or
+ * receive on it gives up after `timeout` seconds with EAGAIN, and connecting gave up
+ * with EINPROGRESS.  A failure to connect prints one plain line and ends the program.
  */
 int create_connection(const char *host, int port, int timeout);
 
-/* Send all of it, in as many parts as the socket takes.  0 or a negative errno. */
+/* Send everything, in as many parts as it takes.  Returns 0 or a negative errno. */
 int send_all(int fd, const void *bytes, size_t size);
 
 /* sock.setblocking(True): recv() and send() wait again. */
 void set_blocking(int fd);
 
-/* The message for a blocking call's errno: one that gave up has timed out. */
+/* The message for a blocking call's errno: a call that gave up has timed out. */
 const char *blocking_error(int error);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum { SMALLEST = 256 };
 
-/* The bytes move to the front only when the end is reached, not at every remove. */
+/* The bytes are moved to the front only when the end is reached, not at every removal. */
 static int make_room(bytearray *array, size_t size)
 {
     if (array->start > 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The library never prints or exits by itself: that is for its users. */
+/* The library itself never prints or exits; that is left to programs. */
 #include "kit/check.h"
 #include "kit/fail.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of options, given to getopt_long().
+ * A table of options, passed to getopt_long().
  *
- * An option's index in the table is what getopt_long() answers for it, shifted past
- * the letters; --help and --version follow the table's last.
+ * getopt_long() returns an option's index in the table for its long name, and the
+ * letter for its short one, which is above any index; --help and --version follow the
+ * table's last entry.
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
@@ -23,10 +24,10 @@ static const char usage_end[] =
     "  -V, --version          print the version and exit\n";
 
 /*
- * A program started with stdout closed would get its first socket as number 1
- * and print into it.  Opened the wrong way round, a stand-in fails as the closed
- * one would; so does a directory, where there is no /dev/null.  What is run from here
- * finds closed what was.
+ * A program started with stdout closed would get its first socket as number 1 and print
+ * into it.  So closed descriptors are replaced, and opened in the wrong direction, so
+ * that using them fails as before; without a /dev/null, a directory fails in the same
+ * way.  They are close-on-exec, so a command run from here finds them closed.
  */
 static void hold_standard_descriptors(void)
 {
@@ -36,7 +37,7 @@ static void hold_standard_descriptors(void)
             (void)!open("/", O_RDONLY | O_CLOEXEC);
 }
 
-/* The library says of a wrong name that an argument is wrong, but there is none. */
+/* The library could only say that an argument is invalid, but nobody passed one. */
 static void check_environment(void)
 {
     static const struct {
@@ -136,7 +137,7 @@ static int make_names(const command_option *options, struct option *names, char 
 static const command_option *find_option(const command_option *options, int count,
                                          int found)
 {
-    if (found < count) /* a long name; letters are beyond any count */
+    if (found < count) /* a long name; letters are above any index */
         return &options[found];
     int i = 0;
     while (i < count && options[i].letter != found)
@@ -152,7 +153,7 @@ void read_command_line(int argc, char **argv, const char *purpose,
 
     hold_standard_descriptors();
     int count = make_names(options, names, letters);
-    argv[0] = program_invocation_short_name; /* with it getopt_long() begins its lines */
+    argv[0] = program_invocation_short_name; /* getopt_long() starts its messages with it */
     int found;
     while ((found = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         const command_option *option = find_option(options, count, found);
@@ -162,7 +163,7 @@ void read_command_line(int argc, char **argv, const char *purpose,
             print_help(purpose, options);
         else if (found == 'V')
             print_version();
-        else /* getopt_long() has said what is wrong */
+        else /* getopt_long() has printed the error */
             exit(EXIT_USAGE);
     }
     if (optind < argc)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of the programs here: a table of options, read once before
- * anything else happens.
+ * The command line of the programs here: a table of options, read once before anything
+ * else happens.
  *
- * --help and --version are in every table by themselves.  What is wrong is one
- * plain line on stderr and exit code 2.
+ * --help and --version are added to every table.  An error is one plain line on stderr
+ * and exit status 2.
  */
 #ifndef DEMO_COMMAND_LINE_H
 #define DEMO_COMMAND_LINE_H
@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 /*
- * Of the four pointers the one that is not NULL takes the value.  Of a number `text`
- * may keep, besides, how it was written.
+ * The one of the four pointers that is not NULL takes the value.  For a number, `text`
+ * may be set too; it takes the number as it was written.
  */
 typedef struct {
     const char *name;     /* "connections"; NULL ends a table */

@@ -2,7 +2,7 @@
 /*
  * How the clients here find and reach a server.
  *
- * Nothing in this file waits, getaddrinfo() apart, and nothing keeps state.
+ * Nothing in this file waits, except getaddrinfo(), and nothing keeps state.
  */
 #include "kit/connect.h"
 #include "kit/fail.h"

@@ -10,16 +10,16 @@ typedef struct {
     socklen_t size;
 } server_address;
 
-/* The server's first address; a host that is not known ends the program. */
+/* The server's first address; an unknown host ends the program. */
 server_address find_server(const char *host, int port);
 
 /*
- * A non-blocking, close-on-exec socket on its way to the server: once it is
- * writable, connect_result() says how it went.  Returns it or a negative errno.
+ * Start to connect a non-blocking, close-on-exec socket to the server: once it is
+ * writable, connect_result() says how it went.  Returns the socket or a negative errno.
  */
 int start_connect(const server_address *address);
 
-/* 0: connected; else a negative errno. */
+/* Returns 0 if it is connected, else a negative errno. */
 int connect_result(int fd);
 
 #endif

@@ -30,7 +30,7 @@ ssize_t connection_receive(connection *conn)
     return error < 0 ? error : size;
 }
 
-/* Once all is sent: nothing more will come from us. */
+/* Once everything is sent: tell the client that nothing more will come. */
 static void send_end(const connection *conn)
 {
     if (conn->leaving && conn->queue.size == 0)

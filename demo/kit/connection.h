@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of an echo server, whichever loop it is served by: what came from it is
+ * A client of an echo server, whichever loop serves it: whatever arrives from it is
  * queued until its socket takes it back.
  *
  * A client that sends but does not read is not read from either once HIGH_WATER bytes
- * are queued, so that a client costs HIGH_WATER + READ_SIZE bytes at most.
+ * are queued, so a client costs at most HIGH_WATER + READ_SIZE bytes.
  */
 #ifndef DEMO_CONNECTION_H
 #define DEMO_CONNECTION_H
@@ -19,31 +19,35 @@ enum { READ_SIZE = 16 * 1024, HIGH_WATER = 64 * 1024 };
 typedef struct {
     int fd;
     bool ended;   /* it has sent its last byte */
-    bool leaving; /* it gets what is queued; what it sends is dropped */
+    bool leaving; /* it still gets what is queued; what it sends is dropped */
     bytearray queue;
-    void *server; /* whose it is, for a callback */
+    void *server; /* the server it belongs to, for a callback */
 } connection;
 
-/* What to wait for; neither when all it sent has been sent back and its end has come. */
+/*
+ * What to wait for.  Both are false once everything it sent has been sent back and it
+ * has sent its end.
+ */
 bool connection_wants_read(const connection *conn);
 bool connection_wants_write(const connection *conn);
 
-/* Receive, and queue it.  Returns how many bytes were queued, or a negative errno. */
+/* Receive and queue.  Returns how many bytes were queued, or a negative errno. */
 ssize_t connection_receive(connection *conn);
 
-/* Send of the queue what the socket takes.  Returns how many, or a negative errno. */
+/* Send as much of the queue as the socket takes.  Returns how much, or a negative errno. */
 ssize_t connection_send(connection *conn);
 
-/* Take the urgent byte that has come: it is no part of the stream and not echoed. */
+/* Take the urgent byte that has arrived: it is no part of the stream and not echoed. */
 void connection_take_urgent(const connection *conn, bool verbose);
 
-/* What the connection failed of, a negative errno or 0; asking clears it. */
+/* Why the connection failed, a negative errno, or 0; asking clears it. */
 int connection_error(const connection *conn);
 
 /*
- * Let a client go once it has what is queued for it: it is sent our end, and what it
- * sends is read and dropped until it sends its own.  Returns false when it has all it
- * was sent and we have all it sent, so that there is nothing left to wait for.
+ * Let a client go once it has everything that is queued for it: it is sent our end, and
+ * what it sends is read and dropped until its own end arrives.  Returns false once it
+ * has all that we sent and we have all that it sent, so that there is nothing left to
+ * wait for.
  */
 bool connection_leave(connection *conn);
 

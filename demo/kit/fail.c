@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A line is one write(), so that lines of several programs don't mix. */
+/* Each line is a single write(), so that lines from several programs don't mix. */
 #include "kit/fail.h"
 
 #include <errno.h>

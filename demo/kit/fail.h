@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the programs here say what is wrong: one plain line on stderr.
+ * How the programs here report errors: one plain line on stderr.
  *
- * What goes wrong before a program does its work ends it: exit code 2 for a wrong
- * command line, 1 for anything else.
+ * An error before a program starts its work ends it, with exit status 2 for a wrong
+ * command line and 1 for anything else.
  */
 #ifndef DEMO_FAIL_H
 #define DEMO_FAIL_H
@@ -19,7 +19,7 @@ _Noreturn void fail(int status, const char *format, ...)
 /* With --verbose, print "program: message" on stderr. */
 void note(bool verbose, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Flush stdout, and fail if it could not take all that was printed. */
+/* Flush stdout, and fail if it did not take everything that was printed. */
 void flush_stdout(void);
 
 #endif

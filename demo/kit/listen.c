@@ -2,7 +2,7 @@
 /*
  * The command line and the sockets of the servers here.
  *
- * Nothing in this file waits, getaddrinfo() apart, and nothing keeps state.
+ * Nothing in this file waits, except getaddrinfo(), and nothing keeps state.
  */
 #include "kit/listen.h"
 #include "kit/command_line.h"
@@ -23,7 +23,7 @@
 
 enum {
     THREADS_MAX = 64,
-    ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves others their turn */
+    ACCEPTS_PER_PASS = 16, /* so that a rush of new clients leaves the others a turn */
 };
 const double PAUSE_SECONDS = 0.1;
 
@@ -55,7 +55,7 @@ void parse_options(int argc, char **argv, server_options *options)
     *next = (command_option){"verbose", 'v', NULL, "report on stderr who comes and goes",
                              .flag = &options->verbose};
 
-    /* The defaults that --help names. */
+    /* The defaults that --help shows. */
     options->host = "127.0.0.1";
     options->port = "1234";
     options->backlog = 4096;
@@ -75,7 +75,10 @@ static int listen_on(const struct addrinfo *address, const server_options *optio
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (options->threads > 1)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    /* Inherited by what is accepted: an echo does not wait for more to send. */
+    /*
+     * Accepted sockets inherit it: an echo must not be held back until there is more to
+     * send.
+     */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
         listen(fd, options->backlog) == 0)
@@ -94,7 +97,7 @@ int open_listener(const server_options *options)
     if (unknown != 0)
         fail(EXIT_FAILURE, "cannot listen on %s port %s: %s", options->host,
              options->port, gai_strerror(unknown));
-    /* The first that this machine has; a taken port is not made up for by the next. */
+    /* The first address that this machine has; if its port is taken, no other is tried. */
     int fd = -EADDRNOTAVAIL;
     for (struct addrinfo *a = addresses; a != NULL && fd < 0; a = a->ai_next) {
         fd = listen_on(a, options);
@@ -123,7 +126,7 @@ int open_sibling(int listener, const server_options *options)
     return fd;
 }
 
-/* Where a socket listens, as two texts. */
+/* Where a socket listens, as two strings. */
 static bool find_address(int listener, char host[NI_MAXHOST], char port[NI_MAXSERV])
 {
     struct sockaddr_storage address;
@@ -184,7 +187,7 @@ int accept_client(int listener, int *reserve)
     case -EMFILE:
     case -ENFILE:
         return turn_away(listener, reserve);
-    /* What accept(2) says of a client whose network failed before it was accepted. */
+    /* What accept(2) returns for a client whose network failed before it was accepted. */
     case -EINTR:
     case -ENETDOWN:
     case -EPROTO:

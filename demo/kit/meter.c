@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A value is published whole; those of one moment may be seen a publication apart. */
+/*
+ * Each figure is published whole, but a reader may get some from one publication and
+ * some from the next.
+ */
 #include "kit/meter.h"
 
 #include <string.h>

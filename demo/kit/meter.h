@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The figures of a server that shows what it does: its selector's counts, and what
- * only the server knows.
+ * The figures of a server that shows what it does: its selector's counts, and those
+ * that only the server knows.
  *
- * One reactor has one meter.  Only that reactor's thread counts; what it has counted it
- * publishes, and that may be read from any thread.  A NULL meter counts nothing.
+ * Each reactor has its own meter.  Only that reactor's thread counts; it publishes the
+ * figures, and any thread may read those.  A NULL meter counts nothing.
  */
 #ifndef DEMO_METER_H
 #define DEMO_METER_H
@@ -15,12 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LATENCIES = 15 }; /* buckets; an answer counts in the first that it fits */
+enum { LATENCIES = 15 }; /* buckets; an answer counts in the first one it fits */
 
-/* Microseconds that the first ends at; each ends at twice the one before. */
+/* Where the first bucket ends, in microseconds; each next one ends at twice that. */
 extern const double LATENCY_LEAST;
 
-/* Times are in nanoseconds.  All but the first count up. */
+/* Times are in nanoseconds.  All but the first only grow. */
 enum figure {
     FIGURE_CONNECTIONS,
     FIGURE_BYTES,
@@ -30,7 +30,7 @@ enum figure {
     FIGURE_LONGEST,
     FIGURE_WAITING,
     FIGURE_CALLING,
-    FIGURE_LATENCY, /* and the LATENCIES - 1 after it: how many answers took so long */
+    FIGURE_LATENCY, /* with the LATENCIES - 1 after it: answers by the time they took */
     FIGURES = FIGURE_LATENCY + LATENCIES,
 };
 
@@ -41,16 +41,16 @@ typedef struct {
 typedef struct {
     sel_selector *sel;
     const int *connections;
-    uint64_t pass;     /* the one that goes on */
+    uint64_t pass;     /* the current one */
     double pass_began; /* when its first callback was called */
     figures counted;
     _Atomic uint64_t published[FIGURES];
 } meter;
 
 /*
- * Measure `sel` from now on.  `connections` is where the server keeps how many it has.
- * Publishes by a timer of the selector's, METER_INTERVAL apart.  Returns 0 or a
- * negative errno.
+ * Measure `sel` from now on.  `connections` points to the server's own count of them.
+ * The figures are published by a timer of the selector, every METER_INTERVAL.  Returns
+ * 0 or a negative errno.
  */
 int meter_start(meter *self, sel_selector *sel, const int *connections);
 extern const double METER_INTERVAL; /* seconds */
@@ -64,10 +64,10 @@ void meter_turn(meter *self);
  */
 void meter_sent(meter *self, size_t size);
 
-/* A sel_task of the selector's own, its data the meter: let others see the figures. */
+/* A task of the selector, its data the meter: let others see the figures. */
 void meter_publish(sel_selector *sel, void *data);
 
-/* What so many meters have published, together: sums, and the longest callback. */
+/* What that many meters have published, combined: sums, and the longest callback. */
 void meter_read(const meter *meters, int count, figures *ret_figures);
 
 #endif

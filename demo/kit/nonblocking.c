@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A send() to one who has hung up is an error, not the end by SIGPIPE. */
+/* A send() to a client that has hung up is an error, rather than death by SIGPIPE. */
 #include "kit/nonblocking.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * What the programs with several processes share.
  *
- * Everything here waits: it is for children, which have nothing else to do, and for
+ * Everything here blocks: it is for children, which have nothing else to do, and for
  * answers that are already on their way.
  */
 #include "kit/process.h"
@@ -23,8 +23,8 @@ pid_t fork_child(void)
     static const int signals[] = {SIGINT, SIGTERM, SIGCHLD, SIGUSR1};
     sigset_t all, before;
     sigfillset(&all);
-    fflush(NULL); /* else the child would print again what is not printed yet */
-    sigprocmask(SIG_SETMASK, &all, &before); /* none may come in between */
+    fflush(NULL); /* else the child would print it a second time */
+    sigprocmask(SIG_SETMASK, &all, &before); /* no signal may arrive in between */
     pid_t pid = fork();
     if (pid == 0)
         for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -63,7 +63,7 @@ bool send_line(int fd, const char *format, ...)
     return send_all(fd, line, strlen(line)) == 0;
 }
 
-/* Byte by byte: what comes after the line is for the next call. */
+/* Byte by byte: what follows the line is for the next call. */
 bool receive_line(int fd, char *line, size_t size)
 {
     for (size_t end = 0; end < size; end++) {

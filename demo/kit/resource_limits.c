@@ -2,7 +2,7 @@
 /*
  * What the system allows a client with very many connections.
  *
- * Met half-way through, both limits look like a failing server.
+ * Reached half-way through, either limit would look like a failing server.
  */
 #include "kit/resource_limits.h"
 #include "kit/fail.h"
@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-/* stdio, what libuv opens, and what the `uv` backend adds for every thousand watched */
+/*
+ * For stdio and what libuv opens; and one per OWN_SHARE watched, which the `uv` backend
+ * adds.
+ */
 enum { OWN_DESCRIPTORS = 32, OWN_SHARE = 100 };
 
 void need_descriptors(int count)

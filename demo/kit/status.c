@@ -2,9 +2,9 @@
 /*
  * The terminal of the status view.
  *
- * It is opened once more, for a file description of its own: O_NONBLOCK on the one that
- * the shell gave would be the shell's, too.  A picture is drawn only when the one before
- * has been taken whole, so that at most one is held here.
+ * It is opened again, to get an open file of its own: setting O_NONBLOCK on the one
+ * that the shell passed would set it for the shell too.  A picture is drawn only when
+ * the last one has been written completely, so at most one is held here.
  */
 #include "kit/status.h"
 #include "kit/bytearray.h"
@@ -27,7 +27,7 @@
 
 enum { COLUMNS = 80, ROWS = 24 };
 
-/* The alternate screen, without a cursor and without wrapping; and back. */
+/* The alternate screen, with cursor and wrapping off; and back. */
 static const char ENTER[] = "\033[?1049h\033[?25l\033[?7l";
 static const char LEAVE[] = "\033[?7h\033[?25h\033[?1049l";
 
@@ -57,7 +57,7 @@ static bool is_terminal(void)
     return is_known && isatty(STDOUT_FILENO);
 }
 
-/* Where there is no /proc the terminal is waited for, as by any other program. */
+/* Without /proc, writing to the terminal blocks, as in any other program. */
 static int open_terminal(void)
 {
     int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -105,14 +105,17 @@ static void send_queued(status *self)
     if (sent > 0)
         bytearray_remove(queue, (size_t)sent);
     else if (sent < 0 && !would_block())
-        bytearray_clear(queue); /* it has hung up; the next picture finds out again */
+        bytearray_clear(queue); /* it has hung up; the next picture will notice again */
 }
 
 static void look_at_size(status *self)
 {
     struct winsize size = {0};
     ioctl(self->terminal, TIOCGWINSZ, &size);
-    /* A column less: a terminal forgets what is in the last when the rest is erased. */
+    /*
+     * One column less: terminals lose what is in the last one when the rest of a line
+     * is erased.
+     */
     self->view.columns = (size.ws_col > 0 ? size.ws_col : COLUMNS) - 1;
     self->view.rows = size.ws_row > 0 ? size.ws_row : ROWS;
 }
@@ -166,7 +169,7 @@ static void leave_terminal(status *self)
     self->entered = false;
 }
 
-/* ^Z: the shell gets its screen back, and the view begins anew when it goes on. */
+/* ^Z: the shell gets its screen back, and the view starts again when the program continues. */
 static void suspend(sel_selector *sel, void *data)
 {
     (void)sel;

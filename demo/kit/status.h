@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --status: what a server does, on a terminal, a few times a second.
+ * --status: show on a terminal, a few times a second, what a server does.
  *
- * A timer of one reactor's draws it, from what the meters of all have published.  The
- * terminal is written to without waiting: one that is held (^S) or slow misses pictures
- * and holds up no client.  With NULL for a status all of this does nothing.
+ * A timer of one reactor draws it from what the meters of all reactors have published.
+ * Writing to the terminal never waits: one that is stopped (^S) or slow misses pictures
+ * and holds up no client.  If the status is NULL, all of this does nothing.
  */
 #ifndef DEMO_STATUS_H
 #define DEMO_STATUS_H
@@ -15,8 +15,10 @@
 
 typedef struct status status;
 
-/* For so many reactors; NULL: stdout is no terminal that can show it.  Failure is one
- * plain line and the program's end. */
+/*
+ * For that many reactors; NULL if stdout is no terminal that can show it.  A failure
+ * prints one plain line and ends the program.
+ */
 status *status_open(int reactors);
 
 /* The meter of one reactor; NULL without a status. */
@@ -25,7 +27,7 @@ meter *status_meter(status *self, int reactor);
 /* Draw from now on.  Returns 0 or a negative errno. */
 int status_start(status *self, sel_selector *sel, int listener);
 
-/* Leave the terminal as it was.  exit() does the same. */
+/* Restore the terminal. exit() does so too. */
 void status_close(status *self);
 
 #endif

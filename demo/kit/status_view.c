@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line is made as text without colours first and cut to the terminal's width; a
- * colour is put around all of it, or around its bar.
+ * Each line is first made as plain text and cut to the terminal's width; then all of
+ * it, or its bar, is coloured.
  */
 #include "kit/status_view.h"
 
@@ -12,7 +12,7 @@
 enum { LINE_SIZE = 256, BAR_MAX = 100, EIGHTHS = 8, OTHER_ROWS = 9 };
 enum { LABEL = 18, VALUE = 10, WIDE = 70 }; /* columns */
 static const double NANOSECONDS = 1e9;
-static const double LONG_CALLBACK = 0.1; /* seconds; asyncio's debug mode has the same */
+static const double LONG_CALLBACK = 0.1; /* seconds; as in asyncio's debug mode */
 
 static const char BOLD[] = "\033[1m";
 static const char DIM[] = "\033[2m";
@@ -27,7 +27,7 @@ typedef struct {
     int row;
 } page;
 
-/* The line's text has no byte beyond ASCII, so that its bytes are its columns. */
+/* The text is ASCII only, so a byte is a column. */
 static void print_line(page *to, const char *colour, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -115,7 +115,7 @@ static void print_title(page *to)
         print_line(to, BOLD, "%-*s  %s", room, view->title, right);
 }
 
-/* What stands beside the value is there whole or not at all. */
+/* What is beside the value is shown whole or not at all. */
 static void print_two(page *to, const char *name, const char *value, const char *beside)
 {
     bool fits = LABEL + VALUE + 2 + (int)strlen(beside) <= to->view->columns;
@@ -160,7 +160,7 @@ static void print_figures(page *to)
                100 * share(busy, view->interval * view->reactors));
 }
 
-/* A bar of `eighths`; the terminal shows an eighth only with Unicode. */
+/* A bar of `eighths` of a column; without Unicode the terminal shows whole columns only. */
 static void print_bar(page *to, int eighths)
 {
     static const char *const parts[EIGHTHS] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -174,7 +174,7 @@ static void print_bar(page *to, int eighths)
     print_coloured(to, CYAN, bar, (int)strlen(bar));
 }
 
-/* How many answers took no longer than `step` buckets from `first` on say. */
+/* How many answers the `step` buckets from `first` on hold. */
 static double answers(const figures *values, int first, int step)
 {
     double sum = 0;
@@ -198,14 +198,14 @@ static void print_bucket(page *to, int first, int step, double most)
     int length = view->columns - BESIDES;
     length = length > BAR_MAX ? BAR_MAX : length < 0 ? 0 : length;
     int eighths = (int)(share(value, most) * (length * EIGHTHS));
-    if (value > 0 && eighths < EIGHTHS) /* one is not nothing */
+    if (value > 0 && eighths < EIGHTHS) /* anything above 0 shows */
         eighths = view->unicode ? (eighths > 0 ? eighths : 1) : EIGHTHS;
     print_line(to, "", "%12s %9s ", label, value > 0 ? in_units(value, "", count) : "");
     if (length > 0)
         print_bar(to, eighths);
 }
 
-/* Buckets are joined until the terminal has a row for each. */
+/* Buckets are merged until the terminal has a row for each. */
 static void print_histogram(page *to)
 {
     int room = to->view->rows - to->row;

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 typedef struct {
-    const char *title; /* who it is about */
-    double up;         /* for how long, in seconds */
+    const char *title; /* whose status it is */
+    double up;         /* how long it has been up, in seconds */
     double interval;   /* seconds from `before` to `now` */
     figures before, now;
     int reactors;
@@ -19,7 +19,7 @@ typedef struct {
     bool unicode;
 } status_view;
 
-/* No line is longer than the terminal is wide, and there are no more than it is high. */
+/* No line is wider than the terminal, and there are no more than it has rows. */
 void status_view_print(const status_view *view, FILE *file);
 
 #endif

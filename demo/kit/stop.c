@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* signalfd() is Linux's; a pipe that a signal handler writes to works everywhere. */
+/* signalfd() exists only on Linux; a pipe that a signal handler writes to works everywhere. */
 #include "kit/stop.h"
 #include "kit/fail.h"
 

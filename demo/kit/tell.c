@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The errors that have names here are those the programs meet. */
+/* Only the errors that the programs meet have names here. */
 #include "kit/tell.h"
 #include "kit/fail.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring: two rings in memory that the program shares with the kernel, one of
- * requests and one of completions.
+ * io_uring: two rings in memory that the program shares with the kernel, one for
+ * requests and one for completions.
  *
- * Each ring has a head, which its reader moves, and a tail, which its writer moves;
- * an entry is written before the tail that shows it, and read after.  There is never
- * more than one request on its way, so no ring is ever full.
+ * Each ring has a head, which its reader moves, and a tail, which its writer moves; an
+ * entry is written before the tail that shows it, and read after it.  At most one
+ * request is under way at a time, so no ring is ever full.
  */
 #include "kit/uring.h"
 
@@ -21,9 +21,9 @@ enum { ENTRIES = 1 };
 
 struct uring {
     int fd;
-    struct io_uring_params params; /* where in the maps the fields are */
+    struct io_uring_params params; /* where the fields are in the maps */
     char *requests, *completions;  /* the rings */
-    struct io_uring_sqe *entries;  /* the requests themselves; the ring has their index */
+    struct io_uring_sqe *entries;  /* the requests themselves; the ring has their indexes */
     size_t requests_size, completions_size, entries_size;
 };
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client that sends what is typed, line by line, and prints a line of answer to
- * each.  It ends when the input does, when an answer says good bye, or when the
- * server has gone.  docs/twins/line_client.py is the same program in Python.
+ * A client that sends what is typed, line by line, and prints one line of answer for
+ * each.  It ends at the end of its input, when an answer says good bye, or when the
+ * server is gone. docs/twins/line_client.py is the same program in Python.
  *
- * It waits for the keyboard or for the server, never for both: a server that closes
- * while it waits for a line is noticed only when the line is sent.  (A client that
+ * It waits for the keyboard or for the server, never for both: if the server closes
+ * while it waits for a line, it notices only when it sends the line. (A client that
  * watches both needs a selector.)
  *
- * A line is at most LINE_SIZE bytes, a longer one goes in parts.  Sent whole, it
- * could fill both sockets' buffers, and an echo server and this client would wait
- * for each other to read for ever.
+ * A line is at most LINE_SIZE bytes; longer ones are sent in parts.  Sent whole, one
+ * could fill both sockets' buffers, and an echo server and this client would then
+ * wait for ever for each other to read.
  */
 #include "kit/blocking.h"
 #include "kit/command_line.h"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server that blocks and so serves one client at a time: it reads a line, answers
- * good bye and closes.  docs/twins/one_client_server.py is the same program in
- * Python; line_client is its client.
+ * good bye and closes. docs/twins/one_client_server.py is the same program in Python;
+ * line_client is its client.
  *
- * While it waits for one client's line, all others wait to be accepted, however
- * long that takes: that is what the loops of the other lessons are for.  A signal
- * ends it as it ends any program.
+ * While it waits for one client's line, all others wait to be accepted, however long
+ * that takes: that is what the loops of the other lessons are for.  A signal ends it
+ * like any other program.
  *
- * TCP is a stream without messages.  One recv() may bring half a line, so a message
- * is what ends with a newline (or is LINE_SIZE bytes long, or ends the stream).
+ * TCP is a stream without messages.  One recv() may return half a line, so here a
+ * message ends with a newline (or at LINE_SIZE bytes, or where the stream ends).
  */
 #include "kit/blocking.h"
 #include "kit/listen.h"
@@ -23,7 +23,7 @@
 
 enum { LINE_SIZE = 1024 };
 
-/* Returns how many bytes came, or a negative errno. */
+/* Returns how many bytes arrived, or a negative errno. */
 static ssize_t receive(int conn, char *bytes, size_t size)
 {
     ssize_t received;
@@ -33,7 +33,7 @@ static ssize_t receive(int conn, char *bytes, size_t size)
     return received < 0 ? -errno : received;
 }
 
-/* One message.  Returns its size, or a negative errno. */
+/* Receive one message.  Returns its size, or a negative errno. */
 static ssize_t receive_line(int conn, char *line)
 {
     size_t size = 0;
@@ -49,8 +49,8 @@ static ssize_t receive_line(int conn, char *line)
 }
 
 /*
- * Say that nothing more will come, and take what the client still sends: closing
- * with unread bytes would reset the connection, and the answer might be lost.
+ * Say that nothing more will come, and read what the client still sends: closing with
+ * unread bytes would reset the connection, and the answer might be lost.
  */
 static void finish(int conn)
 {
@@ -79,7 +79,7 @@ static void serve(int conn, bool verbose)
     note(verbose, "closed");
 }
 
-/* Did this accept() fail only because of the client it was for? */
+/* Did accept() fail only because of the client it was for? */
 static bool client_was_lost(int error)
 {
     return error != EBADF && error != EINVAL && error != ENOTSOCK && error != EMFILE &&

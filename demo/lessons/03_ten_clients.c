@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ten clients at once in one program that blocks: every one sends a part of the
- * message, then every one reads its echo, for three parts.
- * docs/twins/ten_clients.py is the same program in Python.
+ * Ten clients at once in one program that blocks: each of them sends a part of the
+ * message, then each reads its echo, three times. docs/twins/ten_clients.py is the
+ * same program in Python.
  *
- * send() may take less than it is given and recv() may bring less than was sent:
- * so all of it is sent in a loop, and an echo is complete when as many bytes are
- * back.  (With one send() and one recv() the program works until it doesn't.)
+ * send() may take less than it is given, and recv() may return less than was sent: so
+ * everything is sent in a loop, and an echo is complete when as many bytes are back.
+ * (With one send() and one recv() the program works until it doesn't.)
  */
 #include "kit/blocking.h"
 #include "kit/command_line.h"
@@ -24,7 +24,7 @@ enum { CLIENTS = 10, MESSAGE_SIZE = 64, PATIENCE_SECONDS = 20 };
 static const char *const messages[] = {"This is the message,", "it comes", "in parts,"};
 enum { MESSAGES = sizeof messages / sizeof *messages };
 
-/* The part that a client sends in a round: its version counts all that were sent. */
+/* The part that a client sends in a round: its version counts all parts sent so far. */
 static size_t make_message(char *message, int turn, int client)
 {
     int version = turn * CLIENTS + client;
@@ -32,7 +32,7 @@ static size_t make_message(char *message, int turn, int client)
                             version);
 }
 
-/* How many of the `size` bytes came before the end, or a negative errno. */
+/* How many of `size` bytes arrived before the end, or a negative errno. */
 static ssize_t receive_exactly(int sock, char *data, size_t size)
 {
     size_t received = 0;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An echo server around poll() itself.  docs/twins/poll_loop.py is the same program
- * in Python, where select.poll() keeps the array that is kept here.
+ * An echo server around poll() itself. docs/twins/poll_loop.py is the same program in
+ * Python, where select.poll() keeps the array that is kept here.
  *
- * fds[0 .. count) is what poll() watches and connections[i] is who fds[i] belongs
- * to; the listener and the stop descriptor are told by theirs.  There is no limit
- * at 1024 as select() has it, but still every call hands the whole array over and
- * looks through it.
+ * fds[0 .. count) is what poll() watches, and connections[i] is the client of fds[i];
+ * the listener and the stop descriptor are recognised by their own addresses.  There
+ * is no limit of 1024 as in select(), but every call still hands over the whole array
+ * and looks through it.
  *
- * What poll() asks and answers are two fields, events and revents, so unlike
- * select()'s lists the question need not be written anew each time.  POLLHUP and
- * POLLERR are answered whether asked for or not.  The timeout is in milliseconds.
+ * The question and the answer are two fields, events and revents, so unlike
+ * select()'s lists the question need not be written again each time.  POLLHUP and
+ * POLLERR are reported whether asked for or not.  The timeout is in milliseconds.
  *
  * Two things echo_server does better, for which there is no room here: a signal ends
- * this loop at once, with what is queued unsent, and while the kernel has no room
- * for another client it spins.
+ * this loop at once, with what is queued unsent, and while the kernel has no room for
+ * another client it spins.
  */
 #include "kit/connection.h"
 #include "kit/listen.h"
@@ -44,7 +44,7 @@ typedef struct {
     bool verbose;
 } poll_server;
 
-/* select.poll().register(): false when there is no memory. */
+/* select.poll().register(): false if memory has run out. */
 static bool poll_register(poll_server *server, connection *conn, short events)
 {
     if (server->count == server->capacity) {
@@ -65,7 +65,7 @@ static bool poll_register(poll_server *server, connection *conn, short events)
     return true;
 }
 
-/* The last entry takes the place, so go through the array from its end. */
+/* The last entry takes its place, so walk through the array from its end. */
 static void poll_unregister(poll_server *server, size_t i)
 {
     server->count--;
@@ -130,7 +130,7 @@ static ssize_t write_to(const poll_server *server, connection *conn)
     return size;
 }
 
-/* In this order: there may be something left to read behind a hang-up. */
+/* In this order: there may be something left to read before a hang-up. */
 static void serve(poll_server *server, size_t i, int flags)
 {
     connection *conn = server->connections[i];
@@ -151,7 +151,7 @@ static void serve(poll_server *server, size_t i, int flags)
         watch(server, i);
 }
 
-/* One line of the names of the flags that came. */
+/* One line with the names of the flags that were reported. */
 static void note_flags(const poll_server *server, const char *who, int flags)
 {
     note(server->verbose, "%s%s%s%s%s%s", who, flags & POLLIN ? " POLLIN" : "",
@@ -159,7 +159,7 @@ static void note_flags(const poll_server *server, const char *who, int flags)
          flags & POLLERR ? " POLLERR" : "", flags & POLLHUP ? " POLLHUP" : "");
 }
 
-/* Returns false when a signal has come. */
+/* Returns false if a signal has arrived. */
 static bool serve_ready(poll_server *server)
 {
     for (size_t i = server->count; i-- > 0;) {

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An echo server around epoll itself: create, ctl, wait.  docs/twins/epoll_loop.py
- * is the same program in Python.
+ * An echo server around epoll itself: create, ctl, wait. docs/twins/epoll_loop.py is
+ * the same program in Python.
  *
- * select() and poll() are told everything at every call, and the kernel looks at all
- * of it.  epoll keeps what it is told: epoll_ctl() adds a descriptor once, the kernel
- * hooks itself into that file's wait queue, and what becomes ready puts itself on a
- * list.  epoll_wait() copies out what is on the list and looks at nothing else.
+ * select() and poll() are passed everything in every call, and the kernel looks at
+ * all of it. epoll remembers: epoll_ctl() adds a descriptor once, the kernel hooks
+ * itself into that file's wait queue, and whatever becomes ready puts itself on a
+ * list. epoll_wait() copies out what is on the list and looks at nothing else.
  * (select() came with 4.2BSD in 1983, poll() with System V Release 3 in 1986, epoll
  * with Linux 2.6.)
  *
- * The answer carries a word of ours, data, so no table is needed to find who a
- * descriptor belongs to: here it is the client's address.  A client is freed only after
- * the event that names it, and no batch names one twice.
+ * Each event carries a word of ours, data, so no table is needed to find the owner of
+ * a descriptor: here it is the client's address.  A client is freed only after the
+ * event that names it, and no batch names one twice.
  *
  * Two things echo_server does better, for which there is no room here: a signal ends
- * this loop at once, with what is queued unsent, and while the kernel has no room
- * for another client it spins.
+ * this loop at once, with what is queued unsent, and while the kernel has no room for
+ * another client it spins.
  */
 #include "kit/connection.h"
 #include "kit/listen.h"
@@ -35,19 +35,19 @@ enum {
     READ_ONLY = EPOLLIN | EPOLLPRI, /* EPOLLHUP and EPOLLERR come unasked */
     READ_WRITE = READ_ONLY | EPOLLOUT,
     WRITE_ONLY = EPOLLPRI | EPOLLOUT,
-    BATCH_SIZE = 64, /* answers for one epoll_wait(); what is left comes next time */
+    BATCH_SIZE = 64, /* events per epoll_wait(); the rest comes next time */
 };
 
 typedef struct client client;
 struct client {
     connection conn;
-    int asked;              /* what the kernel was told last */
+    int asked;              /* what the kernel was last told */
     client *before, *after; /* all of them, for the end */
 };
 
 typedef struct {
     int epoll;
-    client listener, stop; /* data words need something to point to */
+    client listener, stop; /* so that data has something to point to */
     client all;            /* the ring's anchor */
     int reserve;
     bool verbose;
@@ -121,7 +121,7 @@ static ssize_t write_to(const epoll_server *server, connection *conn)
     return size;
 }
 
-/* In this order: there may be something left to read behind a hang-up. */
+/* In this order: there may be something left to read before a hang-up. */
 static void serve(epoll_server *server, client *who, uint32_t flags)
 {
     connection *conn = &who->conn;
@@ -142,7 +142,7 @@ static void serve(epoll_server *server, client *who, uint32_t flags)
         watch(server, who);
 }
 
-/* One line of the names of the flags that came. */
+/* One line with the names of the flags that were reported. */
 static void note_flags(const epoll_server *server, const char *who, uint32_t flags)
 {
     note(server->verbose, "%s%s%s%s%s%s", who, flags & EPOLLIN ? " EPOLLIN" : "",
@@ -150,7 +150,7 @@ static void note_flags(const epoll_server *server, const char *who, uint32_t fla
          flags & EPOLLERR ? " EPOLLERR" : "", flags & EPOLLHUP ? " EPOLLHUP" : "");
 }
 
-/* Returns false when a signal has come. */
+/* Returns false if a signal has arrived. */
 static bool serve_ready(epoll_server *server, const struct epoll_event *ready, int count)
 {
     for (int i = 0; i < count; i++) {

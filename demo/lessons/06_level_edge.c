@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Level against edge: what epoll tells about data that is left unread, and what
- * that asks of a reader.  docs/twins/level_edge.py is the same program in Python;
- * what both print is the same.
+ * Level-triggered or edge-triggered: what epoll reports about unread data, and what
+ * that demands of a reader. docs/twins/level_edge.py is the same program in Python;
+ * both print the same.
  *
- * Level-triggered is a state: told for as long as there is something to read.
- * Edge-triggered is a change: told when more has come.  So an edge-triggered reader
- * must read (accept, write) until EAGAIN, on a descriptor that does not block; one
- * that takes only a part, and then waits to be told, may wait for ever.
+ * Level-triggered is a state: reported for as long as there is something to read.
+ * Edge-triggered is a change: reported when more has arrived.  So an edge-triggered
+ * reader must read (accept, write) until EAGAIN, on a non-blocking descriptor; one
+ * that takes only a part and then waits for the next event may wait for ever.
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
@@ -52,7 +52,7 @@ static void end(watched w)
     close(w.peer);
 }
 
-/* Ask once, without waiting, and print whether we are told. */
+/* Ask once, without waiting, and print whether it is reported. */
 static void ask(const watched *w, const char *when)
 {
     struct epoll_event event;
@@ -72,7 +72,7 @@ static void read_bytes(const watched *w, size_t size)
     checked((int)read(w->fd, bytes, size), "read");
 }
 
-/* What an edge-triggered reader does when it is told. */
+/* What an edge-triggered reader does at each event. */
 static void read_until_eagain(const watched *w, size_t size)
 {
     char bytes[64];
@@ -128,7 +128,7 @@ static void poll_is_level(void)
     end(w);
 }
 
-/* A reader who takes one message each time it is told: it stays one behind. */
+/* A reader that takes one message per event: it stays one behind. */
 static void lost_message(void)
 {
     puts("a message lost: edge-triggered, but one read each time");

@@ -3,8 +3,8 @@
  * What a key is, and the family of selectors.
  *
  * A key is a descriptor, the events it is watched for, and the callback and data that
- * belong to it; a selector gives out copies.  All of the family answer alike: they are
- * told apart by name, by fileno() and by how large a descriptor they take.
+ * belong to it; a selector hands out copies.  All selectors give the same answers and
+ * differ only in name, in fileno() and in how large a descriptor they accept.
  * docs/twins/selector_key.py is the same program in Python.
  */
 #include "kit/check.h"
@@ -70,7 +70,7 @@ static void show_key(int fd, int file)
     sel_close(sel);
 }
 
-/* Does this one take a descriptor that is too large for an fd_set? */
+/* Does this one accept a descriptor that is too large for an fd_set? */
 static const char *takes_large(sel_selector *sel, int fd)
 {
     int large = fcntl(fd, F_DUPFD_CLOEXEC, LARGE_DESCRIPTOR);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * select.select() itself, case by case: what goes in, what comes out, how long it
- * waits, what it can't be used on.  docs/twins/select_call.py is the same program
- * in Python; what both print is the same.
+ * waits, what it can't be used for. docs/twins/select_call.py is the same program in
+ * Python; both print the same.
  *
- * In C the call is sel_compat_select().  select(2) under it takes three bitmaps of
- * FD_SETSIZE bits, overwrites them with the answer and stops at every signal.
+ * In C the call is sel_compat_select(). select(2) below it takes three bitmaps of
+ * FD_SETSIZE bits, overwrites them with the answer, and stops at every signal.
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
@@ -37,8 +37,8 @@ typedef struct {
 
 static const fd_list none;
 
-/* The descriptors' names, as what is printed must not depend on numbers; the last one
- * that a number got counts. */
+/* The descriptors' names, because the output must not depend on numbers; the last
+ * name given to a number counts. */
 static struct {
     int fd;
     const char *name;
@@ -66,7 +66,7 @@ static void print_list(const char *what, fd_list list)
     printf("]");
 }
 
-/* What Python raises where sel_compat_select() returns a negative errno. */
+/* What Python raises when sel_compat_select() returns a negative errno. */
 static const char *pythons_error(int error)
 {
     return error == -EBADF ? "OSError EBADF" : "ValueError";
@@ -125,7 +125,7 @@ static void count_alarm(int signum)
     alarms++;
 }
 
-/* Have SIGALRM handled by `handler` in 50 ms, without SA_RESTART, and then every
+/* Have `handler` called for SIGALRM in 50 ms, without SA_RESTART, and then every
  * `interval` microseconds; 0: only once. */
 static void set_alarm(void (*handler)(int), int interval)
 {
@@ -166,14 +166,14 @@ static void interruptions(void)
     print_select("0.15, a signal after 0.05", none, none, none, 0.15);
     printf("signals: %d, it was early: %s\n", (int)alarms,
            yes_or_no(monotonic() - start < 0.15));
-    set_alarm(count_alarm, 50000); /* again, should the first come before the wait */
+    set_alarm(count_alarm, 50000); /* again, in case the first one arrives before the wait */
     struct timeval timeout = {.tv_sec = 10};
     bool interrupted = select(0, NULL, NULL, NULL, &timeout) < 0 && errno == EINTR;
     setitimer(ITIMER_REAL, &off, NULL);
     printf("select(2) itself: %s\n", interrupted ? "EINTR" : "no error");
 }
 
-/* A connected pair over TCP: only that has urgent bytes. */
+/* A connected pair over TCP: only TCP has urgent bytes. */
 static void tcp_pair(int *client, int *conn)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,

@@ -3,13 +3,13 @@
  * Five ways to receive the same answer, and who waits for whom meanwhile.
  * docs/twins/io_models.py is the same program in Python.
  *
- * What comes in is first in the kernel's memory, then in ours, so that receiving has
- * two phases: waiting until the data is in the kernel, and copying it out of there.
- * The five models differ in who spends the first phase how; in all but the last it
- * is our own call that does the second.
+ * Data arrives first in the kernel's memory, then in ours, so receiving has two
+ * phases: waiting until the data is in the kernel, and copying it out of there.  The
+ * five models differ in who spends the first phase how; in all but the last, our own
+ * call does the second.
  *
- * The peer is a process that takes DELAY_MS to answer, as a far one would.  Times are
- * in milliseconds since the question; no decision depends on them.
+ * The peer is a process that takes DELAY_MS to answer, as a distant one would.  Times
+ * are in milliseconds since the question; no decision depends on them.
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
@@ -128,7 +128,7 @@ static void on_sigio(int signum)
     told = 1;
 }
 
-/* F_SETSIG may choose another signal; a real-time one queues and names the descriptor. */
+/* F_SETSIG may select another signal; a real-time one queues and names the descriptor. */
 static void signal_driven(int sock)
 {
     char answer[ANSWER_SIZE];
@@ -141,7 +141,7 @@ static void signal_driven(int sock)
     fcntl(sock, F_SETSIG, SIGIO);
     fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC);
     double start = ask(sock), signalled = start;
-    while (size < 0) { /* a signal is a hint: there may be nothing yet */
+    while (size < 0) { /* a signal is only a hint: there may be nothing yet */
         while (!told)
             work(&units);
         told = 0;
@@ -154,7 +154,7 @@ static void signal_driven(int sock)
     fcntl(sock, F_SETFL, 0);
 }
 
-/* The C library's asynchronous I/O: a thread of its own that blocks. */
+/* The C library's asynchronous I/O: a thread that blocks on our behalf. */
 static int receive_by_thread(int sock, char *answer, long *units)
 {
     struct aiocb request = {.aio_fildes = sock,
@@ -196,9 +196,9 @@ static void asynchronous(int sock)
 }
 
 /*
- * A file's data also goes through the kernel: what was written or read lately is in
- * the page cache, and reading it again waits for no disk.  RWF_NOWAIT reads only
- * what is there.
+ * A file's data goes through the kernel, too: what was written or read lately is in
+ * the page cache, and reading it again does not wait for the disk.  RWF_NOWAIT reads
+ * only what is there.
  */
 static void page_cache(void)
 {

@@ -2,8 +2,8 @@
 /*
  * How many messages a second each model echoes.
  *
- * All clients have one message under way at a time: it is sent for each, then each echo
- * is read.  So with one client it is a round trip that is measured.
+ * Every client has one message under way at a time: one is sent for each, then each
+ * echo is read.  So with one client this measures a round trip.
  */
 #include "lessons/14_measure.h"
 #include "kit/blocking.h"
@@ -54,7 +54,7 @@ static double measure(int listener, int count)
     int fds[MOST], rounds = MESSAGES / count;
     for (int i = 0; i < count; i++)
         fds[i] = connect_to(listener);
-    exchange(fds, count); /* all are served now */
+    exchange(fds, count); /* everyone is being served now */
     double start = sel_time(NULL);
     for (int round = 0; round < rounds; round++)
         exchange(fds, count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How many messages a second each server model echoes, whatever serves them. */
+/* How many messages a second each server model echoes, whatever serves the clients. */
 #ifndef DEMO_MEASURE_H
 #define DEMO_MEASURE_H
 

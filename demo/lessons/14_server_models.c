@@ -3,9 +3,9 @@
  * The same echo in three server models: a process for each client, a thread for each
  * client, one event loop for all.
  *
- * The listener is watched by one reactor in all three; what differs is who serves a
- * client.  --measure starts each model in a process of its own and talks to it; with a
- * few clients threads may well win.  docs/twins/server_models.py is the same program in
+ * In all three, one reactor watches the listener; they differ in who serves a client.
+ * --measure starts each model in a process of its own and talks to it; with few
+ * clients, threads may well win. docs/twins/server_models.py is the same program in
  * Python.
  */
 #include "kit/acceptor.h"
@@ -36,7 +36,7 @@ typedef struct {
     connection conn;
     pid_t pid;        /* of its process */
     pthread_t thread; /* of its thread */
-    atomic_bool done; /* its thread is at its end */
+    atomic_bool done; /* its thread has finished */
 } served_client;
 
 typedef struct {
@@ -103,7 +103,7 @@ static void *serve_in_thread(void *data)
     return NULL;
 }
 
-/* Whose threads have ended: the next to come finds out. */
+/* Joins threads that have finished, when the next client comes. */
 static void join_done(void *data)
 {
     model_server *server = data;
@@ -116,7 +116,7 @@ static void join_done(void *data)
 
 static void start_thread(model_server *server, served_client *client)
 {
-    sigset_t all, before; /* signals are for the thread that has the loop */
+    sigset_t all, before; /* signals are for the thread with the loop */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&client->thread, NULL, serve_in_thread, client);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three tasks, each working and waiting by turns, done in three ways: one after another,
+ * Three tasks, each working and waiting in turn, run in three ways: one after another,
  * a thread for each, and events in one thread.  A picture shows who waits when.
  *
  *   #  works   .  waits for something   -  could go on, but it is not its turn
  *
- * Work here is a loop that computes; a wait is a time that passes.  Each task writes only
- * its own row of the picture.  docs/twins/three_tasks.py is the same program in Python.
+ * Work here is a loop that computes; a wait is time that passes.  Each task writes only
+ * its own row of the picture. docs/twins/three_tasks.py is the same program in Python.
  */
 #include "kit/check.h"
 #include "kit/command_line.h"
@@ -46,7 +46,7 @@ static double thread_time(void)
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-/* One unit of the CPU's time: a second thread on the same CPU makes it take longer. */
+/* One unit of CPU time: a second thread on the same CPU makes it take longer. */
 static void compute(void)
 {
     double end = thread_time() + unit;
@@ -54,7 +54,7 @@ static void compute(void)
         continue;
 }
 
-/* Returns how long to wait before the next step, or -1: it was the last. */
+/* Returns how long to wait before the next step, or -1 after the last. */
 static double do_step(task_record *task, double due)
 {
     int step = task->step++;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An event queue, as every window system has one: each event carries its handler,
- * and a loop takes them out in their order and calls it.
- * docs/twins/event_queue.py is the same program in Python.
+ * An event queue, as in every window system: each event carries its handler, and a
+ * loop takes events out in order and calls their handlers. docs/twins/event_queue.py
+ * is the same program in Python.
  *
- * Lines of the standard input play the mouse and the keyboard.  They are handled
- * twice: by a queue and a loop written out here, then by the reactor, whose
- * sel_call_soon() is that queue and whose sel_run() is that loop.  A handler may
- * post events itself; they come after all that were there before.
+ * Lines of standard input play the mouse and the keyboard.  They are handled twice:
+ * by a queue and a loop written out here, then by the reactor, whose sel_call_soon()
+ * is that queue and whose sel_run() is that loop.  A handler may itself post events;
+ * they come after all that were there before.
  *
  * An event belongs to the queue until it is taken out, then to the loop, which frees
  * it once its handler has returned.
@@ -87,7 +87,7 @@ static void on_key_down(window *w, const event *e)
     printf("  on_key_down: %c\n", e->key);
 }
 
-/* The event that a line stands for, or one with no handler. */
+/* The event that a line stands for, or one without a handler. */
 static event parse_event(const char *line)
 {
     event e = {.handler = NULL};
@@ -121,7 +121,7 @@ static int read_events(event *events)
     return count;
 }
 
-/* What sel_run() is without descriptors. */
+/* What sel_run() amounts to without descriptors. */
 static void run_queue(window *w)
 {
     while (w->first != NULL) {

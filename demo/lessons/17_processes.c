@@ -2,10 +2,10 @@
 /*
  * Several processes: who starts whom, a thread inside each, and how each ends.
  *
- * A parent is told of a child's end by SIGCHLD and must ask for it with waitpid(), or
- * the child stays as a zombie.  Signals coalesce, so it asks until no other has ended.
- * The child of a child that has ended gets a new parent: here this process, which has
- * asked for orphans.  docs/twins/processes.py is the same program in Python.
+ * A parent learns of a child's end by SIGCHLD and must call waitpid() for it, or the
+ * child stays a zombie.  Signals coalesce, so it calls until no other child has
+ * ended.  A process whose parent has ended gets a new parent: here this process,
+ * which has asked for orphans. docs/twins/processes.py is the same program in Python.
  */
 #include "kit/blocking.h"
 #include "kit/check.h"
@@ -27,8 +27,8 @@ enum { PROCESSES_MAX = 100, LINE_SIZE = 512 };
 
 typedef struct {
     pid_t pid;
-    int fd; /* our end of a pair of sockets; its end of file tells the child to end */
-    int status; /* -1: it runs */
+    int fd; /* our end of a socket pair; closing it tells the child to end */
+    int status; /* -1: it is running */
     char report[LINE_SIZE];
 } child_process;
 
@@ -36,7 +36,7 @@ typedef struct {
     sel_selector *sel;
     int count, reports, running;
     child_process children[PROCESSES_MAX];
-    child_process middle; /* whose child the orphan is */
+    child_process middle; /* the orphan's parent */
     int orphan; /* our end of its pair */
     bool interrupted;
 } process_family;
@@ -73,7 +73,7 @@ static void start_child(process_family *family, int number)
     pid_t pid = fork_child();
     if (pid == 0) {
         close(ends[0]);
-        /* With our ends of the others' pairs in here they would not see their end. */
+        /* If this child kept our ends of the others' pairs, they would not see their end. */
         for (int i = 0; i < number - 1; i++)
             close(family->children[i].fd);
         run_child(ends[1], number);
@@ -117,7 +117,7 @@ static void print_orphan(process_family *family)
     flush_stdout();
 }
 
-/* The grandchild has told its parent, which may end now. */
+/* The grandchild has reported who its parent is, which may end now. */
 static void orphan_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     (void)mask;
@@ -183,7 +183,7 @@ static void reap(sel_selector *sel, void *data)
         one_ended(data, pid, status);
 }
 
-/* Every child but the last ends when its pair does; the last is ended by a signal. */
+/* Every child but the last ends when its pair is closed; a signal ends the last. */
 static void let_go(process_family *family)
 {
     for (int i = 0; i < family->count; i++)
@@ -206,7 +206,7 @@ static void report_cb(sel_selector *sel, const sel_key *key, int mask)
         let_go(family);
 }
 
-/* The children see the end of their pairs when this process has ended. */
+/* When this process has ended, the children see the end of their pairs. */
 static void interrupted(sel_selector *sel, void *data)
 {
     process_family *family = data;

@@ -2,10 +2,10 @@
 /*
  * multiprocessing.Manager: a dict and a list behind a socket.
  *
- * Dict and list never hold more than their arrays; a request that does not fit or is
- * not understood is answered with "no".  Answers that a client's socket does not take
- * are queued, and while HIGH_WATER bytes are queued its requests are not read: one that
- * asks and never reads keeps nobody waiting.
+ * Dict and list never grow beyond their arrays; a request that does not fit or is not
+ * understood is answered "no".  Answers that a client's socket does not take are
+ * queued, and while HIGH_WATER bytes are queued its requests are not read: one that
+ * asks and never reads delays nobody else.
  */
 #include "lessons/18_manager.h"
 #include "chat/chat_text.h"
@@ -54,7 +54,7 @@ typedef struct {
     bytearray queue;
 } manager_client;
 
-/* The value of a key, made if it is new; NULL: no room. */
+/* The value of a key, created if it is new; NULL: no room. */
 static int *find(storage *store, const char *key)
 {
     int i = 0;
@@ -96,7 +96,7 @@ static bool add(int *value, int number)
     return true;
 }
 
-/* All of the text, or it is no number. */
+/* The whole text must be a number. */
 static bool read_number(const char *text, int *ret_number)
 {
     size_t sign = text[0] == '-' ? 1 : 0;
@@ -134,7 +134,7 @@ static bool set(storage *store, const char *key, const char *text, bool adds)
     return true;
 }
 
-/* Words with one space between them, as Python's split(" ") sees it. */
+/* Words separated by single spaces, as in Python's split(" "). */
 static int split(char *request, char *words[WORDS_MAX])
 {
     int count = 0;

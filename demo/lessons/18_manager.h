@@ -21,7 +21,7 @@ typedef struct {
 
 manager start_manager(void);
 
-/* Waits for its end. */
+/* Waits until it has ended. */
 void stop_manager(const manager *server);
 
 int connect_to_manager(const manager *server);

@@ -2,10 +2,10 @@
 /*
  * What one wait costs, by the number of descriptors watched, while one is ready.
  *
- * select and poll hand all descriptors to the kernel and look through all of them, each
- * time; epoll is told once, and of the ready ones only.  The median of many waits is
- * shown: a machine that does other things makes some of them long.
- * docs/twins/how_many.py is the same program in Python.
+ * select and poll hand all descriptors to the kernel and look through all of them
+ * every time; epoll registers them once and returns only ready ones.  The median of
+ * many waits is shown, because a machine that does other things too makes some of
+ * them long. docs/twins/how_many.py is the same program in Python.
  */
 #include "kit/check.h"
 #include "kit/command_line.h"
@@ -51,7 +51,7 @@ static double median_wait(sel_selector *sel, double *times, int waits)
     return times[waits / 2] * MICROSECONDS;
 }
 
-/* Watches those from `from` on too.  0: this selector can't watch so many. */
+/* Watches those from `from` on as well. 0: this selector can't watch so many. */
 static double measure(sel_selector *sel, const int *fds, int from, int count,
                       double *times, int waits)
 {
@@ -95,7 +95,7 @@ static void print_table(const cost_table *table)
     puts("");
 }
 
-/* On a logarithmic scale: every factor of ten is as long as the next. */
+/* On a logarithmic scale: every factor of ten is equally long. */
 static void print_bars(const cost_table *table)
 {
     static const char bar[BAR + 1] = "########################################";
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
     for (int count = 10; count < most; count *= 10)
         table.counts[table.rows++] = count;
     table.counts[table.rows++] = most;
-    /* Before the descriptors: select's has one of its own, which must be small too. */
+    /* Opened first: select's has a descriptor of its own, which must be small too. */
     sel_selector *sels[BACKENDS] = {NULL};
     for (int i = 0; i < BACKENDS; i++)
         if (sel_backend_available(backends[i]))

@@ -3,11 +3,11 @@
  * Conversations as state machines: what a coroutine is when the language has none.
  *
  * Two visitors at a door are asked for their names, then for their towns.  Between a
- * question and its answer greet() has returned to the loop, so where a conversation
- * stands and what it knows by then is kept in a struct.  This program is both sides:
- * visit() gives the visitors' answers, those of one while the other's conversation stands
- * in the middle.  docs/twins/coroutines.py is the same with generators, whose place and
- * local variables Python keeps.
+ * question and its answer greet() has returned to the loop, so a struct keeps where
+ * the conversation is and what it knows so far.  This program plays both sides:
+ * visit() gives the visitors' answers, so that one answers while the other's
+ * conversation is still in the middle. docs/twins/coroutines.py is the same with
+ * generators, whose place and local variables Python keeps.
  */
 #include "kit/check.h"
 #include "kit/command_line.h"
@@ -87,7 +87,7 @@ static void start_greeting(sel_selector *sel, conversation *self)
     check(sel_add_reader(sel, self->fd, greet, self), "watch a door");
 }
 
-/* Wait at a door that is not the one we are at. */
+/* Go to another door and wait there. */
 static void go(sel_selector *sel, visitors *self, int from, int to)
 {
     if (from >= 0)

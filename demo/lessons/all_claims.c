@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is often written about select, poll and epoll, each put to the test: a claim,
- * and what was found by running something.  docs/twins/claims.py is the same program
- * in Python; what both print is the same.
+ * What is often written about select, poll and epoll, put to the test: each claim,
+ * and what running something showed. docs/twins/claims.py is the same program in
+ * Python; both print the same.
  *
  * What can be counted is counted.  Only what is a matter of time is timed, and then
  * the difference is a hundredfold.
@@ -47,7 +47,7 @@ __attribute__((format(printf, 1, 2))) static void found(const char *format, ...)
     va_end(arguments);
 }
 
-/* A descriptor that is readable for good. */
+/* A descriptor that stays readable. */
 static int readable_eventfd(void)
 {
     return checked(eventfd(1, EFD_CLOEXEC), "make an eventfd");
@@ -59,7 +59,7 @@ static int add(int epoll, int fd, uint32_t events)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* How many of the process's memory maps are named so. */
+/* How many of the process's memory maps have this name. */
 static int count_maps(const char *name)
 {
     char line[4096];
@@ -118,7 +118,7 @@ static void select_limit(void)
     close(low);
 }
 
-/* Messages that come one at a time: how many waits and reads does each mode make? */
+/* Messages that arrive one at a time: how many waits and reads does each mode need? */
 static void count_calls(uint32_t mode, int *waits, int *reads)
 {
     int pair[2];
@@ -229,7 +229,7 @@ static void keeps_polling(void)
     close(epoll);
 }
 
-/* The shortest of some calls. */
+/* The time of the shortest of some calls. */
 static double time_select(const int *fds, int count)
 {
     double shortest = 1;
@@ -264,7 +264,7 @@ static void poll_has_no_limit(void)
     struct rlimit limit, small;
     claim("poll() has no limit");
     for (int i = 0; i < 2000; i++)
-        entries[i].fd = -1; /* passed over */
+        entries[i].fd = -1; /* skipped */
     getrlimit(RLIMIT_NOFILE, &limit);
     found("2000 entries, more than FD_SETSIZE: %s",
           error_name(poll(entries, 2000, 0) < 0 ? errno : 0));
@@ -301,7 +301,7 @@ static void asynchronous_io(void)
     uring_close(ring);
 }
 
-/* All that may be had, as far as FAR and MANY need it. */
+/* As many as are allowed, if FAR and MANY need them. */
 static void allow_descriptors(void)
 {
     struct rlimit limit;

@@ -2,8 +2,8 @@
 /*
  * A log-linear histogram.
  *
- * Below 256 a bucket holds one value.  From there on a value is shifted right until
- * 8 bits are left: the shift chooses the power, those bits the bucket in it.
+ * Below 256 a bucket holds one value.  Larger values are shifted right until 8 bits are
+ * left: the shift selects the power of two, those bits the bucket in it.
  */
 #include "load/histogram.h"
 
@@ -44,7 +44,7 @@ void histogram_add(histogram *values, uint64_t value)
     values->sum_of_squares += exact * exact;
 }
 
-/* The bucket that the value of this rank, counted from 1, is in. */
+/* The bucket that holds the value of this rank, counted from 1. */
 static int bucket_of_rank(const histogram *values, uint64_t rank, uint64_t *ret_passed)
 {
     uint64_t passed = 0;
@@ -91,7 +91,7 @@ static double deviation(const histogram *values)
     return sqrt(fmax(0, squares - mean * mean));
 }
 
-/* The steps grow finer towards 100 %: five for every halving of what is left. */
+/* The steps get finer towards 100 %: five for every halving of what is left. */
 static double next_percentile(double percent)
 {
     double halvings = floor(log2(100 / (100 - percent))) + 1;
@@ -103,7 +103,7 @@ static void print_percentiles(const histogram *values, FILE *file, double unit)
     uint64_t passed = 0;
     for (double percent = 0; passed < values->count;) {
         double value = (double)value_at(values, percent, &passed) / unit;
-        /* A bucket may reach further than the step that led to it. */
+        /* A bucket may reach beyond the step that led to it. */
         double reached = 100 * (double)passed / (double)values->count;
         if (passed == values->count)
             break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A log-linear histogram, as HdrHistogram has it: every power of two is cut into
- * 128 equal buckets, so that a value is kept to better than 1 % whatever its size
- * and a percentile of any number of values costs the same 58 KiB.
+ * A log-linear histogram, like HdrHistogram's: every power of two is divided into 128
+ * equal buckets, so a value of any size is kept to within 1 %, and a percentile of any
+ * number of values takes the same 58 KiB.
  */
 #ifndef DEMO_HISTOGRAM_H
 #define DEMO_HISTOGRAM_H
@@ -12,7 +12,7 @@
 
 enum { SUB_BUCKETS = 128, POWERS = 58, BUCKETS = SUB_BUCKETS * POWERS };
 
-/* All zero is an empty one. */
+/* An all-zero struct is an empty one. */
 typedef struct {
     uint64_t counts[BUCKETS];
     uint64_t count;
@@ -22,12 +22,12 @@ typedef struct {
 
 void histogram_add(histogram *values, uint64_t value);
 
-/* The value that `percent` % of all are no larger than; 0 when there is none. */
+/* The value that `percent` % of all values do not exceed; 0 if there are none. */
 uint64_t histogram_percentile(const histogram *values, double percent);
 
 double histogram_mean(const histogram *values);
 
-/* HdrHistogram's percentile text; a value is printed divided by `unit`. */
+/* HdrHistogram's percentile format; values are printed divided by `unit`. */
 void histogram_print(const histogram *values, FILE *file, double unit);
 
 #endif

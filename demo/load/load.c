@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A load client: very many connections to an echo server from one process, each
- * sending a few messages and checking every byte that comes back.
+ * A load client: very many connections to an echo server from one process, each sending
+ * a few messages and checking every byte that comes back.
  *
- * Every connection stays open until the last one has had its messages, so that all
- * of them are there at once.  A connection has one message under way at a time; it
- * is dropped at its first wrong byte.  Nothing is waited for longer than --timeout.
- * docs/twins/load.py is the same program in Python.
+ * Every connection stays open until the last one has had its messages, so all of them
+ * exist at once.  A connection has one message under way at a time; it is dropped at
+ * its first wrong byte.  No wait is longer than --timeout. docs/twins/load.py is the
+ * same program in Python.
  */
 #include "kit/check.h"
 #include "kit/connect.h"
@@ -55,8 +55,8 @@ struct load_client {
 static sel_callback connected_cb, talk_cb;
 
 /*
- * Bytes of the message that is under way, from `offset` on: "17.2 17.2 17.2 ..." for
- * message 2 of connection 17, so that another connection's bytes are seen as wrong.
+ * Bytes of the message under way, from `offset` on: "17.2 17.2 17.2 ..." for message 2
+ * of connection 17, so that another connection's bytes are recognised as wrong.
  */
 static void fill(const connection *conn, size_t offset, char *bytes, size_t size)
 {
@@ -81,7 +81,7 @@ static void close_connection(connection *conn)
         sel_stop(load->sel);
 }
 
-/* All have had their messages: say so to the server and wait for its end. */
+/* All have had their messages: send the server our end and wait for its own. */
 static void end(load_client *load)
 {
     load->ending = true;
@@ -101,7 +101,7 @@ static void one_is_done(load_client *load)
 
 static void tell_failure(load_client *load, int number, const char *why)
 {
-    if (!load->failed) { /* ten thousand would say the same */
+    if (!load->failed) { /* ten thousand would print the same */
         clear_progress();
         note(true, "connection %d: %s", number, why);
     }
@@ -169,7 +169,7 @@ static void wrong(connection *conn)
     drop(conn, "a wrong byte came back");
 }
 
-/* Bytes after the last message make it wrong; an end is what the server owes us. */
+/* Bytes after the last message make it wrong; the server's end is all that should follow. */
 static void after_the_last(connection *conn, ssize_t size)
 {
     load_result *result = &conn->load->result;
@@ -186,7 +186,7 @@ static void check_bytes(connection *conn, const char *bytes, size_t size)
     char expected[CHUNK];
     fill(conn, conn->received, expected, size);
     conn->received += size;
-    /* What was not sent yet can't be an echo. */
+    /* What has not been sent yet can't be an echo. */
     if (conn->received > conn->sent || memcmp(bytes, expected, size) != 0)
         wrong(conn);
     else if (conn->received == (size_t)conn->load->options.size)

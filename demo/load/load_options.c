@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the load client can be told: its table of options. */
+/* The load client's table of options. */
 #include "load/load_options.h"
 #include "kit/command_line.h"
 

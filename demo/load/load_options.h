@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the load client can be told. */
+/* The load client's options. */
 #ifndef DEMO_LOAD_OPTIONS_H
 #define DEMO_LOAD_OPTIONS_H
 
@@ -12,7 +12,7 @@ typedef struct {
     bool histogram;
 } load_options;
 
-/* Does not return from --help, --version and a wrong command line. */
+/* Does not return after --help, --version or a wrong command line. */
 load_options read_options(int argc, char **argv);
 
 #endif

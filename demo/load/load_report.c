@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the load client found out, and how it says so. */
+/* What the load client found out, and how it reports it. */
 #include "load/load_report.h"
 #include "kit/fail.h"
 
@@ -30,7 +30,7 @@ bool is_complete(const load_result *result)
            result->came_back == result->messages;
 }
 
-/* https://no-color.org: any value but an empty one. */
+/* https://no-color.org: any value except an empty one. */
 static bool may_colour(void)
 {
     const char *no_color = getenv("NO_COLOR");

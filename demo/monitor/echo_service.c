@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A client is watched for WRITE while something is queued for it, else for READ. */
+/* A client is watched for WRITE while something is queued for it, otherwise for READ. */
 #include "monitor/echo_service.h"
 #include "kit/connection.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An echo service as a part of a program that has other things on the same selector.
+ * An echo service, as part of a program that has other things on the same selector.
  *
- * A client is read from only when all that it sent has been sent back, so that it costs
+ * A client is read from only once all that it sent has been sent back, so it costs
  * READ_SIZE bytes, whatever it does.
  */
 #ifndef DEMO_ECHO_SERVICE_H
@@ -22,16 +22,18 @@ typedef struct {
     int listener;
     meter *meter;
     bool verbose;
-    acceptor acceptor; /* from here on echo_start() sets them */
+    acceptor acceptor; /* echo_start() sets these and all below */
     int clients;
     echo_client *first;
 } echo_service;
 
-/* Serve `listener`; what is set by the caller comes first.  Returns 0 or a negative
- * errno. */
+/*
+ * Serve `listener`; first set the fields that are the caller's.  Returns 0 or a
+ * negative errno.
+ */
 int echo_start(echo_service *service);
 
-/* Hang up on all.  `listener` is closed, too. */
+/* Hang up on everyone, and close `listener`. */
 void echo_stop(echo_service *service);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * The clients of the HTTP server.
  *
- * A client reads a request, sends the answer, and so on; or it streams; at last it
- * leaves: all is sent, and what still comes is dropped, so that closing does not reset
- * what is on its way.  Reading keeps its deadline while bytes drip in.
+ * A client reads a request, sends the answer, and so on, or it streams.  In the end it
+ * leaves: once everything is sent, what still arrives is dropped, so that closing does
+ * not reset what is on its way.  Reading a request keeps its deadline even if bytes
+ * drip in.
  */
 #include "monitor/http.h"
 #include "kit/bytearray.h"
@@ -23,9 +24,9 @@
 enum {
     INPUT_SIZE = 4096,
     HEADER_SIZE = 1024,
-    STREAM_BUFFER = 4096, /* the kernel's: what waits there grows old */
+    STREAM_BUFFER = 4096, /* the kernel's; kept small, because what waits there grows stale */
 };
-/* Nobody else's page may frame this one, and this one loads nothing. */
+/* No other site may frame this page, and the page loads nothing from elsewhere. */
 static const char SECURITY[] =
     "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
@@ -34,7 +35,7 @@ static const char SECURITY[] =
     "Referrer-Policy: no-referrer\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n";
-static const double SWEEPS = 4; /* so often in a timeout the late ones are looked for */
+static const double SWEEPS = 4; /* how often per timeout to look for late clients */
 
 typedef enum { READING, ANSWERING, STREAMING, LEAVING } http_state;
 
@@ -45,9 +46,9 @@ struct http_client {
     http_state state;
     double deadline;
     bool ended;   /* it has sent its last byte */
-    bool closing; /* no other request is read */
+    bool closing; /* no further request is read */
     http_request request;
-    char input[INPUT_SIZE]; /* not yet parsed */
+    char input[INPUT_SIZE]; /* not parsed yet */
     size_t input_size;
     bytearray queue;
 };
@@ -86,7 +87,7 @@ static void enter(http_client *client, http_state state)
 
 /* --- answers --- */
 
-/* An answer that there is no memory for ends its connection. */
+/* If there is no memory for an answer, the connection ends. */
 static void queue(http_client *client, const char *bytes, size_t size)
 {
     if (bytearray_extend(&client->queue, bytes, size) < 0)
@@ -111,7 +112,7 @@ static void queue_header(http_client *client, int status, const char *fields)
     queue(client, header, (size_t)size);
 }
 
-/* The parser guesses at the method before it has seen all of it. */
+/* The parser guesses the method before it has seen all of it. */
 static bool wants_body(const http_client *client)
 {
     const http_request *request = &client->request;
@@ -140,7 +141,7 @@ void http_stream(http_client *client)
     note(client->server->verbose, "%d: a stream", client->fd);
     setsockopt(client->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     enter(client, wants_body(client) ? STREAMING : ANSWERING);
-    client->closing = true; /* its end is the connection's */
+    client->closing = true; /* the stream ends with the connection */
     queue_header(client, HTTP_STATUS_OK, "Content-Type: text/event-stream\r\n");
 }
 
@@ -170,7 +171,7 @@ static int send_queued(http_client *client)
     return sent < 0 ? (int)sent : 0;
 }
 
-/* What comes when nothing is to be read any more is dropped. */
+/* What arrives after the last request is dropped. */
 static int receive(http_client *client)
 {
     if (client->state != READING)
@@ -183,7 +184,7 @@ static int receive(http_client *client)
     return 0;
 }
 
-/* Returns whether there is a request to answer, be it a wrong one. */
+/* Returns whether there is a request to answer, even a malformed one. */
 static bool take_request(http_client *client)
 {
     http_request *request = &client->request;
@@ -210,8 +211,10 @@ static void answer(http_client *client)
         server->handler(client, request->path, server->data);
 }
 
-/* Do what can be done now.  Returns 0, or a negative errno: there is nothing more to
- * wait for. */
+/*
+ * Do whatever can be done now.  Returns 0, or a negative errno if there is nothing more
+ * to wait for.
+ */
 static int serve(http_client *client)
 {
     for (;;) {
@@ -232,7 +235,7 @@ static int watch(http_client *client, sel_callback *callback)
 {
     int events = client->queue.size > 0 ? SEL_EVENT_WRITE : SEL_EVENT_READ;
     if (client->state == STREAMING)
-        events |= SEL_EVENT_READ; /* to hear of its end */
+        events |= SEL_EVENT_READ; /* to notice its end */
     return sel_modify(client->server->sel, client->fd, events, callback, client);
 }
 
@@ -269,7 +272,7 @@ void http_push(http_server *server, const char *event, size_t size)
     }
 }
 
-/* One that is late with its request is told so; any other that is late is not there. */
+/* A client whose request is late is told so; any other late one is treated as gone. */
 static void sweep(sel_selector *sel, void *data)
 {
     http_server *server = data;

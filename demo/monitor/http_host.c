@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* No name is looked up: who would answer is whom this guards against. */
+/* No name is looked up: the attacker's own name server would answer. */
 #include "monitor/http_host.h"
 
 #include <arpa/inet.h>
@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-/* "name", "name:80", "[::1]" and "[::1]:80" without port and brackets. */
+/* Cuts port and brackets off "name", "name:80", "[::1]" and "[::1]:80". */
 static bool cut_name(const char *host, char name[NI_MAXHOST])
 {
     bool bracketed = host[0] == '[';
@@ -35,7 +35,7 @@ static bool is_loopback(const char *name)
 
 static bool is_address_of(int fd, const char *name)
 {
-    static const char mapped[] = "::ffff:"; /* IPv4 to a socket of IPv6 */
+    static const char mapped[] = "::ffff:"; /* an IPv4 address on an IPv6 socket */
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
     char text[NI_MAXHOST];

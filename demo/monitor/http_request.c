@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A callback that returns other than 0 ends the parser, and `wrong` says why; at the
- * end of a request the parser is paused, so that the next one's bytes stay unused.
+ * A callback that does not return 0 ends the parser, and `wrong` says why.  At the end
+ * of a request the parser is paused, so that the next one's bytes stay unused.
  */
 #include "monitor/http_request.h"
 
@@ -16,7 +16,7 @@ static http_request *request_of(http_parser *parser)
 static int refuse(http_request *request, int status)
 {
     request->wrong = status;
-    return -1; /* of a header 1 would say that it has no body */
+    return -1; /* not 1: from a header callback that would mean no body */
 }
 
 static int begin_cb(http_parser *parser)
@@ -35,7 +35,7 @@ static int url_cb(http_parser *parser, const char *bytes, size_t size)
     return 0;
 }
 
-/* A name may come in parts; the first part of the next one follows a value. */
+/* A name may arrive in parts; after a value, a new name begins. */
 static int field_cb(http_parser *parser, const char *bytes, size_t size)
 {
     http_request *request = request_of(parser);
@@ -55,7 +55,7 @@ static bool is_host(const http_request *request)
            strncasecmp(request->name, "host", strlen("host")) == 0;
 }
 
-/* A value may come in parts, too. */
+/* A value may arrive in parts too. */
 static int value_cb(http_parser *parser, const char *bytes, size_t size)
 {
     http_request *request = request_of(parser);
@@ -112,7 +112,7 @@ static int body_cb(http_parser *parser, const char *bytes, size_t size)
     return 0;
 }
 
-/* What follows a request to speak another protocol is nothing that is known here. */
+/* A request to switch to another protocol is not supported. */
 static int complete_cb(http_parser *parser)
 {
     http_request *request = request_of(parser);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One HTTP/1 request, parsed by http-parser as its bytes come.
+ * One HTTP/1 request, parsed by http-parser as its bytes arrive.
  *
- * It is begun, then complete or wrong.  Its size is bounded, whatever is sent; a body is
- * passed over.  Makes no system call.
+ * After it has begun, it becomes complete or wrong.  Its size is bounded, whatever is
+ * sent; a body is skipped.  Makes no system call.
  */
 #ifndef DEMO_HTTP_REQUEST_H
 #define DEMO_HTTP_REQUEST_H
@@ -21,7 +21,7 @@ enum {
 
 typedef struct {
     http_parser parser;
-    char path[HTTP_PATH_LIMIT + 1]; /* complete: without the query */
+    char path[HTTP_PATH_LIMIT + 1]; /* once complete: without the query */
     size_t path_size;
     char name[sizeof "host"]; /* the header's, as far as it matters */
     size_t name_size;
@@ -32,19 +32,19 @@ typedef struct {
     size_t body_size;
     bool begun;
     bool complete;
-    bool keeps_alive; /* complete: another may follow */
-    int wrong;        /* 0, or the status that says what is */
+    bool keeps_alive; /* once complete: another may follow */
+    int wrong;        /* 0, or the status that says what is wrong */
 } http_request;
 
 void http_request_begin(http_request *request);
 
 /*
- * Take bytes, to the end of the request at most.  Returns how many were used; unless it
- * is complete or wrong then, all.
+ * Take bytes, at most up to the end of the request.  Returns how many were used: all of
+ * them, unless the request is now complete or wrong.
  */
 size_t http_request_take(http_request *request, const char *bytes, size_t size);
 
-/* No more bytes come. */
+/* No more bytes will arrive. */
 void http_request_end(http_request *request);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A web page that draws what a reactor does, live, served by the reactor that it draws.
+ * A web page that shows live what a reactor does, served by that very reactor.
  *
  * One selector, one thread: an echo service to give it work, an HTTP server for the
- * page, and a timer that pushes the figures to every page that is open (server-sent
- * events).  The page's own requests and events are in the figures of the selector; the
- * connections, bytes and answers are the echo service's alone.
+ * page, and a timer that pushes the figures to every open page (server-sent events).
+ * The selector's figures include the page's own requests and events; the connections,
+ * bytes and answers are the echo service's alone.
  */
 #include "kit/command_line.h"
 #include "monitor/echo_service.h"
@@ -77,7 +77,7 @@ static void print_figure(FILE *file, const char *name, const figures *values,
     fprintf(file, "\"%s\": %.9g, ", name, (double)values->figure[figure] / scale);
 }
 
-/* Counts up to 2^53 are exact in JSON's numbers; times are seconds. */
+/* Counts up to 2^53 are exact as JSON numbers; times are in seconds. */
 static void print_figures(const monitor *self, FILE *file)
 {
     const double nanoseconds = 1e9;
@@ -105,7 +105,7 @@ static void print_figures(const monitor *self, FILE *file)
     fputs("]}", file);
 }
 
-/* The figures of this moment between two texts.  Returns how long that is. */
+/* The current figures, between two texts.  Returns the length of it all. */
 static size_t tell(monitor *self, const char *before, const char *after,
                    char text[EVENT_SIZE])
 {
@@ -129,7 +129,7 @@ static void push(sel_selector *sel, void *data)
         http_push(&self->http, event, tell(self, "data: ", "\n\n", event));
 }
 
-/* A page that has just been opened is one of the pages that it tells of. */
+/* A page that has just been opened is counted in its first event. */
 static void stream(monitor *self, http_client *client)
 {
     char event[EVENT_SIZE];

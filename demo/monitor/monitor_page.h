@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* demo/monitor/monitor_page.html, as demo/monitor/embed.py makes it a part of the program. */
+/* demo/monitor/monitor_page.html, made part of the program by demo/monitor/embed.py. */
 #ifndef DEMO_MONITOR_PAGE_H
 #define DEMO_MONITOR_PAGE_H
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Run a command with a deadline: every line that it writes with the time and the
- * stream it came from, and the exit codes of timeout(1).
+ * Run a command with a deadline: every line of its output gets the time and the stream
+ * it came from, and the exit statuses are those of timeout(1).
  *
- * One loop waits for all of it: the command's two pipes and our stdout (keys of the
- * selector, in relay.c), the command's exit (SIGCHLD), the deadline (a timer) and the
- * signals to pass on.  docs/twins/deadline.py is the same program in Python.
+ * One loop waits for everything: the command's two pipes and our stdout (the selector's
+ * keys, in relay.c), the command's exit (SIGCHLD), the deadline (a timer) and the
+ * signals to pass on. docs/twins/deadline.py is the same program in Python.
  *
- * A command's exit and the end of its output come in any order, and only when both
- * are there has all been seen.  It runs in a session of its own, so that whatever it
- * has started ends with it.
+ * The command's exit and the end of its output may be noticed in either order, and only
+ * both together mean that everything has been seen.  It runs in a session of its own,
+ * so whatever it has started ends with it.
  */
 #include "kit/check.h"
 #include "kit/command_line.h"
@@ -37,12 +37,12 @@ typedef struct {
     pid_t pid;
     double timeout, grace;
     sel_timer timer;
-    int steps; /* taken to end it */
+    int steps; /* taken so far to end it */
     bool timed_out, exited;
     int status, signum; /* once it has exited */
 } child_process;
 
-/* To the whole session; what is stopped has to go on to notice. */
+/* To the whole session; a stopped process must continue to notice it. */
 static void send_signal(child_process *child, int signum, const char *name)
 {
     relay_print(&child->relay, "sig", name, strlen(name));
@@ -63,8 +63,8 @@ static void terminate(sel_selector *sel, void *data)
 }
 
 /*
- * Ask, and after a grace kill.  After another one wait no longer: what holds the
- * pipes has left the session, or nobody reads our stdout.
+ * First ask; after the grace period kill; after another one stop waiting: whatever
+ * holds the pipes has left the session, or nobody reads our stdout.
  */
 static void time_is_up(sel_selector *sel, void *data)
 {
@@ -79,7 +79,7 @@ static void time_is_up(sel_selector *sel, void *data)
         sel_stop(sel);
 }
 
-/* What is still queued for stdout is then all that is left to wait for. */
+/* After this, what is still queued for stdout is all that is left to wait for. */
 static void end(child_process *child)
 {
     char text[32];
@@ -93,7 +93,7 @@ static void end(child_process *child)
     sel_remove_signal_handler(child->sel, SIGTERM);
 }
 
-/* A pipe has ended, or there is no stdout any more: then the command has to end. */
+/* A pipe has ended, or stdout is gone and so the command has to end. */
 static void relay_changed(sel_selector *sel, void *data)
 {
     child_process *child = data;
@@ -111,14 +111,17 @@ static void child_changed(sel_selector *sel, void *data)
     child_process *child = data;
     int status;
     if (waitpid(child->pid, &status, WNOHANG) != child->pid)
-        return; /* it has stopped or goes on */
+        return; /* it has stopped or continued */
     child->exited = true;
     child->status = WEXITSTATUS(status);
     child->signum = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     relay_changed(sel, child);
 }
 
-/* That they may have been blocked when we were started is the command's affair. */
+/*
+ * If they were blocked when we were started, that is for the command to inherit, not
+ * for us.
+ */
 static void watch_signals(child_process *child)
 {
     sel_selector *sel = child->sel;
@@ -162,7 +165,7 @@ static int exit_code(const child_process *child)
     return child->signum != 0 ? 128 + child->signum : child->status;
 }
 
-/* Where the command begins: behind the options and their values. */
+/* Where the command begins: after the options and their values. */
 static int find_command(int argc, char **argv)
 {
     static const struct option names[] = {{"timeout", required_argument, NULL, 't'},
@@ -170,7 +173,7 @@ static int find_command(int argc, char **argv)
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
                                           {NULL, 0, NULL, 0}};
-    opterr = 0; /* read_command_line() says what is wrong */
+    opterr = 0; /* read_command_line() reports errors */
     while (getopt_long(argc, argv, "+t:g:hV", names, NULL) != -1)
         continue;
     int first = optind;

@@ -2,8 +2,8 @@
 /*
  * Lines from pipes to stdout.
  *
- * After every change watch() makes the keys what the queue asks for: WRITE while it
- * is not empty, READ while it is below HIGH_WATER.
+ * After every change, watch() sets the keys by the queue: WRITE while it is not empty,
+ * READ while it is below HIGH_WATER.
  */
 #include "reactor/relay.h"
 #include "kit/fail.h"
@@ -19,7 +19,7 @@
 enum {
     READ_SIZE = 16 * 1024,
     WRITE_SIZE = 4096,        /* PIPE_BUF */
-    LONGEST_LINE = 16 * 1024, /* a longer one is cut */
+    LONGEST_LINE = 16 * 1024, /* longer ones are cut */
     HIGH_WATER = 64 * 1024,
 };
 
@@ -43,7 +43,7 @@ static void fail_to_print(line_relay *relay, int error)
     bytearray_clear(&relay->queue);
 }
 
-/* A pipe that is writable takes WRITE_SIZE bytes at once, but not always more. */
+/* A writable pipe takes WRITE_SIZE bytes at once, but not always more. */
 static void write_some(line_relay *relay)
 {
     bytearray *queue = &relay->queue;
@@ -85,7 +85,7 @@ void relay_print(line_relay *relay, const char *name, const char *text, size_t s
     watch(relay);
 }
 
-/* The lines that are complete; of a pipe that has ended, the last one too. */
+/* Print the complete lines; if the pipe has ended, the last one too. */
 static void print_lines(relay_pipe *pipe)
 {
     bytearray *line = &pipe->line;

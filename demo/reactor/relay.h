@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines from pipes to stdout, each with its time and the name of its pipe, by a
- * program that may not be kept waiting.
+ * Lines from pipes to stdout, each with its time and the name of its pipe, for a
+ * program that must not be kept waiting.
  *
- * A write() to a pipe that nobody reads does not return, and neither timers nor
- * signals would be served.  So what stdout does not take at once is queued, and while
+ * write() to a pipe that nobody reads does not return, and neither timers nor signals
+ * would be served.  So what stdout does not take at once is queued, and while
  * HIGH_WATER bytes are queued the pipes are not read.
  */
 #ifndef DEMO_RELAY_H
@@ -24,31 +24,31 @@ typedef struct {
     line_relay *relay;
     const char *name;
     int fd;         /* -1: it has ended */
-    bytearray line; /* what has come of the next one */
+    bytearray line; /* what has arrived of the next one */
 } relay_pipe;
 
 struct line_relay {
     sel_selector *sel;
-    sel_task *changed; /* is called when a pipe has ended or stdout has failed */
+    sel_task *changed; /* called when a pipe has ended or stdout has failed */
     void *data;
     double start;
     relay_pipe pipes[RELAY_PIPES];
     bytearray queue;
-    bool always_ready; /* stdout is a file or the like: there is nothing to wait for */
-    bool broken;       /* stdout takes no more, and what comes is dropped */
+    bool always_ready; /* stdout is a file or the like: it can't be watched */
+    bool broken;       /* stdout takes no more, and what arrives is dropped */
 };
 
-/* Begin to print; times count from here. */
+/* Start to print; times count from here. */
 void relay_open(line_relay *relay, sel_selector *sel, sel_task *changed, void *data);
 void relay_close(line_relay *relay);
 
-/* A new pipe; returns its other end, close-on-exec.  Failure ends the program. */
+/* Add a pipe; returns its other end, close-on-exec.  A failure ends the program. */
 int relay_add_pipe(line_relay *relay, int number, const char *name);
 
 /* Print a line of our own. */
 void relay_print(line_relay *relay, const char *name, const char *text, size_t size);
 
-/* Have all pipes come to their end? */
+/* Have all pipes ended? */
 bool relay_has_ended(const line_relay *relay);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors that are not close-on-exec, limits, the umask and signals that the program
- * does not touch go to a command by themselves.
+ * A command inherits without our help the descriptors that are not close-on-exec,
+ * limits, the umask, and the signals that the program does not touch.
  *
- * A pipe that the exec closes tells whether there was one.
+ * A pipe that exec closes shows whether the exec worked.
  */
 #include "reactor/spawn.h"
 
@@ -22,7 +22,7 @@ void keep_signals(start_signals *start)
     sigprocmask(SIG_SETMASK, NULL, &start->blocked);
 }
 
-/* Calls nothing that may not be called after a fork. */
+/* Calls only what may be called after a fork. */
 static _Noreturn void run(const start_signals *start, char **command, int out, int err,
                           int told)
 {
@@ -37,7 +37,7 @@ static _Noreturn void run(const start_signals *start, char **command, int out, i
     _exit(EXIT_FAILURE);
 }
 
-/* Waits for the exec, or for the error that came instead.  Returns 0 or that. */
+/* Waits for the exec, or for the error that came instead.  Returns 0 or that error. */
 static int hear(int fd)
 {
     int error = 0;
@@ -47,7 +47,7 @@ static int hear(int fd)
     return size == sizeof error ? error : 0;
 }
 
-/* No handler of this program's may run in the child. */
+/* Signals are blocked, because none of this program's handlers may run in the child. */
 static pid_t fork_blocked(void)
 {
     sigset_t all, before;

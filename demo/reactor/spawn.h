@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Run a command with what this program was itself started with.
+ * Run a command with the signals as this program itself was started with.
  *
- * uv_spawn() sets every signal of a command back to its default and blocks none, so that
- * a nohup in front of the program would be lost on the command.
+ * uv_spawn() resets all of a command's signals to their defaults and blocks none, so a
+ * nohup in front of the program would have no effect on the command.
  */
 #ifndef DEMO_SPAWN_H
 #define DEMO_SPAWN_H
@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* The signals that the program handles or ignores for itself. */
+/* How many signals the program handles or ignores for itself. */
 enum { SPAWN_SIGNALS = 4 };
 
 typedef struct {
@@ -19,12 +19,13 @@ typedef struct {
     sigset_t blocked;
 } start_signals;
 
-/* Keep what the program was started with; before it handles any signal. */
+/* Save how the program was started; call it before handling any signal. */
 void keep_signals(start_signals *start);
 
 /*
- * Start a command, found as by a shell, in a session of its own, with `out` and `err` as
- * its stdout and stderr.  Returns its process id, or a negative errno: it can't be run.
+ * Start a command, found as a shell finds it, in a session of its own, with `out` and
+ * `err` as its stdout and stderr.  Returns its process id, or a negative errno if it
+ * can't be run.
  */
 pid_t spawn(const start_signals *start, char **command, int out, int err);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line every so often: timers, and how they are cancelled.
+ * A line at regular intervals: timers, and how they are cancelled.
  *
- * One timer ticks, another is the deadline, and whichever comes to its end first
- * takes everything back: the other one, itself, the signal handlers.  Then nothing
- * is left to wait for, and sel_run() returns.  docs/twins/ticker.py is the same
- * program in Python.
+ * One timer ticks, another is the deadline, and whichever ends first cancels
+ * everything: the other one, itself, the signal handlers.  Then nothing is left to wait
+ * for, and sel_run() returns. docs/twins/ticker.py is the same program in Python.
  */
 #include "kit/check.h"
 #include "kit/command_line.h"
@@ -19,7 +18,7 @@
 
 typedef struct {
     double interval;
-    double seconds; /* SEL_FOREVER: there is no deadline */
+    double seconds; /* SEL_FOREVER: no deadline */
     int count;      /* 0: any number of ticks */
     int ticks;
     double start;
@@ -32,7 +31,7 @@ static double elapsed(sel_selector *sel, const line_ticker *ticker)
     return sel_time(sel) - ticker->start;
 }
 
-/* Cancelling what has run already, or was never made, is -ENOENT and does no harm. */
+/* Cancelling a timer that has run, or was never made, returns -ENOENT and does no harm. */
 static void end(sel_selector *sel, line_ticker *ticker, const char *why)
 {
     printf("%.3f  %s\n", elapsed(sel, ticker), why);
@@ -43,7 +42,7 @@ static void end(sel_selector *sel, line_ticker *ticker, const char *why)
     sel_remove_signal_handler(sel, SIGTERM);
 }
 
-/* The last tick cancels the timer that it runs for. */
+/* The last tick cancels the very timer that called it. */
 static void tick(sel_selector *sel, void *data)
 {
     line_ticker *ticker = data;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work on other threads, its progress and its results in the loop.
+ * Work on other threads, with its progress and its results in the loop.
  *
- * Pool threads count primes.  They touch nothing of the loop's: what they have to
- * tell comes as tasks and results, which run on the loop's thread, so that nothing
- * here needs a lock.  docs/twins/workers.py is the same program in Python.
+ * Pool threads count primes.  They touch nothing of the loop's: their reports are tasks
+ * and results, which run on the loop's thread, so nothing here needs a lock.
+ * docs/twins/workers.py is the same program in Python.
  */
 #include "kit/check.h"
 #include "kit/command_line.h"
@@ -19,16 +19,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PARTS = 100 }; /* a job reports its progress so often */
+enum { PARTS = 100 }; /* how often a job reports its progress */
 static const double DRAW_SECONDS = 0.1;
 static const char erase_line[] = "\r\033[K";
 
 typedef struct {
     int jobs, upto, threads;
     sel_selector *sel;
-    atomic_bool stopping; /* the one thing that the threads look at */
+    atomic_bool stopping; /* the only thing that the threads look at */
     int parts;            /* done, of all jobs */
-    int ended, counted;   /* jobs; fewer are counted when some were cancelled */
+    int ended, counted;   /* jobs; fewer are counted if some were cancelled */
     int primes;
     bool draws, colour;
     sel_timer drawing;
@@ -51,7 +51,7 @@ static bool is_prime(int n)
     return true;
 }
 
-/* Where part i of n begins when the numbers 1 to `size` are divided. */
+/* Where part i of n begins if the numbers 1 to `size` are divided. */
 static int divide(int size, int i, int n)
 {
     return (int)((int64_t)size * i / n) + 1;
@@ -63,7 +63,7 @@ static void part_done(sel_selector *sel, void *data)
     ((work_crew *)data)->parts++;
 }
 
-/* On a pool thread.  A report that is lost for want of memory is no loss. */
+/* On a pool thread.  It does not matter if a report is lost because memory has run out. */
 static void count_primes(void *data)
 {
     prime_job *job = data;
@@ -90,14 +90,14 @@ static void draw(sel_selector *sel, void *data)
             crew->ended, crew->jobs);
 }
 
-/* From then on a second Ctrl-C ends the program as it ends any other. */
+/* After this, a second Ctrl-C ends the program as it ends any other. */
 static void forget_signals(sel_selector *sel)
 {
     sel_remove_signal_handler(sel, SIGINT);
     sel_remove_signal_handler(sel, SIGTERM);
 }
 
-/* SIGINT, SIGTERM: what has not started does not start, what runs is waited for. */
+/* SIGINT, SIGTERM: jobs that have not started are cancelled, running ones are waited for. */
 static void stop(sel_selector *sel, void *data)
 {
     work_crew *crew = data;
@@ -119,7 +119,7 @@ static void print_result(work_crew *crew, const prime_job *job)
 
 static void job_done(sel_selector *sel, void *data, int status)
 {
-    (void)status; /* nothing here closes a selector that has work */
+    (void)status; /* nothing here closes a selector that still has work */
     prime_job *job = data;
     work_crew *crew = job->crew;
     if (job->primes >= 0) {
@@ -137,7 +137,7 @@ static void start(sel_selector *sel, work_crew *crew, prime_job *jobs)
 {
     char threads[16];
     snprintf(threads, sizeof threads, "%d", crew->threads);
-    setenv("UV_THREADPOOL_SIZE", threads, 1); /* read when the first job comes */
+    setenv("UV_THREADPOOL_SIZE", threads, 1); /* read when the first job is submitted */
     check(sel_add_signal_handler(sel, SIGINT, stop, crew), "watch SIGINT");
     check(sel_add_signal_handler(sel, SIGTERM, stop, crew), "watch SIGTERM");
     if (crew->draws)

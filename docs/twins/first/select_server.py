@@ -20,7 +20,7 @@ def listen_on(port):
 
 
 def echo(client):
-    """Send back what came; false when the client is gone."""
+    """Send back what arrived; false when the client is gone."""
     try:
         data = client.recv(1000)
         # Left out: a queue. A slow reader holds us up here.

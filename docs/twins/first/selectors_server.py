@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An echo server for many clients: a selector calls back who is ready.
+"""An echo server for many clients: a selector calls back whoever is ready.
 
 What it leaves out is in ../echo_server.py.
 """
@@ -19,7 +19,7 @@ def listen_on(port):
 
 
 def echo(client):
-    """Send back what came; false when the client is gone."""
+    """Send back what arrived; false when the client is gone."""
     try:
         data = client.recv(1000)
         # Left out: a queue. A slow reader holds us up here.
