@@ -33,7 +33,7 @@ static void *stop_when_asleep(void *data)
     return NULL;
 }
 
-/* It sleeps in the run until another thread's task ends that. */
+/* sel_run() sleeps until another thread's task ends it. */
 static void assert_goes_on(sel_selector *sel)
 {
     ending end = {.sel = sel, .runner = this_thread()};
@@ -157,7 +157,7 @@ END_TEST
 
 typedef struct {
     int expected;
-    sel_timer other; /* is cancelled first, if there is one */
+    sel_timer other; /* cancelled first, if there is one */
 } question;
 
 static void ask(sel_selector *sel, void *data)
@@ -190,7 +190,7 @@ START_TEST(the_last_callback_counts_no_more_and_the_one_before_it_does)
 }
 END_TEST
 
-/* They are in no heap while the pass has them: the answer was 0. */
+/* While the pass has them they are in no heap: the answer was 0. */
 START_TEST(timers_of_the_same_pass_count_until_they_run)
 {
     sel_selector *sel = open_selector(_i);
@@ -270,7 +270,7 @@ static void queue_nine_more(sel_selector *sel, void *unused)
                                 sel_call_later(sel, 0.0005, queue_nine_more, NULL, NULL));
 }
 
-/* What it is for. */
+/* What sel_is_alive() is for. */
 START_TEST(a_loop_of_the_programs_own_ends_when_nothing_is_left)
 {
     sel_selector *sel = open_selector(_i);

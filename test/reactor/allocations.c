@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In the steady state tasks and timers allocate nothing: once there were as many as there
- * are, the room is there. And where there is no memory for more, what was taken runs.
+ * In the steady state tasks and timers allocate nothing: once there have been as many
+ * as there are now, there is room for them. And if there is no memory for more, what
+ * was accepted runs.
  *
- * This program is linked with the library's objects, whose calls of the allocator come
+ * This program is linked with the library's objects, whose calls to the allocator come
  * through here.
  */
 #include "support/journal.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 
 static int allocations;
-static bool refused; /* memory is, and that is no allocation */
+static bool refused; /* memory is refused, which is not counted as an allocation */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -42,9 +43,9 @@ void *__wrap_realloc(void *block, size_t size)
 
 enum { CROWD = 100, PASSES = 200, WARM = 20 };
 
-static int runs, wrong; /* an assertion allocates */
+static int runs, wrong; /* counted, because an assertion would allocate */
 
-/* How many allocations so many passes take, each of which calls `count`. */
+/* How many allocations that many passes make, each of which calls `count`. */
 static int count_allocations(sel_selector *sel, int passes, int count)
 {
     int before = allocations;
@@ -108,7 +109,7 @@ START_TEST(timers_that_make_timers_allocate_nothing)
 }
 END_TEST
 
-/* Of both calls in turn, so that each has to come behind the other's. */
+/* With both calls in turn, so that each has to queue behind the other's. */
 START_TEST(posted_tasks_allocate_nothing)
 {
     sel_selector *sel = open_selector(_i);
@@ -135,7 +136,7 @@ START_TEST(posted_tasks_allocate_nothing)
 }
 END_TEST
 
-/* No more than the room that the first ones make, and a full ring before them. */
+/* No more than the first ones make room for, with a full ring before them. */
 START_TEST(what_was_posted_runs_without_memory_to_take_it_over)
 {
     enum { ROOM = 16 };
@@ -145,7 +146,7 @@ START_TEST(what_was_posted_runs_without_memory_to_take_it_over)
     for (int i = 0; i < ROOM; i++) {
         assert_ok(sel_call_soon(sel, count_task, &queued));
         assert_ok(sel_call_soon_threadsafe(sel, count_task, &posted));
-        if (i == 0) /* the two change places: both have room now */
+        if (i == 0) /* ring and inbox change places: both have room now */
             wait_and_pass(sel);
     }
     queued = posted = 0;
@@ -178,7 +179,10 @@ static void check_turn(sel_selector *sel, void *data)
     wrong += self->place != (*self->next)++;
 }
 
-/* Each comes before those that are there: for most there is no room for an entry more. */
+/*
+ * Each becomes due before all the others, so that for most there is no room for another
+ * entry.
+ */
 START_TEST(timers_are_rescheduled_without_memory)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A selector inside a libuv program: uv_run() dispatches it beside the loop's own
- * handles, and goes on exactly as long as one of the two has something to do.
+ * handles, and keeps going exactly as long as either has something to do.
  */
 #include "support/journal.h"
 
@@ -112,7 +112,7 @@ START_TEST(a_signal_handler_keeps_the_loop_going_until_it_is_removed)
 }
 END_TEST
 
-/* What a callback of the loop gives to a selector that has nothing to do. */
+/* What a callback of the loop gives to an idle selector. */
 enum { A_KEY, A_PAUSED_KEY, A_READER, A_TASK, A_TIMER, A_SIGNAL, A_JOB, GIFTS };
 
 typedef struct {
@@ -197,7 +197,7 @@ static void unregister_only_key(uv_timer_t *timer)
     assert_ok(sel_unregister(sel, key.fd));
 }
 
-/* A key that is always ready, a timer that arms itself again, and one of the loop's. */
+/* A key that is always ready, a timer that rearms itself, and one of the loop's. */
 typedef struct {
     sel_selector *sel;
     call_record record;

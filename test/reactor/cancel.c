@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_cancel(): a cancelled task never runs, wherever and whenever it is
- * cancelled, and an id means one timer for ever.
+ * sel_cancel(): a cancelled task never runs, wherever and whenever it is cancelled, and
+ * an id stands for one timer for ever.
  */
 #include "support/journal.h"
 
@@ -139,7 +139,7 @@ typedef struct {
     sel_timer fresh;
 } replacement;
 
-/* Another takes the room of the cancelled one while that is still in the pass. */
+/* Another timer takes the slot of the cancelled one while that is still part of the pass. */
 static void cancel_and_make(sel_selector *sel, void *data)
 {
     replacement *all = data;
@@ -192,7 +192,7 @@ START_TEST(a_timer_can_be_cancelled_from_every_callback)
 }
 END_TEST
 
-/* Redis's ae took the first of no timers (redis #15391). */
+/* Redis's ae took the first timer of an empty list (redis #15391). */
 START_TEST(a_wait_after_the_last_timer_was_cancelled_lasts)
 {
     sel_selector *sel = open_selector(_i);
@@ -219,8 +219,8 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /*
- * Timers come and go, a few at a time, in no order. An assertion writes to
- * libcheck's pipe, a million are too many.
+ * Timers come and go, a few at a time, in random order. Assertions write to libcheck's
+ * pipe, and a million of them would be too many.
  */
 START_TEST(ids_are_never_used_again)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who a signal belongs to: threads that add and remove handlers at once, what the
- * program and other libraries have of the same signal, and what is there afterwards.
+ * Whose a signal is: threads that add and remove handlers at once, handlers that the
+ * program and other libraries have for the same signal, and what is left afterwards.
  */
 #include "support/dispositions.h"
 
@@ -47,8 +47,8 @@ static void *add_and_remove(void *data)
 }
 
 /*
- * One thread's add once walked the handlers of all selectors, which their own threads
- * wrote and freed meanwhile. It takes ASan or TSan to see.
+ * Adding a handler in one thread used to walk the handlers of all selectors, while
+ * their own threads wrote and freed them. Only ASan or TSan can see it.
  */
 START_TEST(threads_add_and_remove_handlers_at_once)
 {
@@ -73,14 +73,20 @@ static void *add_and_remove_until_cancelled(void *data)
 {
     worker *self = data;
 
-    /* Without check's asserts, which allocate: cancelled in one a thread keeps that. */
+    /*
+     * No ck_assert() here: it allocates, and a thread cancelled in it keeps the
+     * allocator's lock.
+     */
     while (sel_add_signal_handler(self->sel, SIGUSR1, never, NULL) == 0 &&
            sel_remove_signal_handler(self->sel, SIGUSR1) == 0)
         pthread_testcancel();
     return NULL;
 }
 
-/* libuv reads and writes a pipe there, where a thread may be cancelled: it kept the lock. */
+/*
+ * libuv reads and writes a pipe there, which are cancellation points: the thread kept
+ * the lock.
+ */
 START_TEST(a_thread_that_is_cancelled_keeps_no_lock)
 {
     sel_selector *other = open_selector(_i);
@@ -111,7 +117,10 @@ END_TEST
 
 enum { STORM_ROUNDS = 300 };
 
-/* Where each has a processor, who is sent signals without a pause does nothing else. */
+/*
+ * If each has a processor of its own, a thread that is sent signals without pause does
+ * nothing else.
+ */
 static void draw_breath(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
@@ -135,7 +144,7 @@ static void *storm(void *over)
     return NULL;
 }
 
-/* What the child does for whom a signal of its default would be the end. */
+/* In the child, which a signal with the default disposition would end. */
 static _Noreturn void weather(int backend, int kind, bool from_outside)
 {
     struct sigaction before = install(SIGUSR1, kind);
@@ -178,8 +187,8 @@ static void assert_weathered(int backend, int kind, bool from_outside)
 }
 
 /*
- * libuv sets SIG_DFL when its last handle stops. A signal that came before the old
- * disposition was back ended a process that ignored it.
+ * libuv sets SIG_DFL when its last handle stops. A signal that arrived before the old
+ * disposition was restored ended a process that ignored it.
  */
 START_TEST(a_storm_of_signals_finds_no_gap_when_the_last_handler_goes)
 {
@@ -191,7 +200,7 @@ END_TEST
 /* A thread that does not add or remove handlers would get the signal in the gap. */
 START_TEST(nor_does_a_storm_that_another_thread_gets)
 {
-    if (is_instrumented()) /* where no process can share our memory */
+    if (is_instrumented()) /* no other process can share our memory there */
         return;
     for (int kind = IGNORED; kind < KINDS; kind++)
         assert_weathered(_i, kind, false);
@@ -230,7 +239,7 @@ static void copy_file(const char *from, int to)
     close(fd);
 }
 
-/* A file of another name is another library to the dynamic linker. */
+/* To the dynamic linker, a file with another name is another library. */
 static void load_copy(void)
 {
     union {
@@ -262,7 +271,7 @@ static void load_copy(void)
 
 enum { OURS, PROGRAMS, COPYS, ALL };
 
-/* All who have a handler for SIGUSR1, and how often each was told. */
+/* Everyone with a handler for SIGUSR1, and how often each was called. */
 typedef struct {
     sel_selector *sel, *copys;
     uv_loop_t loop;
@@ -320,7 +329,7 @@ static void end(party *all, int who)
     all->started[who] = false;
 }
 
-/* Whoever has a handler is told, and nobody else. */
+/* Everyone who has a handler is called, and nobody else. */
 static void assert_told(party *all)
 {
     raise(SIGUSR1);
@@ -337,7 +346,7 @@ static void assert_told(party *all)
     }
 }
 
-/* Those who take part, in the n-th order. */
+/* Those who take part, in the n-th permutation. */
 static int order(int n, int people, int ret_order[ALL])
 {
     int left[ALL] = {OURS, PROGRAMS, COPYS};
@@ -353,9 +362,10 @@ static int order(int n, int people, int ret_order[ALL])
 }
 
 /*
- * The program's handle may go before ours: what we took for the disposition from before
- * was libuv's dead handler, and SIGTERM no longer ended the process. Whoever is the first
- * knows what was there; if others of libuv's outlive it, SIG_DFL is what libuv leaves.
+ * The program's handle may be stopped before ours: what we had taken for the earlier
+ * disposition was then libuv's dead handler, and SIGTERM no longer ended the process.
+ * Whoever comes first knows what was there; if others of libuv's handles outlive it,
+ * libuv leaves SIG_DFL.
  */
 static void come_and_go(int backend, int kind, const int come[ALL], const int go[ALL],
                         int people)

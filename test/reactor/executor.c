@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work on pool threads: done exactly once, on the dispatching thread, at the
- * latest while the selector is closed, and in one process only.
+ * Work on pool threads: done exactly once, on the dispatching thread, at the latest
+ * when the selector is closed, and in one process only.
  */
 #include "support/journal.h"
 
@@ -13,13 +13,13 @@
 
 enum { POOL = 8 };
 
-/* A job that counts where it was and how often. */
+/* A job that records where and how often it ran. */
 typedef struct {
     pthread_t dispatcher;
     atomic_int worked;
     int done;
     int status;
-    bool elsewhere; /* work on another thread than done */
+    bool elsewhere; /* work ran on another thread than done */
 } job;
 
 static void work(void *data)
@@ -51,7 +51,7 @@ static job *make_jobs(int count)
     return jobs;
 }
 
-/* Each was done once; it ran once, or never and was cancelled.  How many ran. */
+/* Each was done once; it ran once, or was cancelled and never ran. Returns how many ran. */
 static int count_ran(const job *jobs, int count)
 {
     int ran = 0, wrong = 0;
@@ -141,7 +141,7 @@ END_TEST
 
 /* --- closing --- */
 
-/* Work that waits until it is let go. */
+/* Work that waits until its gate opens. */
 typedef struct {
     int gate[2]; /* work waits for the other end to be closed */
     atomic_int waiting;
@@ -182,7 +182,7 @@ typedef struct {
     pid_t closer;
 } opener;
 
-/* When the closing thread sleeps it waits for the work, and has cancelled the rest. */
+/* Once the closing thread sleeps, it waits for the work, and has cancelled the rest. */
 static void *open_gates(void *data)
 {
     opener *one = data;
@@ -222,7 +222,7 @@ START_TEST(close_cancels_what_has_not_started_and_waits_for_what_has)
 }
 END_TEST
 
-/* However far the work has come, each is accounted for. */
+/* However far the work has come, every job is accounted for. */
 START_TEST(close_at_any_moment_loses_no_job)
 {
     enum { JOBS = 100 };
@@ -289,7 +289,7 @@ static void ask_for_more(sel_selector *sel, void *data, int status)
     (void)status;
     ++*calls;
     if (sel_run_in_executor(sel, no_work, ask_for_more, data) == 0)
-        --*calls; /* taken, so its done has to come */
+        --*calls; /* accepted, so its done must be called */
 }
 
 START_TEST(work_that_done_hands_in_during_close_is_refused_or_done)

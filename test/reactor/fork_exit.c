@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child that ends as programs end: it returns from main() or calls exit(). After its
- * parent had used the executor it died there, of SIGSEGV or never, for libuv's destructor
- * joins the threads of its pool, and a child has none.
+ * A child that ends as programs do: by returning from main() or calling exit(). If its
+ * parent had used the executor, it died of SIGSEGV there, or never ended, because
+ * libuv's destructor joins the threads of its pool, and a child has none.
  */
 #include "support/journal.h"
 
@@ -54,7 +54,7 @@ static void close_everything_and_exit(sel_selector *sel)
         close(fd);
 }
 
-/* In a child that check knows nothing of: its own exit() is the one that is meant. */
+/* In a child that check does not know of: its own exit() is what is tested. */
 static void expect_exit(child_body *body, sel_selector *sel)
 {
     pid_t pid = fork();
@@ -124,7 +124,10 @@ START_TEST(a_child_exits_while_its_parents_threads_work)
 }
 END_TEST
 
-/* Not by fork(): libuv goes by its pthread_atfork() handler, and would wait for ever. */
+/*
+ * Not made by fork(): libuv relies on its pthread_atfork() handler, and would wait for
+ * ever.
+ */
 START_TEST(a_child_that_libuv_takes_for_its_parent_has_no_executor)
 {
     sel_selector *sel = open_selector(_i);
@@ -183,7 +186,10 @@ static void end_child(void)
         _exit(STATUS);
 }
 
-/* Where libuv can't be given a loop its end can't be helped: but the program's comes first. */
+/*
+ * If libuv can't be given a loop, its end can't be prevented; but the program's
+ * functions run before it.
+ */
 START_TEST(without_descriptors_what_the_program_does_at_exit_is_done)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A task or a timer's task forks and returns in the child too: the rest of the pass is the
- * parent's only. What of it has not run waits again in the child, once that follows, and
- * in the same order.
+ * A task or a timer's task forks and returns in the child too: the rest of the pass is
+ * the parent's only. In the child, once it follows, what has not run waits again, in
+ * the same order.
  */
 #include "support/journal.h"
 
@@ -12,7 +12,7 @@
 
 static pid_t child; /* 0 in the child, -1 before */
 
-/* The parent's pass is over before its child's next begins. */
+/* The parent's pass ends before its child's next one begins. */
 static void note_and_fork(sel_selector *sel, void *data)
 {
     note(sel, data);
@@ -46,7 +46,7 @@ static int begin_pass(sel_selector *sel)
     return sel_dispatch(sel);
 }
 
-/* Each runs what is left to it. */
+/* Each process runs what is left for it. */
 static void end_both(sel_selector *sel, const char *in_parent, const char *in_child)
 {
     assert_ok(sel_run(sel));
@@ -64,7 +64,7 @@ static void make_fork(sel_selector *sel, void *data)
     note_and_fork(sel, data);
 }
 
-/* What the pass had made for the same time came before them. */
+/* Those the pass made for the same time used to run before them. */
 START_TEST(timers_that_did_not_run_stay_before_those_made_since)
 {
     sel_selector *sel = open_selector(_i);
@@ -175,7 +175,7 @@ START_TEST(tasks_that_did_not_run_stay_before_those_queued_since)
 }
 END_TEST
 
-/* The child's own child: what was put back is put back once more. */
+/* In the child's own child, what was put back is put back again. */
 START_TEST(a_grandchild_has_what_is_left_in_its_order)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prepare, check and idle handles on sel_loop(): libuv's hooks into every turn of a loop,
- * which are here hooks into every pass. Libraries that have to look at their own queues
+ * Prepare, check and idle handles on sel_loop(): libuv's hooks into every iteration of
+ * a loop, here hooks into every pass. Libraries that must look at their own queues
  * before a wait (c-ares, Wayland, Xlib) are driven from a prepare handle.
  */
 #include "support/journal.h"
@@ -65,7 +65,7 @@ static void (*const starts[])(sel_selector *sel, hook *self) = {
 
 enum { HOOKS = sizeof starts / sizeof *starts };
 
-/* Passes that pairs make, that tasks make, and that timers make. */
+/* Passes made by pairs, by tasks and by timers. */
 START_TEST(each_runs_once_in_every_pass)
 {
     for (int kind = 0; kind < HOOKS; kind++) {
@@ -102,7 +102,7 @@ static void stop_at_nine(sel_selector *sel, void *passes)
         assert_ok(sel_call_soon(sel, stop_at_nine, passes));
 }
 
-/* The first pass of a run is for the hook alone: it has not been in any yet. */
+/* The first pass of a run is for the hook alone: it has not been in one yet. */
 START_TEST(each_runs_in_every_pass_of_a_run)
 {
     for (int kind = 0; kind < HOOKS; kind++) {
@@ -120,7 +120,7 @@ START_TEST(each_runs_in_every_pass_of_a_run)
 }
 END_TEST
 
-/* A loop that looked at them again and again would never sleep. */
+/* If the wait looked at them again and again, it would never sleep. */
 START_TEST(a_wait_sleeps_beside_prepare_and_check_handles)
 {
     sel_selector *sel = open_selector(_i);
@@ -167,7 +167,7 @@ static void write_to_key(uv_prepare_t *prepare)
     ck_assert_int_eq(write(*(int *)prepare->data, &one, sizeof one), sizeof one);
 }
 
-/* A library that finds work in its own queue: the wait that follows must know of it. */
+/* A library that finds work in its own queue: the wait that follows must know. */
 START_TEST(what_a_prepare_handle_does_is_done_before_the_wait)
 {
     sel_selector *sel = open_selector(_i);
@@ -187,7 +187,7 @@ START_TEST(what_a_prepare_handle_does_is_done_before_the_wait)
 }
 END_TEST
 
-/* Else what it would have prepared would wait until something else ends the sleep. */
+/* Otherwise what it prepares would wait until something else ends the sleep. */
 START_TEST(one_that_is_started_between_passes_is_not_slept_over)
 {
     for (int kind = 0; kind < HOOKS; kind++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_call_every(): run n is not before start + n * interval, and runs that were
- * missed do not come all at once.
+ * sel_call_every(): run n is never before start + n * interval, and missed runs are not
+ * made up for all at once.
  */
 #include "support/journal.h"
 
@@ -11,7 +11,7 @@
 
 static const int64_t millisecond = 1000000;
 
-/* The start that the library took lies between two looks at the clock. */
+/* The start that the library used is between two readings of the clock. */
 typedef struct {
     int64_t start;
     int64_t start_at_most;
@@ -108,7 +108,7 @@ static int64_t rounds_of(sel_selector *sel, double interval, int *ret_runs)
     return now_ns() - start;
 }
 
-/* Less than a nanosecond is one: such a timer runs in every pass. */
+/* Less than a nanosecond counts as one: this timer runs in every pass. */
 START_TEST(the_smallest_interval_neither_ends_nor_spins)
 {
     static const double intervals[] = {0.0003, 1e-9, 1e-300, DBL_MIN, DBL_TRUE_MIN};
@@ -142,7 +142,7 @@ START_TEST(an_endless_interval_never_comes_and_keeps_the_run_going)
 }
 END_TEST
 
-/* Those that run once among them. */
+/* Together with timers that run once. */
 START_TEST(intervals_run_in_the_order_of_their_due_times)
 {
     sel_selector *sel = open_selector(_i);
@@ -176,7 +176,10 @@ static void change_pace(sel_selector *sel, void *data)
         assert_ok(sel_call_every(sel, 0.002, change_pace, it, &it->timer));
 }
 
-/* asyncio has no call_every: programs that want another pace cancel and make anew. */
+/*
+ * asyncio has no call_every: programs that want another interval cancel the timer and
+ * make a new one.
+ */
 START_TEST(a_repeating_timer_can_replace_itself)
 {
     sel_selector *sel = open_selector(_i);

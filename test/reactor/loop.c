@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_loop(): libuv handles of the program's inside a selector, on every backend.
+ * sel_loop(): the program's own libuv handles inside a selector, on every backend.
  */
 #include "support/journal.h"
 
@@ -313,7 +313,7 @@ START_TEST(a_handle_that_is_being_closed_is_waited_for)
 }
 END_TEST
 
-/* Their memory is the program's and can be freed from then on. */
+/* Their memory is the program's and can be freed afterwards. */
 START_TEST(close_closes_the_handles_that_are_left)
 {
     sel_selector *sel = open_selector(_i);
@@ -383,7 +383,7 @@ typedef struct {
     int called;
 } ending;
 
-/* All that a program may try by habit in the callback of a handle that ends. */
+/* Everything that a program may try out of habit in the callback of a closing handle. */
 static void try_everything(uv_handle_t *handle)
 {
     ending *state = handle->data;

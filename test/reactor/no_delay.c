@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers without delay: they are the next pass's, wherever they are made, and are
- * there after its tasks and pairs.
+ * Timers without delay belong to the next pass, wherever they are made, and run after
+ * its tasks and pairs.
  */
 #include "support/journal.h"
 
@@ -44,7 +44,7 @@ START_TEST(no_delay_is_the_next_pass)
 }
 END_TEST
 
-/* As one of sel_call_soon() does. */
+/* Like a task of sel_call_soon(). */
 START_TEST(no_delay_needs_no_wait_before_a_dispatch)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order of a pass, and that what a pass brings about is the next one's.
+ * The order of a pass, and that whatever a pass causes happens in the next one.
  */
 #include "support/journal.h"
 
@@ -67,7 +67,7 @@ START_TEST(a_queued_task_ends_the_wait)
     ck_assert_double_eq(sel_get_timeout(sel), SEL_FOREVER);
     assert_ok(sel_call_soon(sel, note, "a"));
     ck_assert_double_eq(sel_get_timeout(sel), 0);
-    for (int i = 0; i < 3; i++) /* and is not lost when nobody dispatches */
+    for (int i = 0; i < 3; i++) /* and is not lost if nobody dispatches */
         ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
     ck_assert_int_eq(sel_dispatch(sel), 1);
     ck_assert_int_eq(sel_dispatch(sel), 0);
@@ -153,7 +153,7 @@ static void make_timers(sel_selector *sel, void *unused)
     assert_ok(sel_call_later(sel, -5, note, "1", NULL));
 }
 
-/* The program's own handles are run in dispatch, and new timers were with them. */
+/* The dispatch runs the program's own handles, and used to run new timers with them. */
 START_TEST(no_delay_is_the_next_pass_beside_handles_of_the_program)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reactor across a fork: refused until sel_after_fork(); then tasks and timers
- * are the child's too, and work that was handed in before is the parent's alone.
+ * The reactor across a fork: refused until sel_after_fork(); then tasks and timers are
+ * the child's too, and work submitted before the fork is the parent's alone.
  */
 #include "support/journal.h"
 
@@ -190,7 +190,7 @@ START_TEST(work_from_before_the_fork_belongs_to_the_parent)
 }
 END_TEST
 
-/* Its result is recorded and its done has not been called. */
+/* Its result is recorded, but its done has not been called. */
 START_TEST(finished_work_that_was_not_dispatched_belongs_to_the_parent)
 {
     for (int follows = 0; follows < 2; follows++) {
@@ -247,7 +247,7 @@ START_TEST(the_pool_serves_children_and_grandchildren)
 }
 END_TEST
 
-/* Passes, until the counter has moved or none was needed for five seconds. */
+/* Make passes until the counter has moved, or for five seconds without one being needed. */
 static void run_until_counted(sel_selector *sel, const int *count)
 {
     for (bool ready = true; ready && *count == 0; sel_dispatch(sel)) {
@@ -275,7 +275,7 @@ static void count_request(uv_work_t *request, int status)
     ++*(int *)request->data;
 }
 
-/* libuv 1.44 keeps the mark that a wake-up is under way, and sends no other. */
+/* libuv 1.44 keeps its mark for a pending wake-up, and sends no other. */
 START_TEST(a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs)
 {
     sel_selector *sel = open_selector(_i);
@@ -380,7 +380,7 @@ START_TEST(requests_on_the_loop_hold_up_no_close_in_a_child)
 }
 END_TEST
 
-/* All at once: everything a selector can hold, in use on both sides. */
+/* Everything a selector can hold at once, in use on both sides. */
 START_TEST(a_selector_with_everything_follows_the_fork)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_add_reader() and sel_add_writer(): asyncio's, and what the callbacks of libraries
- * do to them: they add what is there, remove what is not, and close it all in between.
+ * sel_add_reader() and sel_add_writer(), which are asyncio's, and what callbacks of
+ * libraries do with them: add what is there, remove what is not, and close everything
+ * in between.
  */
 #include "support/readers.h"
 
@@ -76,7 +77,7 @@ START_TEST(adding_again_replaces_task_and_data)
 }
 END_TEST
 
-/* asyncio cancels the old one's handle, and has the new one from the next select on. */
+/* asyncio cancels the old handle, and calls the new one from the next select on. */
 START_TEST(what_the_last_wait_has_found_is_neither_the_old_ones_nor_the_new_ones)
 {
     subject b = open_subject(_i);
@@ -97,7 +98,7 @@ START_TEST(what_the_last_wait_has_found_is_neither_the_old_ones_nor_the_new_ones
 }
 END_TEST
 
-/* What a task does to the descriptor that it is called for. */
+/* What a task does to the descriptor that it was called for. */
 typedef void act(subject *b);
 
 typedef struct {
@@ -116,7 +117,7 @@ static void act_once(sel_selector *sel, void *data)
         self->act(&self->b);
 }
 
-/* The reader acts in the first pass, in which the writer was ready, too. */
+/* The reader acts in the first pass, in which the writer is ready too. */
 static void act_in_reader(actor *self, int backend, act *doing)
 {
     *self = (actor){.b = open_subject(backend), .act = doing};
@@ -234,7 +235,7 @@ START_TEST(what_a_task_removes_is_not_called)
 }
 END_TEST
 
-/* A mistake that does no harm, as with a key; in this pass it may still be called. */
+/* A harmless mistake, as with a key; in this pass the writer may still be called. */
 static void close_alone(subject *b)
 {
     close(b->fd);
@@ -254,7 +255,7 @@ START_TEST(a_task_that_closes_its_descriptor_does_no_harm)
 }
 END_TEST
 
-/* Whoever of the two is called first takes the other's away. */
+/* Whichever of the two is called first removes the other. */
 typedef struct {
     int fds[2];
     int calls;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readers and writers of descriptors that can't have them, of numbers that mean another
- * file by now, in a run, and across forks.
+ * Readers and writers on descriptors that can't have them, on numbers that stand for
+ * another file by now, in a run, and across forks.
  */
 #include "support/readers.h"
 
@@ -52,7 +52,7 @@ START_TEST(keys_of_the_programs_and_readers_refuse_each_other)
 }
 END_TEST
 
-/* Another key with that callback would have its data freed. */
+/* A key with that callback would have its data freed. */
 START_TEST(the_librarys_callback_is_for_no_other_key)
 {
     subject b = open_subject(_i);
@@ -182,7 +182,7 @@ START_TEST(what_is_gone_is_taken_whosever_it_was)
 }
 END_TEST
 
-/* What is gone is in no set of the kernel's that could be told of a change. */
+/* A descriptor that is gone is in no kernel set that could hear of a change. */
 START_TEST(of_what_is_gone_each_can_be_removed)
 {
     subject b = open_subject(_i);

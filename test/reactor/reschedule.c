@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_reschedule(): a timer that is to run is due at another time, whoever says so and
- * wherever it is at that moment: waiting, due in this pass, or running.
+ * sel_reschedule(): a timer that is still to run becomes due at another time, whoever
+ * asks and wherever the timer is at that moment: waiting, due in this pass, or running.
  */
 #include "support/journal.h"
 
@@ -58,7 +58,7 @@ START_TEST(the_next_wait_knows_the_new_time)
 }
 END_TEST
 
-/* Among others of its time it comes as one that is made now. */
+/* Among others due at the same time it counts as newly made. */
 START_TEST(a_rescheduled_timer_keeps_its_id_and_takes_its_place_among_the_others)
 {
     sel_selector *sel = open_selector(_i);
@@ -140,8 +140,8 @@ START_TEST(a_repeating_timer_can_reschedule_itself_in_its_own_task)
 END_TEST
 
 /*
- * An interval before its run was before the clock's zero, where a machine had been up for
- * less: the run after that one was never.
+ * If a machine had been up for less than the interval, the time one interval before the
+ * run was before the clock's zero, and the run after that never came.
  */
 START_TEST(intervals_longer_than_the_machine_is_up_go_on)
 {
@@ -169,7 +169,7 @@ START_TEST(intervals_longer_than_the_machine_is_up_go_on)
 }
 END_TEST
 
-/* What has passed since is missed, and not run all at once. */
+/* Runs that have passed since are missed, and not made up for all at once. */
 START_TEST(a_repeating_timer_that_is_long_due_runs_once)
 {
     static const double delays[] = {-0.5, -3600, -1e9, -1e300, -HUGE_VAL};
@@ -202,7 +202,7 @@ typedef struct {
     double delay;
 } group;
 
-/* Others of this pass, whose turn has not come, and one twice. */
+/* Others of this pass whose turn has not come yet, and one of them twice. */
 static void reschedule_others(sel_selector *sel, void *data)
 {
     const group *all = data;
@@ -273,7 +273,7 @@ static void make_due(sel_selector *sel, void *data)
     assert_ok(sel_reschedule(sel, *(sel_timer *)data, 0));
 }
 
-/* As one that was made there. */
+/* Like one that was made there. */
 START_TEST(what_is_made_due_inside_a_callback_runs_in_the_next_pass)
 {
     sel_selector *sel = open_selector(_i);
@@ -298,7 +298,7 @@ static void reschedule_itself(sel_selector *sel, void *data)
     assert_error(sel_cancel(sel, *(sel_timer *)data), ENOENT);
 }
 
-/* asyncio's handle is spent then, too. */
+/* asyncio's handle is used up by then too. */
 START_TEST(a_timer_that_runs_once_has_run_as_soon_as_its_task_begins)
 {
     sel_selector *sel = open_selector(_i);

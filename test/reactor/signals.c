@@ -78,7 +78,7 @@ START_TEST(only_a_handler_of_this_selector_can_be_removed)
 }
 END_TEST
 
-/* Recorded by a wait, or still where the kernel's handler put it. */
+/* Recorded by a wait, or still in the pipe that libuv's handler wrote to. */
 START_TEST(a_signal_that_has_come_is_not_told_after_its_handler_was_removed)
 {
     for (int round = 0; round < 4; round++) {
@@ -126,7 +126,7 @@ static bool can_be_caught(int signum)
 {
     if (signum == SIGKILL || signum == SIGSTOP || (signum > 31 && signum < SIGRTMIN))
         return false;
-    return signum < SIGRTMAX || !is_instrumented(); /* the last is valgrind's */
+    return signum < SIGRTMAX || !is_instrumented(); /* valgrind uses the last one */
 }
 
 START_TEST(every_signal_that_can_be_caught_has_a_handler)
@@ -171,7 +171,7 @@ START_TEST(a_handler_can_replace_and_remove_itself)
         assert_ok(sel_add_signal_handler(sel, SIGUSR1, replace_itself, NULL));
         raise(SIGUSR1);
         ck_assert_int_eq(wait_and_pass(sel), 1);
-        assert_noted("r"); /* what comes while it runs is the next pass's */
+        assert_noted("r"); /* what arrives while it runs is for the next pass */
         assert_ok(sel_run(sel));
         assert_noted("i");
     }
@@ -189,7 +189,7 @@ static void remove_other(sel_selector *sel, void *data)
     assert_ok(sel_remove_signal_handler(sel, *other));
 }
 
-/* Whichever is called first, the other is not. */
+/* Whichever is called first, the other is not called. */
 START_TEST(a_handler_can_remove_another_whose_signal_has_come)
 {
     for (int first = 0; first < 2; first++) {
@@ -221,7 +221,7 @@ START_TEST(a_stop_in_a_handler_ends_the_run)
 }
 END_TEST
 
-/* Removing and adding in one pass of one signal leaves the other selector's alone. */
+/* Removing and adding handlers in a pass for one signal leaves the other selector's alone. */
 START_TEST(two_selectors_on_one_thread_are_both_told)
 {
     sel_selector *sel = open_selector(_i), *other = open_selector(_i);

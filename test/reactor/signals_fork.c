@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals across a fork.  libuv's signal handler writes to a pipe that parent and
- * child share: a signal of the child's would run its parent's tasks.
+ * Signals across a fork. libuv's signal handler writes to a pipe that parent and child
+ * share: one of the child's signals would run its parent's tasks.
  */
 #include "support/journal.h"
 
@@ -60,7 +60,7 @@ static void assert_hears_nothing(sel_selector *sel)
     assert_noted("");
 }
 
-/* Nothing came from the child, and the parent's handler works as before. */
+/* Nothing arrived from the child, and the parent's handler works as before. */
 static void assert_unharmed(sel_selector *sel, const char *letter)
 {
     assert_hears_nothing(sel);
@@ -178,7 +178,7 @@ START_TEST(a_signal_before_the_fork_is_the_parents)
 }
 END_TEST
 
-/* The one that follows, and whether the other is closed before, between or after. */
+/* Which one follows, and whether the other is closed before, between or after. */
 static void follow_with_one(sel_selector *const sels[2], int follower, int closing)
 {
     sel_selector *sel = sels[follower], *other = sels[!follower];
@@ -230,7 +230,7 @@ START_TEST(of_two_selectors_one_may_follow_the_fork)
 }
 END_TEST
 
-/* While the parent's still has a handler that nobody took out. */
+/* While the parent's selector still has a handler that nobody removed. */
 START_TEST(a_selector_opened_in_the_child_hears_signals)
 {
     sel_selector *sel = open_listening(_i, "p");
@@ -281,7 +281,7 @@ START_TEST(a_grandchild_hears_its_own_signals_too)
 }
 END_TEST
 
-/* Taken away before the fork, it does not come back with sel_after_fork(). */
+/* Removed before the fork, it does not come back with sel_after_fork(). */
 START_TEST(a_handler_that_was_removed_stays_removed_in_the_child)
 {
     sel_selector *sel = open_listening(_i, "p");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many signals, many selectors: dispositions come back with the last handler,
- * and nothing that comes is forgotten.
+ * Many signals, many selectors: dispositions come back with the last handler, and no
+ * signal is forgotten.
  */
 #include "support/dispositions.h"
 

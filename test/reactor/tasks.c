@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks are run in the order in which they were queued, by whichever of the two calls and
- * from wherever, each once, and in a pass that came after.
+ * Tasks run in the order in which they were queued, by either call and from anywhere,
+ * each once, and in a later pass.
  */
 #include "support/journal.h"
 
@@ -18,7 +18,7 @@ static struct {
     int passes;
     int queued_in[MOST]; /* the pass inside which each was queued, or -1 */
     bool is_inside;
-    int wrong; /* an assertion writes to libcheck's pipe: too often */
+    int wrong; /* counted, because assertions would write to libcheck's pipe too often */
 } all;
 
 static int choose(int count)
@@ -39,7 +39,7 @@ static void queue_one(void)
                      all.sel, run_next, (void *)number) != 0;
 }
 
-/* Runs of one kind as well as mixtures; none, as a rule, and now and then many. */
+/* Runs of one kind as well as mixtures; usually none, now and then many. */
 static void queue_some(void)
 {
     int count = choose(50) == 0 ? choose(300) : choose(3);
@@ -73,7 +73,7 @@ static void note_next(sel_selector *sel, void *data)
     all.run++;
 }
 
-/* How many were there before it are those that run in it. */
+/* As many as were there before it run in it. */
 static void make_pass(void)
 {
     int before = all.queued;
@@ -115,7 +115,7 @@ static void run_crowd(int count)
     ck_assert_int_eq(all.run, all.queued);
 }
 
-/* Where tasks are kept has a beginning, which is anywhere when there come to be more. */
+/* The ring of tasks may start anywhere when it has to grow. */
 START_TEST(a_crowd_of_tasks_after_others_keeps_its_order)
 {
     for (int others = 0; others < 40; others++) {
@@ -155,7 +155,7 @@ static void *post_until_over(void *data)
     return NULL;
 }
 
-/* Another thread's come in between, at any moment. */
+/* Another thread's tasks arrive in between, at any moment. */
 START_TEST(one_threads_order_holds_while_another_posts)
 {
     neighbour other = {.posted = 0};

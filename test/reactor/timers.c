@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When timers run: never early, in the order of their due times, equal ones in the order
- * they were made, and all of it to the nanosecond.
+ * When timers run: never early, in the order of their due times, those due at the same
+ * time in the order they were made, and all of it to the nanosecond.
  *
- * A due time in the middle of a nanosecond leaves no doubt about which one it is rounded
- * up to.
+ * A due time in the middle of a nanosecond leaves no doubt about which one it is
+ * rounded up to.
  */
 #include "support/journal.h"
 
@@ -63,7 +63,7 @@ static void make_one_after_work(sel_selector *sel, void *data)
     assert_ok(sel_call_later(sel, 0.015, assert_not_early, later, NULL));
 }
 
-/* A loop's clock that stands still while a callback works makes timers early. */
+/* A loop's clock that stands still while a callback works would make timers early. */
 START_TEST(work_before_a_timer_is_made_does_not_make_it_early)
 {
     sel_selector *sel = open_selector(_i);
@@ -165,7 +165,10 @@ START_TEST(timers_run_in_the_order_of_their_due_times)
 }
 END_TEST
 
-/* They used to be due at whole milliseconds: those of one ran in the order they were made. */
+/*
+ * They used to be due at whole milliseconds, and those of the same millisecond ran in
+ * the order they were made.
+ */
 START_TEST(due_times_a_nanosecond_apart_are_different_ones)
 {
     static char *const names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -190,7 +193,7 @@ START_TEST(due_times_a_nanosecond_apart_are_different_ones)
 END_TEST
 
 /*
- * A machine may have been up for a minute only, so an hour ago is before its clock's
+ * A machine may have been up for only a minute, so an hour ago is before its clock's
  * zero; half of the time since then is not.
  */
 START_TEST(times_that_have_passed_run_in_their_order_in_the_next_pass)
@@ -216,7 +219,7 @@ START_TEST(times_that_have_passed_run_in_their_order_in_the_next_pass)
 }
 END_TEST
 
-/* As seconds it may be a nanosecond more. */
+/* Converted to seconds, it may be a nanosecond more. */
 START_TEST(a_time_that_has_just_passed_ends_the_next_wait)
 {
     sel_selector *sel = open_selector(_i);
@@ -241,7 +244,7 @@ static void assert_next(sel_selector *sel, void *data)
     next_expected++;
 }
 
-/* Heaps forget the order of equals. */
+/* Heaps do not keep the order of equals. */
 START_TEST(ten_thousand_of_one_due_time_run_in_the_order_they_were_made)
 {
     enum { TIMERS = 10000 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random timers against a model: made, rescheduled, cancelled and run in any order, inside
- * tasks too.
+ * Random timers against a model: made, rescheduled, cancelled and run in any order,
+ * also inside tasks.
  *
- * The model knows of each timer between which two nanoseconds its due time lies. What has
- * to come first is then known without a look at the clock: whatever is certainly due before
- * a timer that runs has run before it. TEST_TIMER_OPERATIONS says how many operations are
- * made.
+ * For each timer the model knows two nanoseconds between which its due time lies. So it
+ * knows without reading the clock what must come first: whatever is certainly due
+ * before a timer that runs must have run before it. TEST_TIMER_OPERATIONS says how many
+ * operations are made.
  */
 #include "support/journal.h"
 
@@ -20,7 +20,7 @@ enum { TIMERS = 300, DEAD = 64, OPERATIONS = 100000 };
 
 static const int64_t millisecond = 1000000;
 
-/* What seconds as a double may be off, on a machine that has been up for years. */
+/* By how much seconds in a double may be off, on a machine that has been up for years. */
 static const int64_t rounding = 16;
 
 typedef struct {
@@ -71,7 +71,7 @@ static void bury(model_timer *timer)
     model.alive--;
 }
 
-/* What ran before it in this pass was not certainly due after it. */
+/* Nothing that ran before it in this pass was certainly due after it. */
 static void assert_in_order(const model_timer *timer)
 {
     require(timer->last >= model.latest);
@@ -154,7 +154,7 @@ static void make_later(model_timer *timer)
     set_due(timer, before + delay, now_ns() + delay);
 }
 
-/* Of a few times, so that some are equal. */
+/* At one of a few times, so that some are equal. */
 static void make_at(model_timer *timer)
 {
     int64_t slice = 20000, now = now_ns(), at = (now / slice - 30 + choose(200)) * slice;
@@ -217,7 +217,7 @@ static void cancel(void)
     model.cancelled++;
 }
 
-/* One that is due in this pass and one that runs, too. */
+/* Also one that is due in this pass, and one that is running. */
 static void reschedule(void)
 {
     model_timer *timer = &model.timers[choose(TIMERS)];
@@ -254,8 +254,8 @@ static void operate(void)
 /* --- passes --- */
 
 /*
- * Nothing that was made before the pass and did not run in it was due before something
- * that did, had to run at once, or was due when the wait began.
+ * Of the timers that were made before the pass and did not run in it, none was due
+ * before one that did, had to run at once, or was due when the wait began.
  */
 static void assert_none_left_behind(void)
 {
@@ -364,7 +364,7 @@ static void on_turn(sel_selector *sel, void *data)
     expected.next++;
 }
 
-/* All long due, at so many times that some are equal; what is cancelled leaves gaps. */
+/* All long due, at few enough times that some are equal; cancelled ones leave gaps. */
 static int make_crowd(sel_selector *sel, entry *entries, int count, uint64_t *random)
 {
     int length = 0, wrong = 0;

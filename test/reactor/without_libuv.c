@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A build without libuv: what it refuses. Tasks and timers are there as ever. */
+/* A build without libuv: what it refuses. Tasks and timers are there as always. */
 #include "support/support.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ START_TEST(signal_handlers_and_the_executor_are_not_supported)
 }
 END_TEST
 
-/* That it is not there at all is said where it could be. */
+/* -ENOTSUP is only for where the call would otherwise be allowed. */
 START_TEST(in_a_child_they_say_that_it_is_one)
 {
     sel_selector *sel = open_selector(_i);

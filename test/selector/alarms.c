@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waits and I/O under a rain of signals, up to a thousand a second.  A signal
- * does not end a wait, does not begin it anew and costs no byte (PEP 475).
+ * Waits and I/O under a rain of signals, up to a thousand a second. A signal does not
+ * end a wait, does not restart it and costs no byte (PEP 475).
  *
- * The handler does no more than count: what a signal does to a wait is the
- * kernel's EINTR alone.
+ * The handler only counts: all that a signal does to a wait is the kernel's EINTR.
  */
 #include "support/support.h"
 
@@ -38,7 +37,7 @@ static void set_interval(int64_t interval)
     ck_assert_int_eq(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
-/* Stops by itself, so that a wait which every signal begins anew has an end. */
+/* Stops by itself, so that a wait that every signal restarts still ends. */
 static void on_alarm(int signum)
 {
     const struct itimerval off = {.it_interval = {0, 0}};
@@ -77,7 +76,7 @@ static void assert_wait_among_alarms(sel_selector *sel, int64_t interval, int fl
     ck_assert_int_lt(elapsed, 5 * second);
 }
 
-/* libuv's one-pass run answers a signal by returning: a 500 ms timer after 200. */
+/* libuv's UV_RUN_ONCE returns at a signal: a 500 ms timer after 200. */
 START_TEST(signals_neither_end_a_wait_nor_begin_it_anew)
 {
     sel_selector *sel = open_selector(_i);
@@ -93,7 +92,7 @@ START_TEST(signals_neither_end_a_wait_nor_begin_it_anew)
 }
 END_TEST
 
-/* How long a wait of three thirds lasts into which one signal comes after two. */
+/* How long a wait of three thirds lasts if one signal arrives after two of them. */
 static int64_t measure_beside_alarm(sel_selector *sel, int64_t third)
 {
     int64_t elapsed;
@@ -107,7 +106,10 @@ static int64_t measure_beside_alarm(sel_selector *sel, int64_t third)
     return elapsed;
 }
 
-/* Begun anew it would last five thirds, each time; stopped from outside, now and then. */
+/*
+ * Restarted, it would last five thirds, every time; stopped from outside, only now and
+ * then.
+ */
 START_TEST(one_signal_late_in_a_wait_leaves_it_its_deadline)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One sel_select() and the sel_dispatch() after it: what a batch holds, and
- * what callbacks may do to the rest of it.  The order of a batch is nobody's
- * promise, so a test that needs one lets whoever comes first act.
+ * One sel_select() and the sel_dispatch() after it: what a batch holds, and what
+ * callbacks may do to the rest of it. Nobody promises the order of a batch, so a test
+ * that needs one lets whichever callback comes first act.
  */
 #include "support/support.h"
 
@@ -13,8 +13,8 @@
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
 
 /*
- * libuv takes 1024 events at a time and, while they are that many, asks again
- * up to 48 times: whoever only takes note of them gets every one 48 times.
+ * libuv takes 1024 events at a time and, as long as that many come, asks again, up to
+ * 48 times: a callback that only notes them would get each one 48 times.
  */
 START_TEST(ten_thousand_ready_are_ten_thousand_pairs_of_one_call)
 {
@@ -191,8 +191,8 @@ static void replace_others(sel_selector *sel, const sel_key *key, int mask)
 }
 
 /*
- * redis #333 and #4877, libuv #1148: what was collected for a closed connection
- * was handed to the one that got its number.
+ * redis #333 and #4877, libuv #1148: events collected for a closed connection were
+ * delivered to the one that got its number.
  */
 START_TEST(a_number_that_comes_back_in_the_same_batch_has_no_stale_call)
 {
@@ -204,7 +204,7 @@ START_TEST(a_number_that_comes_back_in_the_same_batch_has_no_stale_call)
     ck_assert_int_eq(sel_dispatch(sel), 1);
     ck_assert_int_eq(table.calls, 1);
     ck_assert_int_eq(table.later.calls, 0);
-    for (int i = 0; i < 3; i++) /* whose turn it was has done its part */
+    for (int i = 0; i < 3; i++) /* the one whose turn it was has done its part */
         assert_ok(sel_modify(sel, table.fds[i], READ, record_call, &table.later));
     ck_assert_int_eq(count_ready(sel), 3);
     ck_assert_int_eq(sel_dispatch(sel), 3);

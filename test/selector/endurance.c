@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program that runs for years does again and again must take no memory
- * that it does not give back.  TEST_ROUNDS is how often; a leak of a few bytes
- * shows at the quick count as well.
+ * What a program that runs for years does again and again must not take memory for
+ * good. TEST_ROUNDS says how often; a leak of a few bytes shows at the quick count too.
  */
 #include "support/support.h"
 
@@ -61,7 +60,7 @@ static size_t count_heap_bytes(void)
     return heap.uordblks + heap.hblkhd;
 }
 
-/* Under a sanitizer, whose heap says 0, this proves no more than that it runs. */
+/* Under a sanitizer, whose heap reports 0, this only proves that it runs. */
 static void assert_flat(size_t before)
 {
     ck_assert_uint_le(count_heap_bytes(), before + 4096);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a socket's error does to its key: it is reported while it lasts and
- * leaves no trace when it is over.
+ * What a socket's error does to its key: it is reported while it lasts, and leaves no
+ * trace once it is over.
  */
 #include "support/support.h"
 
@@ -67,7 +67,7 @@ START_TEST(an_error_that_was_taken_is_over_and_its_key_lives_on)
 }
 END_TEST
 
-/* The end of an attempt is told by the next connect(), whatever SO_ERROR said. */
+/* The next connect() returns the result of the last attempt, whatever SO_ERROR said. */
 static void try_again(int fd, const struct sockaddr_in *address)
 {
     for (int attempt = 0; attempt < 3; attempt++)
@@ -77,7 +77,7 @@ static void try_again(int fd, const struct sockaddr_in *address)
     ck_abort_msg("connect: %s", strerror(errno));
 }
 
-/* The same descriptor, the same key: Linux lets a refused socket try again. */
+/* The same descriptor and the same key: Linux lets a refused socket try again. */
 START_TEST(a_refused_socket_that_tries_again_is_reported_connected)
 {
     sel_selector *sel = open_selector(_i);
@@ -101,8 +101,8 @@ START_TEST(a_refused_socket_that_tries_again_is_reported_connected)
 END_TEST
 
 /*
- * Paused before the error was seen again, the stopped handle was swept out of
- * the kernel's set, and the descriptor looked as if it had been closed.
+ * If the key was paused before the error was seen again, the stopped handle was swept
+ * out of the kernel's set, and the descriptor seemed to have been closed.
  */
 START_TEST(a_key_paused_after_its_error_tells_it_when_resumed)
 {

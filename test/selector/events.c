@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is watched is what is reported: masks, changes of masks and pauses.
- * Every kind of descriptor in every condition has its own tests; here stands
- * what holds for all of them.
+ * What is watched is what is reported: masks, changes of masks and pauses. Every kind
+ * of descriptor in every condition has its own tests; this file has what holds for all
+ * of them.
  */
 #include "support/support.h"
 
@@ -12,7 +12,10 @@
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, EXCEPT = SEL_EVENT_EXCEPT };
 
-/* A watcher for one event hides what it forgets; one for both hides a mix-up. */
+/*
+ * A watcher for only one event can't show what it forgets, and one for both can't show
+ * a mix-up.
+ */
 START_TEST(each_mask_reports_its_own_events_and_no_other)
 {
     sel_selector *sel = open_selector(_i);
@@ -150,7 +153,7 @@ START_TEST(a_paused_key_is_silent_about_a_hang_up_and_nothing_spins)
 }
 END_TEST
 
-/* Paused with the hang-up already there: nothing will ever announce it again. */
+/* Paused after the hang-up: nothing will ever announce it again. */
 START_TEST(a_key_paused_after_its_hang_up_tells_it_when_resumed)
 {
     sel_selector *sel = open_selector(_i);
@@ -176,7 +179,7 @@ START_TEST(a_key_paused_after_its_hang_up_tells_it_when_resumed)
 }
 END_TEST
 
-/* The byte is behind the wire, not yet with us, when send() returns. */
+/* When send() returns, the byte has been sent but may not have arrived here yet. */
 static void receive_urgent_byte(sel_selector *sel, int ends[2])
 {
     make_tcp_pair(ends);
@@ -195,7 +198,7 @@ START_TEST(an_urgent_byte_alone_is_except_and_nothing_else)
         assert_ok(sel_modify(sel, ends[0], events, NULL, NULL));
         ck_assert_int_eq(look(sel, ends[0]), events & (EXCEPT | WRITE));
     }
-    put_byte(ends[1]); /* and ordinary data beside it is READ again */
+    put_byte(ends[1]); /* with ordinary data beside it, it is READ again */
     assert_ok(sel_modify(sel, ends[0], READ, NULL, NULL));
     ck_assert_int_eq(wait_for(sel, ends[0]), READ);
     assert_ok(sel_modify(sel, ends[0], EVERY_EVENT, NULL, NULL));

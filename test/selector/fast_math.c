@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library as it comes out of a build with -ffast-math (or -Ofast), where the
- * compiler takes it that there is no NaN and no infinity: it accepted NaN.
+ * The library built with -ffast-math (or -Ofast), where the compiler assumes that there
+ * is no NaN and no infinity: it used to accept NaN.
  */
 #include "support/support.h"
 

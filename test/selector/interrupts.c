@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals during a wait: they end none (PEP 475), and sel_wakeup() from a
- * handler ends it at whatever moment the signal comes.
+ * Signals during a wait: they end none (PEP 475), but sel_wakeup() from a handler ends
+ * it, whenever the signal arrives.
  */
 #include "support/support.h"
 
@@ -50,7 +50,7 @@ static void wake_in_handler(int signum)
     errno = saved_errno;
 }
 
-/* Between the last check and the sleep too: every 200 microseconds, at any moment. */
+/* Every 200 microseconds, so also between the last check and the sleep. */
 START_TEST(a_wakeup_in_a_signal_handler_ends_the_wait)
 {
     int rounds = choose_rounds(300);

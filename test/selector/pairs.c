@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pair never lies: whatever becomes of a key after sel_select() returned is
- * seen in its pair, the array stays where it is, and nothing runs inside of
- * what is running.
+ * A pair never lies: whatever happens to a key after sel_select() has returned shows in
+ * its pair, the array stays where it is, and nothing runs inside what is running.
  */
 #include "support/support.h"
 
@@ -159,8 +158,8 @@ static void register_crowd(sel_selector *sel, const sel_key *key, int mask)
 }
 
 /*
- * A table that grows inside a callback, while a pointer into it is held, is the
- * classic of event loops.
+ * A table that grows inside a callback while a pointer into it is held is the classic
+ * bug of event loops.
  */
 START_TEST(the_array_does_not_move_while_callbacks_register)
 {
@@ -252,7 +251,7 @@ START_TEST(a_second_dispatch_calls_nothing)
     call_record record = {0};
     int fd = make_eventfd(1);
 
-    ck_assert_int_eq(sel_dispatch(sel), 0); /* nor does one before any wait */
+    ck_assert_int_eq(sel_dispatch(sel), 0); /* nor is one before any wait */
     assert_ok(sel_register(sel, fd, READ, record_call, &record));
     ck_assert_int_eq(sel_dispatch(sel), 0);
     ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 1);
@@ -300,7 +299,7 @@ START_TEST(a_null_callback_is_passed_over_and_not_counted)
 }
 END_TEST
 
-/* Takes its own key away, closes its descriptor and gives the number to another. */
+/* Removes its own key, closes its descriptor and gives the number to another file. */
 static void outlive_its_key(sel_selector *sel, const sel_key *key, int mask)
 {
     int fd = key->fd, fds[200];

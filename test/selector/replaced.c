@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A registered number that is another file now.  libpq and mosquitto close a
- * descriptor and open the next, which gets the number, inside a callback; of two
- * libraries in one program one closes its socket and the other's gets its number.
- * The new file was answered -EEXIST, or 0 and silence, which is the one wrong
- * answer: CPython raises, bare libuv, libev and poll report.
+ * A registered number that is another file now. libpq and mosquitto close a descriptor
+ * and open the next one, which gets the number, inside a callback; or of two libraries
+ * in one program, one closes its socket and the other's gets its number. The new file
+ * got -EEXIST, or 0 and silence, which is the one wrong answer: CPython raises; bare
+ * libuv, libev and poll report.
  */
 #include "support/support.h"
 
@@ -17,7 +17,7 @@ enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
 /* What has happened between the first registration and the second. */
 typedef enum { NOTHING, WAITED, CHANGED, PAUSED, FOUND_GONE, STAGES } stage;
 
-/* Registers `fd`, which is readable, takes it as far as `reached` and replaces it. */
+/* Registers `fd`, which is readable, takes it as far as `reached`, and replaces it. */
 static int replace_at(sel_selector *sel, int fd, stage reached)
 {
     assert_ok(sel_register(sel, fd, READ, record_call, NULL));
@@ -149,7 +149,7 @@ typedef struct {
     int calls;
 } pair_of_keys;
 
-/* Whoever is called first takes the other away, then itself. */
+/* Whichever is called first removes the other, then itself. */
 static void unregister_both_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     pair_of_keys *both = key->data;
@@ -183,9 +183,9 @@ START_TEST(a_callback_sees_that_its_key_is_gone)
 END_TEST
 
 /*
- * All eventfds and epoll sets share one inode, so to a look at the file the wake-up
- * of the second selector was the eventfd that the first had a key for: its callback
- * ate what woke the second, whose sel_close() then waited for ever.
+ * All eventfds and epoll sets share one inode, so by its file the wake-up of the second
+ * selector looked like the eventfd that the first had a key for: that key's callback
+ * ate what should have woken the second, whose sel_close() then waited for ever.
  */
 START_TEST(a_number_that_is_another_selectors_now_is_not_the_programs)
 {
@@ -223,7 +223,7 @@ static void work(void *data)
     (void)data;
 }
 
-/* The same with each of the descriptors that a first job opens. */
+/* The same for each descriptor that a first job opens. */
 START_TEST(nor_are_those_that_a_job_opens)
 {
     sel_selector *sel = open_selector(_i), *other = open_selector(_i);
@@ -269,7 +269,7 @@ START_TEST(the_wakeup_is_nobodys_to_register)
 }
 END_TEST
 
-/* The library's number, given out by sel_fileno(), is as good a key as any. */
+/* The library's number that sel_fileno() returns can be a key like any other. */
 START_TEST(a_selectors_own_descriptor_may_be_a_key)
 {
     sel_selector *sel = open_selector(_i), *inner = open_selector(_i);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A seeded mix of everything at once: streams of 64 KiB over sockets and pipes,
- * read and written in random pieces, paused, resumed, shut down and closed in
- * callbacks of one selector.  Every byte arrives, in order, and every end.
+ * A seeded mix of everything at once: streams of 64 KiB over sockets and pipes, read
+ * and written in random pieces, paused, resumed, shut down and closed in callbacks of
+ * one selector. Every byte arrives, in order, and so does every end.
  *
- * An end closes its descriptor only when it has sent and seen all, so that no
- * reset takes away what is still under way.
+ * An end closes its descriptor only when it has sent and seen everything, so that no
+ * reset destroys what is still under way.
  */
 #include "support/support.h"
 
@@ -41,7 +41,7 @@ static int wanted_events(const stream_end *end)
     return (end->saw_end ? 0 : SEL_EVENT_READ) | (end->said_end ? 0 : SEL_EVENT_WRITE);
 }
 
-/* The last thing that is said: shut down, or close where the peer says nothing. */
+/* The last thing to send: shut down, or close if the peer sends nothing. */
 static void say_end(stream_end *end)
 {
     end->said_end = true;
@@ -131,7 +131,7 @@ static void make_small_buffer(int fd, kind made_of)
         ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
 }
 
-/* ends[0] gets what ends[1] sends and, but for a pipe, the other way round. */
+/* ends[0] gets what ends[1] sends and, except with a pipe, the other way round. */
 static void make_stream(sel_selector *sel, stream_end ends[2], uint64_t *random)
 {
     kind made_of = (kind)choose(random, KINDS);

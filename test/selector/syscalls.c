@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each call costs in system calls: syscalls.py runs this under strace and
- * counts what lies between two marks.  A mark is a write to descriptor -1, which
- * does nothing and is easy to find.  Names of marks are syscalls.py's rules.
+ * What each call costs in system calls: syscalls.py runs this under strace and counts
+ * those between two marks. A mark is a write to descriptor -1, which does nothing and
+ * is easy to find. The marks' names are rules in syscalls.py.
  *
  * Usage: syscalls uv|epoll|poll|select
  */
@@ -31,7 +31,7 @@ static void mark(const char *text)
         mark("end " name);                                                     \
     } while (0)
 
-/* Ends the program unless a call gave what it must give. */
+/* Ends the program unless the call returned what it must. */
 static void expect(int result, int wanted)
 {
     if (result == wanted)
@@ -56,7 +56,7 @@ static int make_eventfd(unsigned int value)
     return fd;
 }
 
-/* How many a crowd may have: the rules hold for less. */
+/* How large a crowd may be: the rules hold for fewer, too. */
 static int raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -156,7 +156,7 @@ static void let_time_pass(sel_selector *sel)
     BETWEEN_MARKS("wait of 0.3 ms", expect(sel_select(sel, 0.0003, NULL), 0));
 }
 
-/* What a descriptor costs in its life, each figure for KEYS of them. */
+/* What a descriptor costs over its life, each figure for KEYS of them. */
 static void price_descriptors(sel_selector *sel)
 {
     int fds[KEYS];
@@ -194,8 +194,8 @@ static void price_descriptors(sel_selector *sel)
 }
 
 /*
- * More than libuv takes from the kernel at a time: then it asks again and again,
- * up to 48 times, for what a callback that only takes note leaves ready.
+ * More than libuv takes from the kernel at a time: it asks again, up to 48 times, for
+ * what a callback that only takes note leaves ready.
  */
 static void look_at_crowd(sel_selector *sel, int count)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signal dispositions, set, looked at and compared.
+ * Setting, reading and comparing signal dispositions.
  */
 #ifndef TEST_DISPOSITIONS_H
 #define TEST_DISPOSITIONS_H

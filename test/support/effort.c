@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a thread sleeps or spins, judged by what it did: how often it asked
- * the kernel for readiness, and whether it slept meanwhile.  CPU time would judge
- * the machine as well: a virtual one's includes what others took from it, an
- * instrument's is the instrument's, and a process's has the kernel's own threads
- * in it, io_uring's for one, which libuv 1.45 to 1.48 start.
+ * Whether a thread sleeps or spins, judged by what it did: how often it asked the
+ * kernel for readiness, and whether it slept meanwhile. CPU time would judge the
+ * machine as well: a virtual machine's includes what others took from it, one under an
+ * instrument includes the instrument, and a process's includes the kernel's own threads
+ * in it, such as io_uring's, which libuv 1.45 to 1.48 start.
  *
- * The calls below stand in front of the C library's, for all that is loaded.
- * They are weak, so that a suite may have its own.
+ * The functions below replace the C library's for everything that is loaded. They are
+ * weak, so that a suite may have its own.
  */
 #undef _FORTIFY_SOURCE /* whose inline functions have these names */
 
@@ -25,12 +25,12 @@
 
 #define WEAK __attribute__((weak))
 
-/* Of one wait: the looks of four backends and what each finds to mend, and the sleep. */
+/* For one wait: the looks of four backends, what each finds to mend, and the sleep. */
 enum { ROUNDS_OF_A_WAIT = 8, ATTEMPTS = 10 };
 
 static _Thread_local long rounds;
 
-/* Where time_t is wider than long, the C library has the call by another name. */
+/* Where time_t is wider than long, the C library has this function under another name. */
 static void *find(_Atomic(void *) *known, const char *name, const char *wide_name)
 {
     void *call = atomic_load_explicit(known, memory_order_relaxed);
@@ -62,7 +62,7 @@ WEAK int epoll_pwait(int set, struct epoll_event *events, int length, int timeou
     return next(set, events, length, timeout, mask);
 }
 
-/* Not every C library has it; then this one is what the library finds. */
+/* Not every C library has it; the library then finds this one. */
 int epoll_pwait2(int set, struct epoll_event *events, int length,
                  const struct timespec *timeout, const sigset_t *mask);
 
@@ -117,8 +117,8 @@ void assert_no_spin(effort before, int waits)
 }
 
 /*
- * A wait that spins never sleeps; neither does one whose time went by before it
- * began, which on a busy machine may happen.
+ * A wait that spins never sleeps; but neither does one whose time is up before it
+ * begins, which may happen on a busy machine.
  */
 bool has_slept(effort before)
 {

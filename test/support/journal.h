@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of the reactor share: a journal of what ran in which order,
- * single passes, and a look at whether a thread sleeps.
+ * What the reactor's tests share: a journal of what ran in which order, single passes,
+ * and a check whether a thread sleeps.
  */
 #ifndef TEST_JOURNAL_H
 #define TEST_JOURNAL_H
@@ -24,24 +24,27 @@ void stop(sel_selector *sel, void *unused);
 void count_task(sel_selector *sel, void *data);
 void never(sel_selector *sel, void *unused);
 
-/* Look, and dispatch what there is; how many ran. */
+/* Look, and dispatch what there is. Returns how many ran. */
 int pass(sel_selector *sel);
 /* The same, but wait for up to ten seconds for something to run. */
 int wait_and_pass(sel_selector *sel);
 
-/* What dispatch calls. */
+/* What the dispatch calls. */
 enum { FROM_TASK, FROM_KEY, FROM_TIMER, FROM_SIGNAL, FROM_DONE, ORIGINS };
 
-/* So many of them, the first, are there: without libuv no signal handler and no job. */
+/*
+ * How many of them there are, from the first: a build without libuv has no signal
+ * handlers and no jobs.
+ */
 int count_origins(void);
 
-/* Have `body` called by one of them; returns after the pass in which it was. */
+/* Have `body` called from one of them; returns after the pass in which it ran. */
 void call_from(sel_selector *sel, int origin, sel_task *body, void *data);
 
-/* Work that is done at once. */
+/* Work that ends at once. */
 void no_work(void *unused);
 
-/* Under a sanitizer or valgrind: what CPU time is measured would be theirs. */
+/* Under a sanitizer or valgrind, which the measured CPU time would include. */
 bool is_instrumented(void);
 
 /* Keep the processor busy. */
@@ -50,10 +53,13 @@ void work_for(int64_t ns);
 void start_thread(pthread_t *thread, void *(*body)(void *), void *data);
 void join_thread(pthread_t thread);
 
-/* So many, 32 at most, may run at once; if not, a line says that the test is left out. */
+/*
+ * May this many processes, at most 32, run at once? If not, prints a line that says the
+ * test is left out.
+ */
 bool may_start(int wanted, const char *test);
 
-/* The kernel's number of this thread; until that thread of this process sleeps. */
+/* The kernel's number of this thread; wait until that thread of this process sleeps. */
 pid_t this_thread(void);
 void wait_until_asleep(pid_t thread);
 

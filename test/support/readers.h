@@ -23,7 +23,7 @@ void add_both(sel_selector *sel, int fd, const char *reads, const char *writes);
 /* One pass that finds this one ready, and nothing else. */
 void pass_with(sel_selector *sel, int fd);
 
-/* Puts a regular file behind the number. */
+/* Make the number stand for a regular file. */
 void replace_by_regular_file(int number);
 
 #endif

@@ -47,8 +47,10 @@ bool memory_can_be_taken(void)
     return more == MAP_FAILED;
 }
 
-/* malloc() keeps small blocks that were freed by their size, and glibc's calloc(), from
- * 2.41 on, takes them, too: so each small size is asked for. */
+/*
+ * malloc() keeps freed small blocks by size, and from 2.41 on glibc's calloc() takes
+ * them too: so each small size is asked for.
+ */
 static size_t next_size(size_t size)
 {
     return size > SMALL ? size / 2 : size - sizeof(hoard);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that gets no more descriptors or no more memory, for as long as a test
+ * A process that can get no more descriptors or no more memory for as long as a test
  * wants.
  */
 #ifndef TEST_SCARCITY_H
@@ -14,18 +14,18 @@ enum {
     MOST_NEEDED = 16, /* descriptors for any one call */
 };
 
-/* Let this process open `room` descriptors more, or as many as before. */
+/* Let this process open `room` more descriptors, or as many as before. */
 void leave_room(int room);
 
 /*
- * Can take_all() keep its word?  A sanitizer does not live without memory, and an
- * emulator that takes no notice of a limit would let it take the whole machine's.
+ * Can take_all() do what it says? A sanitizer does not survive without memory, and an
+ * emulator that ignores limits would let it take the whole machine's.
  */
 bool memory_can_be_taken(void);
 
 /*
- * Take all memory that there is and may come: no malloc() succeeds until
- * free_all().  Nor does check's: there is no ck_assert() in between.
+ * Take all the memory that there is: no malloc() succeeds until free_all(). Neither
+ * does check's, so there must be no ck_assert() in between.
  */
 typedef struct hoard hoard;
 

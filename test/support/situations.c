@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making situations, and the poll(2) that their tables are held against.
+ * Making situations, and the poll(2) that their tables are checked against.
  *
- * What make_situation() and change_situation() leave behind lasts: poll(2) has
- * been seen to agree with the table, and nothing is on its way any more.
+ * What make_situation() and change_situation() leave behind is stable: poll(2) has
+ * agreed with the table, and nothing is on its way any more.
  */
 #include "support/situations.h"
 #include "support/support.h"
@@ -138,7 +138,7 @@ static char state_of(pid_t thread)
     return name_end[2];
 }
 
-/* It may wake for a moment right afterwards, as TCP's packets come in. */
+/* It may wake up for a moment right afterwards, as TCP packets arrive. */
 void wait_until_asleep(pid_t thread)
 {
     int64_t deadline = now_ns() + PATIENCE_NS;

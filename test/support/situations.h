@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can happen to a descriptor, one row for each: how it was before, what
- * happens, and what a selector that watches for everything reports before and
- * after.  A selector that watches for less reports those of the bits that it
- * watches for.
+ * What can happen to a descriptor, one row for each case: how it was before, what
+ * happens, and what a selector that watches for everything reports before and after. A
+ * selector that watches for less reports those of the bits that it watches for.
  */
 #ifndef TEST_SITUATIONS_H
 #define TEST_SITUATIONS_H
 
 #include <sys/types.h>
 
-/* What a situation is made of; -1: there is none such. */
+/* The descriptors of a situation; -1: it has no such one. */
 typedef struct {
     int watched;
     int peer;  /* the other end */
-    int other; /* whatever else it takes */
+    int other; /* whatever else it needs */
 } descriptors;
 
 typedef struct {
@@ -40,16 +39,16 @@ int count_situations(void);
 const situation *find_situation(const char *name);
 
 /*
- * Each returns when poll(2) agrees with `before` or `after`, and fails the test
- * if it never does: the table is itself checked.
+ * Each returns once poll(2) agrees with `before` or `after`, and fails the test if it
+ * never does: so the table itself is checked.
  */
 void make_situation(const situation *given, descriptors *ends);
 void change_situation(const situation *given, descriptors *ends);
 void end_situation(descriptors *ends);
 
 /*
- * CPython's rule on what one poll(2) of `fd` says: hang-up and error are every
- * event that is watched, an out-of-band byte is EXCEPT, the others themselves.
+ * CPython's rule applied to one poll(2) of `fd`: hang-up and error are every event that
+ * is watched, an out-of-band byte is EXCEPT, the others are themselves.
  */
 int poll_rule(int fd, int events);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The situations of everything that is no socket: pipes, FIFOs, terminals and
- * the kernel's own descriptors.
+ * The situations of everything that is not a socket: pipes, FIFOs, terminals and the
+ * kernel's own descriptors.
  *
- * A change is the last word: once made, what poll(2) says of the descriptor
- * stays as it is until the situation ends.
+ * A change is final: once it is made, what poll(2) says of the descriptor stays the
+ * same until the situation ends.
  */
 #include "support/situations.h"
 #include "support/support.h"
@@ -55,7 +55,7 @@ static void make_full_pipe_writer(descriptors *ends)
     fill(ends->watched);
 }
 
-/* A FIFO without a name can still be opened, through the descriptor that has it. */
+/* A FIFO without a name can still be opened, through a descriptor that has it open. */
 static int open_again(int fd, int flags)
 {
     char path[32];
@@ -210,7 +210,7 @@ static void make_inotify(descriptors *ends)
     ck_assert_int_gt(inotify_add_watch(ends->watched, "/proc/self/fd", IN_ATTRIB), 0);
 }
 
-/* Taking a watch away is an event too, IN_IGNORED. */
+/* Removing a watch is an event too, IN_IGNORED. */
 static void its_watch_ends(descriptors *ends)
 {
     ck_assert_int_eq(inotify_rm_watch(ends->watched, 1), 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The situations of sockets: Unix streams, datagrams and sequenced packets, TCP
- * and UDP on the loopback.
+ * The situations of sockets: Unix streams, datagrams and sequenced packets, TCP and UDP
+ * on loopback.
  *
- * As in situations.c, a change is the last word about its descriptor.
+ * As in situations_files.c, a change is final for its descriptor.
  */
 #include "support/situations.h"
 #include "support/support.h"
@@ -22,7 +22,7 @@ enum {
     READ = SEL_EVENT_READ,
     WRITE = SEL_EVENT_WRITE,
     EXCEPT = SEL_EVENT_EXCEPT,
-    DELAYED_MS = 40 /* an acknowledgement, at the most */
+    DELAYED_MS = 40 /* an acknowledgement, at most */
 };
 
 static void make_unix_pair(descriptors *ends, int type)
@@ -125,8 +125,8 @@ static void make_tcp_with_unread(descriptors *ends)
 }
 
 /*
- * Bytes that were sent and not yet acknowledged will make room.  Where that
- * can't be asked for (qemu 7.2 emulates no SIOCOUTQNSD) they are waited for.
+ * Bytes that were sent but not acknowledged yet will make room. If the kernel can't be
+ * asked about them (qemu 7.2 does not emulate SIOCOUTQNSD), wait for them.
  */
 static bool is_in_flight(int fd)
 {
@@ -220,7 +220,7 @@ static void make_fresh_tcp(descriptors *ends)
     ends->watched = make_inet_socket(SOCK_STREAM);
 }
 
-/* A port that somebody holds and nobody listens at refuses, and stays that way. */
+/* A port that is bound but not listened on refuses, and goes on refusing. */
 static void it_is_refused(descriptors *ends)
 {
     struct sockaddr_in address;
@@ -231,7 +231,7 @@ static void it_is_refused(descriptors *ends)
     ck_assert_int_eq(connect_to(ends->watched, &address), -1);
 }
 
-/* With its backlog of one taken, Linux answers the next client's SYN with nothing. */
+/* Once the backlog of one is full, Linux does not answer the next client's SYN. */
 static void make_connecting_tcp(descriptors *ends)
 {
     int listener = make_inet_socket(SOCK_STREAM);
@@ -257,7 +257,7 @@ static void make_udp(descriptors *ends)
     ck_assert_int_eq(connect_to(ends->peer, &address), 0);
 }
 
-/* The port is held by a socket that hears itself alone, so nobody else can take it. */
+/* The port is held by a socket that is connected to itself, so nobody else can take it. */
 static void make_udp_to_nobody(descriptors *ends)
 {
     struct sockaddr_in address;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file for SELKIE_TRACE, and what is in it, which trace_check.py judges.
+ * A file for SELKIE_TRACE, whose content trace_check.py judges.
  */
 #ifndef TEST_TRACING_H
 #define TEST_TRACING_H
@@ -18,7 +18,7 @@ void check_trace_with(char *const *arguments);
 #define check_trace(...)                                                        \
     check_trace_with((char *const[]){"python3", TRACE_CHECK, path, __VA_ARGS__, NULL})
 
-/* One line, no more and no less, in this file or pipe. */
+/* This file or pipe contains exactly one line. */
 void assert_one_line(int fd, const char *file, const char *reason);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libuv ends the process where other libraries return an error: when the kernel
- * refuses a descriptor that was promised to it, and when it has to close a
- * standard one. What a program can do to a selector must lead to neither.
+ * libuv ends the process where other libraries return an error: when the kernel refuses
+ * a descriptor that was promised to it, and when it has to close a standard one.
+ * Nothing that a program can do to a selector may lead to either.
  */
 #include "support/support.h"
 
