@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an attachment goes through besides its ordinary life: forks, a loop whose
+ * What an attachment goes through apart from its ordinary life: forks, a loop whose
  * handles the program has all closed, circles.
  */
 #include "support/journal.h"
@@ -106,7 +106,7 @@ static void stop_loop(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
-/* The selector's change of before the fork is one that nobody tells the kernel of there. */
+/* A change made before the fork, which nobody tells the kernel in the child. */
 START_TEST(a_childs_loop_sleeps_until_the_selector_follows)
 {
     uv_loop_t loop;
@@ -145,7 +145,7 @@ static void close_walked(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-/* As programs end: everything on the loop is closed, the selector's part with it. */
+/* As programs end: everything on the loop is closed, including the selector's handles. */
 START_TEST(a_selector_outlives_the_handles_that_attached_it)
 {
     for (int closed_first = 0; closed_first < 2; closed_first++) {
@@ -187,7 +187,7 @@ START_TEST(a_circle_is_refused_where_it_closes)
 }
 END_TEST
 
-/* The last key goes inside a callback: the other's run has to hear of it. */
+/* The last key is removed inside a callback: the other selector's run must notice. */
 START_TEST(a_selector_attached_to_anothers_loop_lets_it_end)
 {
     for (int has_loop = 0; has_loop < 2; has_loop++) {

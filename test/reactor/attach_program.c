@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A libuv program with connections, timers and child processes that a selector is
- * attached to, and the end of such a selector.
+ * A libuv program with connections, timers and child processes, to which a selector is
+ * attached, and the end of such a selector.
  */
 #include "support/journal.h"
 
@@ -248,7 +248,7 @@ START_TEST(two_selectors_can_be_attached_to_one_loop)
 }
 END_TEST
 
-/* A program's own pace: one pass of the loop at a time. */
+/* At the program's own pace: one pass of the loop at a time. */
 START_TEST(the_loop_may_be_run_pass_by_pass)
 {
     static const uv_run_mode modes[] = {UV_RUN_NOWAIT, UV_RUN_ONCE};
@@ -287,7 +287,7 @@ static void unregister_both(sel_selector *sel, void *data)
     note(sel, "end");
 }
 
-/* The loop's callback closes what the selector watches; libuv would abort. */
+/* The loop's callback closes a descriptor that the selector watches; libuv would abort. */
 START_TEST(a_descriptor_closed_by_the_loops_callback_does_no_harm)
 {
     uv_loop_t loop;
@@ -347,7 +347,7 @@ static void close_selector(uv_timer_t *timer)
     closing *all = timer->data;
 
     if (all->record.calls < all->calls)
-        return; /* a busy machine: again in 10 ms */
+        return; /* a busy machine: try again in 10 ms */
     assert_ok(sel_close(all->sel));
     uv_close((uv_handle_t *)timer, NULL);
 }

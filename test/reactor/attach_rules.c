@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an attached selector keeps of its promises, and what it refuses.
+ * Which promises an attached selector keeps, and what it refuses.
  */
 #include "support/journal.h"
 
@@ -103,7 +103,7 @@ START_TEST(a_timer_that_is_rescheduled_just_before_the_loop_sleeps_is_on_time)
 }
 END_TEST
 
-/* A task from another thread comes while the loop sleeps. */
+/* A task from another thread arrives while the loop sleeps. */
 typedef struct {
     sel_selector *sel;
     pid_t sleeper;

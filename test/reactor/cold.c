@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libuv does once in a process, and ends the process where it can't: the pipe
- * with which it guards signals, made with the first loop, and the threads of the
+ * What libuv does once in a process, and ends the process if it can't: it opens the
+ * pipe by which it guards signals, with the first loop, and starts the threads of the
  * first job. So each case here is a process of its own in which nothing was done
- * before: no test of this file opens a selector but in a child.
+ * before: the tests of this file open selectors only in children.
  */
 #include "support/journal.h"
 #include "support/scarcity.h"
@@ -22,7 +22,7 @@ enum { MOST_ROOM = 12, DONE = 0, REFUSED = 1, NUMBERS = 64, OUTSIDER = 61000 };
 
 /* --- without descriptors --- */
 
-/* A later signal's loop is there before. */
+/* For a later signal the loop is there already. */
 enum { OPEN, TIMER, SIGNAL, LATER_SIGNAL, JOB, LOOP, ATTACH, KINDS };
 
 /* What the process starts with. */
@@ -43,7 +43,7 @@ static int use(sel_selector **sel, int backend, int kind)
     }
 }
 
-/* The numbers in use, without opening one to look. */
+/* The numbers in use, counted without opening one. */
 static int count_numbers(void)
 {
     int count = 0;
@@ -69,7 +69,7 @@ static void close_standard(void)
         close(fd);
 }
 
-/* What was refused has left nothing; what was done works. */
+/* What was refused has left nothing behind; what was done works. */
 static int use_with_room(int backend, int kind, int world, int room)
 {
     sel_selector *sel = kind == OPEN ? NULL : open_selector(backend);
@@ -119,7 +119,7 @@ static int in_a_process(int backend, int kind, int world, int room)
     return end_of(pid);
 }
 
-/* Refused up to some room, and done with any more. */
+/* Refused with up to some room, and done with any more. */
 START_TEST(the_first_of_a_kind_in_a_process_is_done_or_refused)
 {
     for (int kind = OPEN; kind < (_i < 2 ? KINDS : ATTACH); kind++)
@@ -200,7 +200,10 @@ static void use_everything(int backend)
     assert_ok(sel_close(sel));
 }
 
-/* Into an empty folder, with root's right or one of a namespace; false: there is none. */
+/*
+ * chroot() into an empty folder, as root or with a namespace's rights; false if there
+ * are none.
+ */
 static bool shut_in(void)
 {
     char folder[] = "/tmp/selkie.XXXXXX";
@@ -214,8 +217,8 @@ static bool shut_in(void)
 }
 
 /*
- * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. What held
- * the numbers against that was /dev/null, which a chroot may not have.
+ * libuv aborts when it closes a descriptor of its own that is 0, 1 or 2. The numbers
+ * used to be held against that with /dev/null, which a chroot may not have.
  */
 START_TEST(standard_descriptors_are_held_where_there_is_no_dev_null)
 {
@@ -239,7 +242,7 @@ START_TEST(standard_descriptors_are_held_where_there_is_no_dev_null)
 END_TEST
 
 /*
- * In a child libuv makes the guard's pipe anew, with the numbers that are free then,
+ * In a child libuv makes the guard's pipe again, with whatever numbers are free then,
  * and closes it in exit() and in the child's own children.
  */
 START_TEST(children_of_a_process_that_closed_its_standard_descriptors_live)
@@ -281,7 +284,7 @@ static void run_one_job(sel_selector *sel)
     assert_noted("j");
 }
 
-/* Bytes of address space that this process has. */
+/* How many bytes of address space this process uses. */
 static rlim_t measure_space(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
@@ -319,7 +322,7 @@ static void be_refused_then_served(int backend, const char *size)
     run_one_job(sel);
     pid = fork();
     ck_assert_int_ge(pid, 0);
-    if (pid == 0) { /* its libuv starts threads of its own, on the parent's stacks at first */
+    if (pid == 0) { /* its libuv starts threads of its own, at first on the parent's stacks */
         assert_ok(sel_after_fork(sel));
         find_no_room_for_threads(sel, "64");
         run_one_job(sel);
@@ -349,7 +352,7 @@ START_TEST(a_first_job_without_room_for_the_threads_is_eagain)
 }
 END_TEST
 
-/* As a user that has no other process; a first job with leave for so many threads. */
+/* As a user without any other process, do a first job while that many threads are allowed. */
 static int job_as_outsider(int backend, int user, int threads)
 {
     struct rlimit limit = {(rlim_t)threads + 1, (rlim_t)threads + 1};
@@ -367,7 +370,7 @@ static int job_as_outsider(int backend, int user, int threads)
     return error == 0 ? DONE : REFUSED;
 }
 
-/* Just as many as it takes is enough: those of the trial are gone by then. */
+/* Exactly as many as it needs are enough: those of the trial are gone by then. */
 START_TEST(a_first_job_of_a_user_who_may_have_no_more_threads_is_eagain)
 {
     if (geteuid() != 0) {
@@ -415,7 +418,7 @@ static void *run_first_job(void *data)
     return error == 0 ? NULL : sel;
 }
 
-/* One thread's trial must not take what another's libuv is about to start. */
+/* One thread's trial must not use up what another's libuv is about to start. */
 START_TEST(first_jobs_of_several_threads_are_all_done)
 {
     enum { THREADS = 4 };

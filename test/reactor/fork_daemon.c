@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A child that becomes a daemon: it closes every descriptor and opens files of its own,
- * which get the library's numbers. sel_close() and sel_after_fork() closed those files,
- * and libuv ended the process by SIGABRT when it found its own descriptors gone.
+ * which get the library's numbers. sel_close() and sel_after_fork() used to close those
+ * files, and libuv ended the process by SIGABRT when it found its own descriptors gone.
  */
 #include "support/journal.h"
 
@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Check writes into what it takes for its pipe, 3, until that is full. */
+/* check writes to what it takes for its pipe, 3, until that is full. */
 enum { FIRST = 5, OWN = 40, HIGHEST = 1024 };
 
 static ino_t inodes[OWN];
@@ -150,7 +150,7 @@ static void follow(sel_selector *sel, bool can_follow)
     assert_ok(sel_close(sel));
 }
 
-/* Where libuv has a loop of the selector's it can't, and says so. */
+/* If libuv has one of the selector's loops it can't follow, and says so. */
 START_TEST(a_daemon_that_follows_keeps_its_files)
 {
     for (int use = 0; use < USES; use++)
@@ -160,7 +160,7 @@ END_TEST
 
 enum { LOW = 16 };
 
-/* Only so many of the low numbers are there: in the middle of it libuv lacks some. */
+/* Only that many of the low numbers are free: half-way through, libuv lacks some. */
 static int follow_with(sel_selector *sel, const int low[LOW], int room)
 {
     struct rlimit before, less;
@@ -232,7 +232,7 @@ static void count_signal(int signum)
     caught++;
 }
 
-/* The last of two handlers gives the disposition back, though libuv can't be asked. */
+/* The last of two handlers restores the disposition, though libuv can't be asked. */
 static void assert_disposition_is_back(sel_selector *both[2])
 {
     alarm(30);
@@ -273,7 +273,7 @@ START_TEST(a_daemon_that_nobody_is_told_of_has_its_signals_as_before)
 }
 END_TEST
 
-/* The loop of the program's, which the child has closed too, is not run there. */
+/* The program's loop, which the child has closed too, is not run there. */
 START_TEST(a_daemon_whose_selector_is_attached_can_only_close_it)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child that is forked inside a callback, and returns from it: a worker that was
- * meant to _exit(), or the half of a program that goes on. It used to go on with its
- * parent's pass inside sel_run(), run its timers and take its wake-ups, so that the
- * parent slept for ever. There the pass ends, and the child chooses.
+ * A child that is forked inside a callback and returns from it: a worker that was meant
+ * to _exit(), or the half of a program that goes on. It used to go on with its parent's
+ * pass inside sel_run(), run its timers and take its wake-ups, so that the parent slept
+ * for ever. Now the pass ends there, and the child decides.
  */
 #include "support/journal.h"
 
@@ -18,7 +18,7 @@
 
 static pid_t child; /* 0 in the child, -1 before */
 
-/* In the parent returns when the child has ended. */
+/* Returns in the parent once the child has ended. */
 static void fork_now(sel_selector *sel)
 {
     child = fork();
@@ -53,7 +53,7 @@ static void note_and_fork_done(sel_selector *sel, void *data, int status)
     note_and_fork(sel, data);
 }
 
-/* What the parent was sent is not lost: here it would wait for ever. */
+/* What was sent to the parent is not lost: otherwise it would wait here for ever. */
 static void assert_parent_is_whole(sel_selector *sel)
 {
     for (int i = 0; i < 3; i++) {
@@ -127,7 +127,7 @@ START_TEST(what_had_not_run_at_the_fork_the_child_has_once_it_follows)
 }
 END_TEST
 
-/* One task more is queued by the one that forks. */
+/* The task that forks queues another one. */
 static void note_queue_and_fork(sel_selector *sel, void *data)
 {
     assert_ok(sel_call_soon(sel, note, "d"));
@@ -193,7 +193,7 @@ static void count_and_fork(sel_selector *sel, void *data)
         fork_now(sel);
 }
 
-/* Two timers that are due, the first of which goes on, and one that is not. */
+/* Two timers that are due, the first of which forks, and one that is not. */
 START_TEST(timers_that_were_due_at_the_fork_are_still_there)
 {
     sel_selector *sel = open_selector(_i);
@@ -225,7 +225,7 @@ START_TEST(timers_that_were_due_at_the_fork_are_still_there)
 }
 END_TEST
 
-/* That the parent had got both, and the child neither. */
+/* The parent has received both, and the child neither. */
 START_TEST(signals_that_had_come_at_the_fork_are_the_parents)
 {
     static const int signums[] = {SIGUSR1, SIGUSR2};
@@ -256,7 +256,7 @@ START_TEST(signals_that_had_come_at_the_fork_are_the_parents)
 }
 END_TEST
 
-/* The second had come when a task forked, and its handler was taken away. */
+/* The second had arrived when a task forked, and its handler was removed. */
 static void remove_and_fork(sel_selector *sel, void *unused)
 {
     (void)unused;
@@ -293,7 +293,7 @@ START_TEST(a_signal_whose_handler_was_removed_before_the_fork_is_nobodys)
 }
 END_TEST
 
-/* Two jobs whose results come in one pass; `done` of the first forks. */
+/* Two jobs whose results arrive in one pass; `done` of the first forks. */
 static void begin_jobs(sel_selector *sel)
 {
     child = -1;
@@ -343,7 +343,7 @@ static void jump(sel_selector *sel, void *unused)
     longjmp(out, 1);
 }
 
-/* Nothing can be done with it any more, nor does it do any harm. */
+/* Nothing can be done with it any more, but it does no harm either. */
 START_TEST(a_callback_that_is_left_by_longjmp_stays_the_one_that_runs)
 {
     sel_selector *sel = open_selector(_i);
@@ -393,7 +393,7 @@ START_TEST(a_fork_inside_two_selectors_ends_the_passes_of_both)
         assert_error(error, ECHILD);
         assert_noted("f");
         assert_ok(sel_after_fork(outer));
-        assert_error(sel_run(inner), ECHILD); /* each for itself */
+        assert_error(sel_run(inner), ECHILD); /* each one for itself */
         assert_ok(sel_run(outer));
         assert_noted("o");
         assert_ok(sel_close(inner));
@@ -406,7 +406,7 @@ START_TEST(a_fork_inside_two_selectors_ends_the_passes_of_both)
 }
 END_TEST
 
-/* The program's own loop goes on in the child; nothing of the selector's does. */
+/* The program's own loop goes on in the child; nothing of the selector's runs there. */
 START_TEST(a_loop_that_runs_the_selector_runs_nothing_of_it_in_the_child)
 {
     int fd = make_eventfd(1);
@@ -442,7 +442,7 @@ static void note_turn(uv_timer_t *timer)
     note(NULL, timer->data);
 }
 
-/* Handles of the program's, which were due when a task forked. */
+/* The program's handles, which were due when a task forked. */
 START_TEST(handles_on_the_selectors_loop_do_not_run_in_the_child)
 {
     sel_selector *sel = open_selector(_i);
@@ -512,9 +512,9 @@ static void fork_in_signal(int signum)
 }
 
 /*
- * The child returns from its signal's handler into its parent's wait. What wakes the
- * parent, and the parent leaves alone until the child has ended, ends the wait there too,
- * and is not taken: else the parent would sleep on.
+ * The child returns from its signal handler into its parent's wait. What wakes the
+ * parent, which leaves it alone until the child has ended, ends the wait there too, but
+ * is not consumed: otherwise the parent would sleep on.
  */
 START_TEST(a_wait_in_which_a_signal_forks_leaves_the_wakeup_to_the_parent)
 {

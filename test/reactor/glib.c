@@ -104,7 +104,7 @@ static gboolean quit_by_glib(gpointer loop)
     return G_SOURCE_REMOVE;
 }
 
-/* End the loop by a source of its own, after so many milliseconds. */
+/* End the loop with a source of its own, after that many milliseconds. */
 static void quit_after(host *outer, guint delay)
 {
     GSource *timeout = g_timeout_source_new(delay);
@@ -247,7 +247,7 @@ START_TEST(tasks_signals_and_results_arrive)
 }
 END_TEST
 
-/* The outer loop turns the key's watch on and off between its sleeps. */
+/* The outer loop switches the key on and off between its sleeps. */
 START_TEST(changes_made_outside_are_seen_before_the_next_sleep)
 {
     host outer = open_host(_i);
@@ -272,7 +272,7 @@ START_TEST(changes_made_outside_are_seen_before_the_next_sleep)
 }
 END_TEST
 
-/* Descriptors that stay silent, a timer far away: nothing to wake up for. */
+/* Descriptors that stay silent and a distant timer: nothing to wake up for. */
 START_TEST(the_outer_loop_sleeps_while_the_selector_has_nothing_to_do)
 {
     host outer = open_host(_i);

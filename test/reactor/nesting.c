@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's limits of epoll sets in epoll sets, and of the sets that one file may
- * be in: at the deeper levels a hundred, fifty, ten. A selector is a set, one around
- * it is sel_fileno()'s, and a libuv loop that it is attached to is a third. libuv
- * ends the process at such a limit; a selector says so, or does without.
+ * The kernel's limits on epoll sets in epoll sets, and on how many sets one file may be
+ * in: a hundred, fifty and ten at the deeper levels. A selector is a set,
+ * sel_fileno()'s is one around it, and a libuv loop that it is attached to is a third.
+ * At such a limit libuv ends the process; a selector returns an error, or does without.
  */
 #include "support/support.h"
 
@@ -29,7 +29,7 @@ static bool is_limit(int error)
     return error == -EINVAL || error == -ELOOP;
 }
 
-/* As many duplicates of a file with a byte in it as the selector takes. */
+/* As many duplicates of a file with a byte in it as the selector accepts. */
 static int register_duplicates(sel_selector *sel, int fd)
 {
     int length = 0, error = 0;
@@ -55,7 +55,7 @@ static void close_all(int length)
         close(fds[--length]);
 }
 
-/* One more is refused as long as none goes, and that twice. */
+/* One more is refused as long as none is removed, and then again. */
 static void assert_full(sel_selector *sel, int fd, int length)
 {
     for (int round = 0; round < 2; round++) {
@@ -126,7 +126,7 @@ START_TEST(duplicates_in_an_attached_selector_end_no_process)
 }
 END_TEST
 
-/* With more of them than a loop around it may hold, it is the attaching that fails. */
+/* With more of them than a loop around it may hold, attaching fails. */
 START_TEST(a_selector_with_too_many_duplicates_cannot_be_attached)
 {
     sel_selector *sel = open_selector(_i);
@@ -156,7 +156,7 @@ static void close_chain(sel_selector **chain, int length)
         assert_ok(sel_close(chain[--length]));
 }
 
-/* From the last that has been taken on, what happens in the first is heard. */
+/* Through the last one that was accepted, what happens in the first is noticed. */
 static void assert_heard(sel_selector **chain, int length, const int ends[2])
 {
     for (int round = 0; round < 2; round++) {
@@ -171,8 +171,8 @@ static void assert_heard(sel_selector **chain, int length, const int ends[2])
 }
 
 /*
- * Three and more deep, the kernel refuses. `uv` took that for "closed" when it told
- * the kernel before the wait, and the outermost never heard.
+ * Three deep and more, the kernel refuses. `uv` took that for "closed" when it told the
+ * kernel before the wait, and the outermost never noticed.
  */
 START_TEST(a_selector_in_a_selector_is_refused_or_heard)
 {
@@ -200,7 +200,7 @@ START_TEST(a_selector_in_a_selector_is_refused_or_heard)
 }
 END_TEST
 
-/* The outermost first: what is refused then is an inner one's registration. */
+/* The outermost first: then it is an inner one's registration that is refused. */
 START_TEST(a_selector_in_a_selector_is_refused_or_heard_outermost_first)
 {
     sel_selector *chain[DEEPEST + 1];

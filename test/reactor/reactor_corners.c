@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Corners of the reactor that no other suite comes to, found by looking at the
- * branches of the library that no test had taken.
+ * Corners of the reactor that no other suite reaches, found by looking for the
+ * library's branches that no test had taken.
  */
 #include "support/journal.h"
 
@@ -316,7 +316,7 @@ static void run_everything(sel_selector *sel, int ready)
     assert_quiet(sel, 0.02);
 }
 
-/* `select` said that they are out of range, though the program's keys were low. */
+/* `select` returned -ERANGE for them, though the program's keys were low. */
 START_TEST(the_reactors_own_descriptors_may_be_beyond_what_select_holds)
 {
     pid_t pid = fork(); /* with all that is opened here */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sentences of reactor.h and uv.h that are about a machine with nothing left to
- * give, and about what is seen from outside: the pool's threads, the descriptors of
- * a loop.  Every other one has its test elsewhere: contract/ has the list.
+ * The sentences of reactor.h and uv.h about a machine with nothing left to give, and
+ * about what is seen from outside: the pool's threads, the descriptors of a loop. All
+ * the others have their tests elsewhere: contract/ has the list.
  */
 #include "support/journal.h"
 #include "support/scarcity.h"
@@ -65,7 +65,7 @@ START_TEST(the_first_of_a_kind_without_descriptors_is_emfile)
 }
 END_TEST
 
-/* They were libuv's, whose loop has descriptors of its own. */
+/* They used to be libuv's, whose loop needs descriptors of its own. */
 START_TEST(timers_and_tasks_need_no_descriptors)
 {
     sel_selector *sel = open_selector(_i);
@@ -184,7 +184,7 @@ static void wait_for_the_word(void *unused)
         continue;
 }
 
-/* One job more than the pool has threads does not start until another has ended. */
+/* One job more than the pool has threads, which does not start until another has ended. */
 static void fill_pool(int backend, int size)
 {
     sel_selector *sel = open_selector(backend);

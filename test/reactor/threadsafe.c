@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_call_soon_threadsafe(): each task once, one thread's in their order, on the
- * thread that dispatches; and the selector may be closed as soon as a thread's
- * last task has run.
+ * sel_call_soon_threadsafe(): each task runs once, one thread's in order, on the thread
+ * that dispatches; and the selector may be closed as soon as a thread's last task has
+ * run.
  */
 #include "support/journal.h"
 
@@ -23,7 +23,7 @@ typedef struct {
     int next;   /* the one that has to run next */
     int refused;
     int wrong;
-    atomic_int *running; /* threads that are not through yet */
+    atomic_int *running; /* threads that have not finished yet */
 } sender;
 
 typedef struct {
@@ -97,7 +97,7 @@ static void queue_letters(sel_selector *sel, void *unused)
     assert_ok(sel_call_soon(sel, note, "e"));
 }
 
-/* What was posted came behind all that was queued: "bcead". */
+/* What was posted used to come after everything that was queued: "bcead". */
 START_TEST(one_threads_calls_of_both_kinds_run_in_their_order)
 {
     sel_selector *sel = open_selector(_i);
@@ -129,7 +129,7 @@ static void send_one_of_either_kind(sender *from, int number, bool soon)
                      sel_call_soon_threadsafe(from->sel, receive, one));
 }
 
-/* The selector's own thread beside others, with waits and passes in between. */
+/* The selector's own thread and others, with waits and passes in between. */
 START_TEST(calls_of_both_kinds_among_those_of_others_keep_each_threads_order)
 {
     enum { OTHERS = 2 };
@@ -177,7 +177,7 @@ static void *post_while_cancelled(void *data)
     return NULL;
 }
 
-/* write() is where a thread is cancelled: it left its wake-up half done. */
+/* write() is a cancellation point: the thread left its wake-up half done. */
 START_TEST(a_cancelled_thread_that_posts_a_task_leaves_no_other_without_a_wakeup)
 {
     sel_selector *sel = open_selector(_i);
@@ -238,7 +238,7 @@ START_TEST(a_task_from_another_thread_wakes_the_selector)
 }
 END_TEST
 
-/* Also between a wait and its dispatch, and while nobody waits at all. */
+/* Also between a wait and its dispatch, and while nobody is waiting at all. */
 START_TEST(tasks_that_are_there_before_a_wait_need_no_more_to_run)
 {
     sel_selector *sel = open_selector(_i);
@@ -258,7 +258,7 @@ START_TEST(tasks_that_are_there_before_a_wait_need_no_more_to_run)
 }
 END_TEST
 
-/* Else a loop around this one sleeps on: the wait has taken the wake-up. */
+/* Otherwise a loop around this one would sleep on, because the wait has taken the wake-up. */
 START_TEST(a_posted_task_is_nothing_to_sleep_for)
 {
     sel_selector *sel = open_selector(_i);
@@ -305,7 +305,7 @@ static void *ask_one_by_one(void *data)
     return NULL;
 }
 
-/* One whose wake-up is lost is waited for for ever. */
+/* A task whose wake-up is lost would be waited for for ever. */
 START_TEST(no_task_waits_for_another_wakeup)
 {
     rally played = {.sel = open_selector(_i), .rounds = choose_rounds(20000) / 10};
@@ -345,7 +345,7 @@ static void *call_each(void *data)
     return NULL;
 }
 
-/* A busy program finds the task before the call that left it has returned. */
+/* A busy program finds the task before the call that posted it has returned. */
 static void poll_until_stopped(sel_selector *sel)
 {
     while (pass(sel) == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every call promises about its arguments, its errors and what it leaves
- * alone: open, register, modify, unregister, the map and close.  Each test is
- * named for the sentence it proves.
+ * What every call promises about its arguments, its errors and what it leaves alone:
+ * open, register, modify, unregister, the map and close. Each test is named after the
+ * sentence it proves.
  */
 #include "support/support.h"
 
@@ -68,14 +68,14 @@ static long count_mapped_pages(void)
     return pages;
 }
 
-/* A table indexed by descriptor that grew before it looked would take 16 GiB. */
+/* A table indexed by descriptor would take 16 GiB if it grew before checking. */
 START_TEST(a_number_that_is_no_descriptor_takes_no_memory)
 {
     sel_selector *sel = open_selector(_i);
     long before = count_mapped_pages();
     int error = sel_register(sel, INT_MAX, SEL_EVENT_READ, NULL, NULL);
 
-    /* On select both reasons hold. */
+    /* On select there are both reasons. */
     if (error != -ERANGE || _i != BACKENDS - 1)
         ck_assert_int_eq(error, -EBADF);
     assert_error(sel_register(sel, -1, SEL_EVENT_READ, NULL, NULL), EINVAL);
@@ -177,7 +177,7 @@ typedef struct {
     int keys_left;
 } refusal;
 
-/* `file` takes the number's place before the change; -1: nothing does. */
+/* `file` gets the number before the change; -1: nothing does. */
 static refusal modify_after_replacement(int i, int file)
 {
     sel_selector *sel = open_selector(i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Corners of the contract that no other suite comes to, found by looking at the
- * branches of the library that no test had taken.
+ * Corners of the contract that no other suite reaches, found by looking for the
+ * library's branches that no test had taken.
  */
 #include "support/scarcity.h"
 #include "support/support.h"
@@ -28,7 +28,7 @@ START_TEST(get_key_needs_somewhere_to_put_the_key)
 }
 END_TEST
 
-/* The kernel has the file under that number already, and says EEXIST. */
+/* The kernel already has the file under that number, and returns EEXIST. */
 START_TEST(the_same_file_under_the_same_number_is_watched_anew)
 {
     int makers[2][2];
@@ -86,9 +86,9 @@ START_TEST(ghosts_that_fill_the_batch_hide_nobody)
 END_TEST
 
 /*
- * A paused key is a set of the program's; meanwhile that set comes to watch the
- * selector, and a circle of sets is what the kernel refuses.  Some backends
- * refuse it when it is made, and some when the key is resumed.
+ * A paused key is one of the program's sets. Meanwhile that set comes to watch the
+ * selector, and the kernel refuses circles of sets: for some backends when the circle
+ * is made, for some when the key is resumed.
  */
 START_TEST(a_circle_of_sets_harms_nobody_else)
 {
@@ -129,8 +129,8 @@ static void check_after_fork(sel_selector *sel, const sel_key *key, int mask)
 }
 
 /*
- * Whether a file has anything to wait for, epoll alone knows, and the look took a
- * descriptor for its set.
+ * Only epoll knows whether a file can be waited for, and asking it used to take a
+ * descriptor for a set.
  */
 static void register_without_descriptors(sel_selector *sel)
 {

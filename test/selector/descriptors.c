@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors that are closed while they are registered, and numbers that come
- * to stand for another file: a mistake that programs make.  Nothing is reported
- * for such a key, nobody else notices, no wait spins, the process lives (libuv
- * aborts it: libuv #5130 and #1495) and unregister takes the key out.
+ * Descriptors that are closed while they are registered, and numbers that come to stand
+ * for another file: a mistake that programs make. Nothing is reported for such a key,
+ * nobody else notices, no wait spins, the process survives (libuv aborts it: libuv
+ * #5130 and #1495), and unregister removes the key.
  */
 #include "support/support.h"
 
@@ -17,7 +17,7 @@ enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
 /* How far a key has come when its descriptor is closed. */
 typedef enum { FRESH, WAITED, CHANGED, PAUSED, RESUMED, STAGES } stage;
 
-/* What stands behind the number afterwards. */
+/* What the number stands for afterwards. */
 typedef enum { NOTHING, PIPE, SOCKET, EVENTFD, REGULAR_FILE, DEV_NULL, FATES } fate;
 
 static void advance(sel_selector *sel, int fd, stage reached)
@@ -36,7 +36,7 @@ static void advance(sel_selector *sel, int fd, stage reached)
         assert_ok(sel_modify(sel, fd, READ, NULL, NULL));
 }
 
-/* Puts a file with something to read behind `number`; its other end, or -1. */
+/* Makes `number` stand for a file with something to read; returns its other end, or -1. */
 static int replace(int number, fate met)
 {
     int ends[2] = {-1, -1};
@@ -63,7 +63,7 @@ static int replace(int number, fate met)
     return ends[1];
 }
 
-/* After the key is gone the number is as good as any other. */
+/* Once the key is gone, the number is as good as any other. */
 static void assert_usable_again(sel_selector *sel, int number, fate met)
 {
     if (met == NOTHING) {
@@ -121,7 +121,7 @@ START_TEST(a_number_that_became_another_file_is_silent_and_harmless)
 }
 END_TEST
 
-/* The other way round: unregister before any wait has met the closed number. */
+/* The other way round: unregister before any wait has noticed the closed number. */
 START_TEST(unregister_succeeds_after_close_without_a_wait_between)
 {
     for (stage reached = FRESH; reached < STAGES; reached++) {
@@ -282,8 +282,8 @@ static void close_a_third(int i, int events)
 }
 
 /*
- * A closed number is the next that anyone's open gets, the library's included:
- * what it opens for the thousand-and-first key, or for fileno.
+ * A closed number is the next that any open gets, including the library's: what it
+ * opens for the thousand-and-first key, or for fileno.
  */
 START_TEST(the_number_of_a_closed_key_may_become_the_librarys_own)
 {
@@ -379,7 +379,7 @@ START_TEST(a_selector_watches_another_selector)
 }
 END_TEST
 
-/* Where the kernel waits through a descriptor. That is none of the program's to close. */
+/* On backends where the kernel waits on a descriptor, which the program must not close. */
 START_TEST(a_wait_without_its_set_says_so_and_does_not_spin)
 {
     enum { SOME = 64 };

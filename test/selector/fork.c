@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A selector in a forked child: refused until sel_after_fork(), its own from
- * then on, and nothing that the child does is felt in the parent.  A shared
- * epoll set breaks that in asyncio, libuv, libevent and Redis's ae: the child
- * that unregisters takes the descriptor out of its parent's set too.
+ * A selector in a forked child: refused until sel_after_fork(), the child's own from
+ * then on, and nothing that the child does is felt in the parent. A shared epoll set
+ * breaks that in asyncio, libuv, libevent and Redis's ae: a child that unregisters a
+ * descriptor removes it from its parent's set too.
  */
 #include "support/support.h"
 
@@ -219,7 +219,7 @@ START_TEST(keys_whose_descriptors_the_child_closed_do_no_harm)
 }
 END_TEST
 
-/* What the parent had changed and the kernel not yet heard. */
+/* What the parent had changed and the kernel had not heard of yet. */
 static void see_pending_changes(shared *made)
 {
     assert_ok(sel_after_fork(made->sel));
@@ -372,7 +372,7 @@ static void watch_own_fileno(shared *made)
     close(fd);
 }
 
-/* uv and epoll: with the parent's made before the fork, and with none. */
+/* uv and epoll: with the parent's made before the fork, and without. */
 START_TEST(the_childs_fileno_is_its_own)
 {
     shared made = open_shared(_i);

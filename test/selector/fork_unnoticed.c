@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children that no pthread_atfork() handler is told of: _Fork(), and clone() itself,
- * which runtimes of other languages and sandboxes call. Such a child was taken for its
- * parent, and took the parent's descriptors out of its set.
+ * Children that no pthread_atfork() handler notices: made by _Fork(), or by clone()
+ * itself, which runtimes of other languages and sandboxes call. Such a child was taken
+ * for its parent, and removed the parent's descriptors from its set.
  */
 #include "support/support.h"
 
@@ -57,7 +57,7 @@ static void follow(sel_selector *sel, int fd)
     assert_ok(sel_close(sel));
 }
 
-/* One of its own, which neither an uncounted child nor a counted one is taken for. */
+/* One of its own, for which neither an uncounted child nor a counted one is mistaken. */
 static void open_another(sel_selector *sel, int fd)
 {
     sel_selector *own;
@@ -136,7 +136,7 @@ START_TEST(a_callback_may_make_one_too)
 }
 END_TEST
 
-/* madvise() says `error`, 0 among them, and does nothing. */
+/* madvise() returns `error`, which may be 0, and does nothing. */
 static void refuse_advice(int error)
 {
     struct sock_filter code[] = {
@@ -152,8 +152,9 @@ static void refuse_advice(int error)
 }
 
 /*
- * Kernels before 4.14 know no page that is emptied, and old emulators take any advice
- * and follow none: there fork() at least is heard of. In a process that opens its first.
+ * Kernels before 4.14 can't clear a page in children, and old emulators accept any
+ * advice and follow none: there at least fork() is noticed. In a process that opens its
+ * first selector.
  */
 START_TEST(where_no_page_is_emptied_a_fork_is_known_all_the_same)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * epoll watches open files, not numbers.  A descriptor that is closed while it
- * is registered, and whose file a duplicate or another process keeps open, can
- * never be taken out of the set again: its data wakes every wait for ever, and
- * reaches whoever gets the number next.  CPython, libuv, libevent and Redis's
- * ae burn a core from then on.  Here no wait may notice, once the key is gone.
+ * epoll watches open files, not numbers. If a descriptor is closed while it is
+ * registered, and a duplicate or another process keeps its file open, it can never be
+ * removed from the set: its data wakes every wait for ever, and reaches whoever gets
+ * the number next. CPython, libuv, libevent and Redis's ae burn a core from then on.
+ * Here no wait may notice, once the key is gone.
  */
 #include "support/support.h"
 
@@ -28,7 +28,7 @@ typedef struct {
     int leash;   /* closing it ends the child */
 } ghost;
 
-/* A child that has the parent's descriptors until the leash is let go. */
+/* A child that keeps the parent's descriptors until the leash is released. */
 static pid_t fork_holder(int *ret_leash)
 {
     int ends[2];
@@ -104,7 +104,7 @@ START_TEST(a_ghost_wakes_no_wait_and_costs_no_time)
 }
 END_TEST
 
-/* While it is registered the kernel may report it, and others must be too. */
+/* While it is registered the kernel may report it, but the others must be reported too. */
 START_TEST(before_it_is_unregistered_it_keeps_nobody_from_being_served)
 {
     for (holder by = A_DUPLICATE; by < HOLDERS; by++) {
@@ -174,7 +174,7 @@ START_TEST(a_key_that_modify_removed_leaves_no_ghost)
 }
 END_TEST
 
-/* A change that is not told yet when the descriptor goes, and a pause. */
+/* A change that the kernel has not heard of when the descriptor is closed, and a pause. */
 START_TEST(a_key_that_was_changed_before_leaves_no_ghost)
 {
     for (int events = 0; events <= EVERY_EVENT; events++) {
@@ -220,8 +220,8 @@ START_TEST(a_key_that_no_wait_has_met_leaves_no_ghost)
 END_TEST
 
 /*
- * All eventfds have one device and one inode, so the look whether a number is
- * still its own file says yes to a stranger.  The ghost is one all the same.
+ * All eventfds share one device and inode, so checking whether the number still stands
+ * for its file says yes to a stranger. The ghost is one all the same.
  */
 START_TEST(a_ghost_whose_number_is_a_file_just_like_it_wakes_no_wait)
 {
@@ -244,8 +244,8 @@ START_TEST(a_ghost_whose_number_is_a_file_just_like_it_wakes_no_wait)
 END_TEST
 
 /*
- * Two numbers of one file, and the kernel knows each by file and number.  The
- * duplicate's is out of the way of what the library opens meanwhile.
+ * Two numbers of one file, and the kernel knows each by file and number. The
+ * duplicate's number is well away from what the library opens meanwhile.
  */
 START_TEST(a_duplicate_closed_and_made_again_is_watched_again)
 {
@@ -283,7 +283,7 @@ START_TEST(a_duplicate_closed_and_made_again_is_watched_again)
 }
 END_TEST
 
-/* More than any one wait can be told of, and spread over several of libuv's loops. */
+/* More than any one wait can report, and spread over several of libuv's loops. */
 START_TEST(a_crowd_of_ghosts_among_a_crowd_of_healthy_ones)
 {
     enum { KEYS = 2400 };
@@ -318,8 +318,8 @@ START_TEST(a_crowd_of_ghosts_among_a_crowd_of_healthy_ones)
 END_TEST
 
 /*
- * What takes a ghost away may need a new descriptor, and that gets the number
- * of the closed key, which is a file just like it.
+ * Removing a ghost may take a new descriptor, which gets the number of the closed key
+ * and is a file just like it.
  */
 START_TEST(a_ghost_beside_a_closed_key_wakes_no_wait)
 {
@@ -355,9 +355,10 @@ static void open_fifo_again(int fd, int number)
 }
 
 /*
- * The look whether a number still is its file says yes to the same FIFO opened
- * anew. Beside a key that was registered since the last wait, `uv` took the old one
- * for never told, though it could not be taken out of the set, and then spun.
+ * Checking whether a number still stands for its file says yes to the same FIFO opened
+ * again. Beside a key that was registered since the last wait, `uv` took the old one
+ * for never sent to the kernel, though it could not be removed from the set, and then
+ * spun.
  */
 START_TEST(a_fifo_that_is_opened_anew_under_its_number_leaves_no_ghost)
 {
@@ -386,7 +387,7 @@ START_TEST(a_fifo_that_is_opened_anew_under_its_number_leaves_no_ghost)
 }
 END_TEST
 
-/* Before a wait has driven the ghost out: the set has number and file already. */
+/* Before a wait has removed the ghost: the set still has this number and file. */
 START_TEST(a_file_that_comes_back_to_its_number_is_watched_again)
 {
     sel_selector *sel = open_selector(_i);
@@ -410,7 +411,7 @@ START_TEST(a_file_that_comes_back_to_its_number_is_watched_again)
 END_TEST
 
 /*
- * Where libuv tells a part, poll(2) is asked about the number: what it says of
+ * Where libuv reports only a part, poll(2) is asked about the number; what it says of
  * another file there, or of none, is not the key's.
  */
 START_TEST(what_is_known_of_the_number_is_not_told_of_the_file_before)
@@ -441,8 +442,9 @@ START_TEST(what_is_known_of_the_number_is_not_told_of_the_file_before)
 END_TEST
 
 /*
- * What is urgent in a regular file is every event, of /proc/mounts for one; the file
- * here is regular, and what is urgent is a byte of the connection that was there before.
+ * An urgent condition on a regular file, such as /proc/mounts, is every event. Here the
+ * file is regular, and the urgent condition is a byte of the connection that was there
+ * before.
  */
 START_TEST(an_urgent_byte_for_the_file_before_is_no_change_of_a_regular_one)
 {
@@ -474,7 +476,7 @@ START_TEST(a_ghost_does_not_make_fileno_readable)
 
     assert_ok(sel_register(sel, fd, READ, NULL, NULL));
     assert_ok(sel_unregister(sel, held.fd));
-    for (int round = 0; round < 3; round++) { /* a ghost may have to show itself */
+    for (int round = 0; round < 3; round++) { /* a ghost may have to show itself first */
         ck_assert_int_eq(count_ready(sel), 0);
         ck_assert_int_eq(sel_fileno(sel), polled.fd);
     }

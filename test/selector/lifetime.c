@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and closing: which backend a program gets, what a selector takes
- * from the process and gives back, and the calls that need no selector.
+ * Opening and closing: which backend a program gets, what a selector takes from the
+ * process and gives back, and the calls that need no selector.
  */
 #include "support/support.h"
 
@@ -170,8 +170,8 @@ static void assert_flags_stay(int i, int fd)
 }
 
 /*
- * uv_poll_init() makes the open file non-blocking, and other processes may
- * share it: the shell's terminal, the other end of an inherited pipe.
+ * uv_poll_init() makes the open file non-blocking, which other processes may share: the
+ * shell's terminal, the other end of an inherited pipe.
  */
 START_TEST(the_descriptors_flags_stay_what_they_are)
 {

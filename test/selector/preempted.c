@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that the kernel, a debugger or a busy machine holds up at the worst
- * moment: just after it has looked at the clock.  What it then knows is old, and
- * a deadline that lies between two looks must not become a wait without end.  Or
- * it is stopped in the middle of a wait.
+ * A program that the kernel, a debugger or a busy machine holds up at the worst moment:
+ * just after it has read the clock. What it then knows is out of date, and a deadline
+ * between two readings must not turn into a wait without end. Or the program is stopped
+ * in the middle of a wait.
  */
 #include "support/support.h"
 
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long each look at the clock is held up. */
+/* How long each reading of the clock is held up. */
 static int64_t hold_up_ns;
 
 static int64_t read_kernel_clock(clockid_t clock, struct timespec *ret_time)
@@ -91,7 +91,7 @@ static _Noreturn void wait_to_be_stopped(int i, int begin)
     _exit(count);
 }
 
-/* Until the kernel says that the process sleeps, which it does in its wait alone. */
+/* Until the kernel says that the process sleeps, which it does only in its wait. */
 static void wait_until_it_waits(pid_t pid, int begun)
 {
     char path[64], line[256], state = 0;
@@ -117,8 +117,8 @@ static void sleep_until(int64_t when)
 }
 
 /*
- * ppoll() and pselect() went on for as long as had been left when the process was
- * stopped. A shell's ^Z and fg, a debugger and a frozen container do this.
+ * ppoll() and pselect() went on for as long as was left when the process was stopped,
+ * by a shell's ^Z and fg, a debugger or a frozen container, for example.
  */
 static void assert_over_when_continued(int i)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sentences of selectors.h that are about a machine with nothing left to give,
- * and about calls and strings that no thread has for itself.  Every other one has
- * its test elsewhere: contract/ has the list.
+ * The sentences of selectors.h about a machine with nothing left to give, and about
+ * calls and strings that belong to no thread. All the others have their tests
+ * elsewhere: contract/ has the list.
  */
 #include "support/scarcity.h"
 #include "support/support.h"
@@ -38,7 +38,7 @@ START_TEST(open_without_descriptors_is_emfile_and_leaves_nothing)
 }
 END_TEST
 
-/* The library's own may be any, where a program has a thousand open elsewhere. */
+/* The library's own may have any number, because a program may have a thousand open. */
 START_TEST(without_a_low_number_every_backend_opens_and_watches_low_ones)
 {
     int first = make_eventfd(1), last = first, *fds = malloc(FD_SETSIZE * sizeof *fds);
@@ -128,8 +128,8 @@ START_TEST(a_child_without_descriptors_is_echild_until_it_can_follow)
 END_TEST
 
 /*
- * A descriptor that was closed before it was unregistered, while a duplicate keeps
- * its file open: `epoll` and `uv` need a descriptor to get rid of it.
+ * A descriptor that was closed before it was unregistered, while a duplicate keeps its
+ * file open: `epoll` and `uv` need a descriptor to get rid of it.
  */
 START_TEST(a_wait_without_descriptors_keeps_every_key)
 {
@@ -208,7 +208,7 @@ END_TEST
 
 enum { ROUNDS = 200 };
 
-/* Everything whose `Thread:` is `any`; how many answers were wrong. */
+/* Calls everything whose `Thread:` is `any`. Returns how many answers were wrong. */
 static int use_from_any_thread(sel_selector *sel, sel_backend backend, const char *name)
 {
     sel_selector *own = NULL;
@@ -275,7 +275,7 @@ static void *ask_for_another_message(void *unused)
     return strcmp(sel_strerror(-EPERM), strerror(EPERM)) == 0 ? NULL : "another message";
 }
 
-/* An unknown number's message is made when it is asked for. */
+/* The message for an unknown number is made when it is asked for. */
 START_TEST(names_and_messages_stay_what_they_are)
 {
     sel_selector *sel = open_selector(_i);

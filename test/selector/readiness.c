@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is ready: every situation of a descriptor, watched for every set of
- * events, on every backend.
+ * What is ready: every situation of a descriptor, watched for every set of events, on
+ * every backend.
  *
- * The rule is CPython's and is asked of one poll(2): hang-up and error are
- * every event that is watched.  It holds on the first wait and on every later
- * one, whether the situation came before the registration, after it, or in the
- * middle of a wait.
+ * The rule is CPython's, checked against one poll(2): hang-up and error are every event
+ * that is watched. It holds in the first wait and in every later one, whether the
+ * situation arose before the registration, after it, or in the middle of a wait.
  */
 #include "support/situations.h"
 #include "support/support.h"
@@ -24,7 +23,7 @@ enum {
 /* Seconds.  Only a wait that missed something lasts LONG. */
 static const double LONG = 5, SILENCE = 0.02, SHORT_SILENCE = 0.01;
 
-/* A loop test is one situation; every backend that there is gets it. */
+/* A loop test is one situation, run on every backend that there is. */
 static void on_every_backend(void (*test)(sel_selector *sel, const situation *given),
                              int which)
 {
@@ -38,7 +37,7 @@ static void on_every_backend(void (*test)(sel_selector *sel, const situation *gi
     }
 }
 
-/* Two pairs at the most, `fd` with `mask` (0: none) and `bystander` with READ. */
+/* At most two pairs, `fd` with `mask` (0: none) and `bystander` with READ. */
 static void assert_pairs(const char *backend, const situation *given,
                          const sel_ready *ready, int count, int fd, int events, int mask)
 {
@@ -55,7 +54,7 @@ static void assert_pairs(const char *backend, const situation *given,
                   backend, given->name, events, mask, reported, count);
 }
 
-/* With another descriptor ready beside it, so that no wait has to end for it. */
+/* With another descriptor ready beside it, so that no wait must end because of it. */
 static void assert_reported(sel_selector *sel, const situation *given,
                             const descriptors *ends, int events)
 {
@@ -74,7 +73,7 @@ static void assert_reported(sel_selector *sel, const situation *given,
     close(bystander);
 }
 
-/* Alone it ends a wait, or has nothing to report: the wait lasts, and sleeps. */
+/* Alone, it either ends a wait or has nothing to report: then the wait lasts, and sleeps. */
 static void assert_ends_a_wait(sel_selector *sel, const situation *given,
                                const descriptors *ends, int events)
 {
@@ -152,7 +151,7 @@ static void assert_modified(sel_selector *sel, const situation *given,
     }
 }
 
-/* Alone: news of another key would hide that this one's change was not sent. */
+/* Alone, because news of another key would hide that this one's change was not sent. */
 static void modify_in_every_way(sel_selector *sel, const situation *given)
 {
     descriptors ends;
@@ -189,7 +188,7 @@ static void *change_during_the_wait(void *data)
     return NULL;
 }
 
-/* The wait sleeps when the change comes; returns what it then reports. */
+/* The change happens while the wait sleeps; returns what the wait then reports. */
 static int wait_for_the_change(sel_selector *sel, const situation *given,
                                descriptors *ends, int events)
 {
@@ -208,8 +207,8 @@ static int wait_for_the_change(sel_selector *sel, const situation *given,
 }
 
 /*
- * Hang-up is the hard part: nobody can ask select(2) for it, and a read end
- * with unread bytes can't be watched for reading instead without a busy loop.
+ * Hang-up is the hard part: select(2) can't be asked for it, and a read end with unread
+ * bytes can't be watched for reading instead without a busy loop.
  */
 static void change_during_waits(sel_selector *sel, const situation *given)
 {
@@ -235,7 +234,7 @@ START_TEST(what_happens_during_a_wait_ends_it)
 }
 END_TEST
 
-/* What CPython's selectors report, written down once more by hand. */
+/* What CPython's selectors report, written down again by hand. */
 static const struct {
     const char *name;
     int events;
@@ -288,7 +287,7 @@ START_TEST(the_rows_that_cpython_gives_are_given)
 }
 END_TEST
 
-/* The oracle is itself held against those rows, without a selector. */
+/* The oracle itself is checked against those rows, without a selector. */
 START_TEST(poll_gives_the_rows_that_cpython_gives)
 {
     const situation *given = find_situation(python_rows[_i].name);

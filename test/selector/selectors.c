@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C twins of CPython's test_selectors.py: each test there has one of the
- * same name here that asks the same of every backend, and of the default one
- * as CPython's DefaultSelectorTestCase does.  A twin that can't be literal says
- * why.  Those that wait are in test_selectors_select.c.
+ * The C twins of CPython's test_selectors.py: each test there has one of the same name
+ * here that tests the same on every backend, and on the default one, as CPython's
+ * DefaultSelectorTestCase does. A twin that can't be literal says why. Those that wait
+ * are in test_selectors_select.c.
  */
 #include "support/support.h"
 
@@ -177,8 +177,8 @@ START_TEST(test_modify_unregister)
 END_TEST
 
 /*
- * A closed selector can be asked nothing in C: its memory is gone.  What is
- * left to see is that its keys are no more and that the descriptors are not its.
+ * A closed selector can't be asked anything in C: its memory is gone. All that can be
+ * seen is that its keys no longer exist and that the descriptors are not its own.
  */
 START_TEST(test_close)
 {
@@ -219,7 +219,7 @@ START_TEST(test_get_key)
 }
 END_TEST
 
-/* The read-only mapping: what sel_get_map() gives is a copy. */
+/* The read-only mapping: sel_get_map() gives a copy. */
 START_TEST(test_get_map)
 {
     sel_selector *sel = open_selector(_i);

@@ -60,7 +60,7 @@ typedef struct {
     bool done[SOCKETS];
 } socket_table;
 
-/* The n-th pair (n counts round and round) that is ready for `event`. */
+/* The n-th pair that is ready for `event`; n wraps round. */
 static int find_ready(const socket_table *table, const sel_ready *ready, int count,
                       int event, int n)
 {
@@ -97,7 +97,7 @@ static void pass_one_message(sel_selector *sel, socket_table *table, int round)
     table->done[i] = true;
 }
 
-/* CPython takes a random writer; one that moves around is as good and repeats. */
+/* CPython takes a random writer; one that rotates is as good and repeatable. */
 START_TEST(test_selector)
 {
     sel_selector *sel = open_selector(_i);
@@ -195,8 +195,8 @@ static void alarm_after(int milliseconds, void (*handler)(int))
 }
 
 /*
- * Python's handler raises an exception, which ends select().  C has none: the
- * handler that wants the wait to end says so with sel_wakeup().
+ * Python's handler raises an exception, which ends select(). C has none: a handler that
+ * wants the wait to end calls sel_wakeup().
  */
 START_TEST(test_select_interrupt_exc)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sel_wakeup(), the one call of a selector that other threads may make: none is
- * lost, several are one, and the selector may be closed as soon as the wait that
- * it ended has returned.
+ * sel_wakeup(), which other threads may call: no call is lost, several count as one,
+ * and the selector may be closed as soon as the wait that it ended has returned.
  */
 #include "support/support.h"
 
@@ -146,7 +145,7 @@ START_TEST(a_wakeup_during_a_wait_ends_it)
 }
 END_TEST
 
-/* A counter that one side raises and the other answers: one wake-up each. */
+/* A counter that one side increments and the other answers: one wake-up each. */
 typedef struct {
     sel_selector *sel;
     int rounds;
@@ -166,7 +165,7 @@ static void *ask_and_wake(void *argument)
     return NULL;
 }
 
-/* One that got lost between the check and the sleep would be waited for for ever. */
+/* A wake-up lost between the check and the sleep would be waited for for ever. */
 START_TEST(no_wakeup_is_lost)
 {
     rally played = {.sel = open_selector(_i), .rounds = choose_rounds(5000)};
@@ -249,8 +248,8 @@ static void *wake_each(void *argument)
 }
 
 /*
- * The wait returns because of the wake-up, and the selector is freed while the
- * other thread may still be on its way out of the call.
+ * The wait returns because of the wake-up, and the selector is freed while the other
+ * thread may still be leaving the call.
  */
 START_TEST(the_selector_may_be_closed_as_soon_as_the_wait_has_ended)
 {
@@ -272,7 +271,7 @@ START_TEST(the_selector_may_be_closed_as_soon_as_the_wait_has_ended)
 }
 END_TEST
 
-/* A whole life of a selector, again and again. */
+/* A selector's whole life, again and again. */
 static void *live_alone(void *argument)
 {
     int backend = *(int *)argument;
@@ -337,8 +336,8 @@ static void join_cancelled(pthread_t thread)
 }
 
 /*
- * write() is where a thread is cancelled: it left its wake-up half done, the next
- * ones went unheard, and closing waited for it for ever.
+ * write() is a cancellation point: the thread left its wake-up half done, the next ones
+ * went unnoticed, and closing waited for it for ever.
  */
 START_TEST(a_cancelled_thread_completes_its_wakeup)
 {
@@ -361,7 +360,7 @@ END_TEST
 
 typedef struct {
     sel_selector *sel;
-    atomic_int thread; /* the kernel's number, once it is there */
+    atomic_int thread; /* the kernel's number, once there is one */
 } waiter;
 
 static void *wait_for_ever(void *data)
@@ -448,14 +447,17 @@ static void *select_as_python(void *data)
     return NULL;
 }
 
-/* The first use of each function binds it, which takes some stack, too. */
+/* The first use of each function binds it, which takes some stack too. */
 static size_t measure_use(user what)
 {
     measure_stack(what);
     return measure_stack(what) - measure_stack((user){do_nothing, NULL});
 }
 
-/* `select` had two arrays of a thousand descriptors on it: more than some threads have. */
+/*
+ * `select` used to have two arrays of a thousand descriptors there: more stack than
+ * some threads have.
+ */
 START_TEST(a_wait_needs_little_stack)
 {
     sel_selector *sel = open_selector(_i);

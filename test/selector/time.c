@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waits against the clock, with what could shorten or stretch them: many side
- * by side, a wall clock that is stepped, news that nobody wants.  Signals have
- * test_alarms.c, a process that is held up test_preempted.c.
+ * Waits against the clock, with things that could shorten or lengthen them: many waits
+ * side by side, a wall clock that is set, news that nobody wants. Signals are in
+ * test_alarms.c, a process that is held up in test_preempted.c.
  *
- * Early is judged to the nanosecond.  How late a wait was says more about the
- * machine than about the library: it is printed, and judged only where a wait
- * that began anew would show.
+ * Early is judged to the nanosecond. How late a wait is says more about the machine
+ * than about the library: it is printed, and judged only where a restarted wait would
+ * show.
  */
 #include "support/support.h"
 
@@ -102,7 +102,7 @@ static void print_lateness(const char *backend, const tally *all)
            (double)all->latest / 1e6);
 }
 
-/* Each child writes its own tally, in memory that all share. */
+/* Each child writes its own tally, in memory that all of them share. */
 static tally *share_tallies(void)
 {
     tally *results = mmap(NULL, CHILDREN * sizeof *results, PROT_READ | PROT_WRITE,
@@ -143,9 +143,9 @@ START_TEST(of_many_waits_side_by_side_none_is_early)
 END_TEST
 
 /*
- * A kernel that counts whole milliseconds makes this a choice between early
- * and a busy loop; rounding up is neither.  Redis span for its timers of less
- * than a millisecond (redis #8764).
+ * If the kernel counts whole milliseconds, the choice seems to be between early and a
+ * busy loop; rounding up is neither. Redis spun for timers of less than a millisecond
+ * (redis #8764).
  */
 START_TEST(a_wait_of_less_than_a_millisecond_sleeps)
 {
@@ -167,8 +167,8 @@ START_TEST(a_wait_of_less_than_a_millisecond_sleeps)
 END_TEST
 
 /*
- * The descriptor turns readable at five sixths of the wait and is watched for
- * writing only.  select(2) has to be asked for both, and comes back.
+ * The descriptor becomes readable after five sixths of the wait and is watched only for
+ * writing. select(2) must be asked about both, and returns.
  */
 START_TEST(news_that_nobody_wants_leaves_a_wait_its_deadline)
 {
@@ -181,16 +181,15 @@ START_TEST(news_that_nobody_wants_leaves_a_wait_its_deadline)
     ck_assert_int_eq(timerfd_settime(fd, 0, &soon, NULL), 0);
     elapsed = measure(sel, 600 * millisecond);
     ck_assert_int_ge(elapsed, 600 * millisecond);
-    ck_assert_int_lt(elapsed, 1000 * millisecond); /* begun anew: 1100 */
+    ck_assert_int_lt(elapsed, 1000 * millisecond); /* restarted: 1100 */
     assert_ok(sel_close(sel));
     close(fd);
 }
 END_TEST
 
 /*
- * The machine's wall clock is not a test's to step.  Instead it is stepped for
- * this process: each of its reads, whoever makes it, is answered a day ahead
- * or a day behind, in turn.
+ * A test must not set the machine's wall clock. Instead it is set for this process
+ * only: everyone who reads it gets a time a day ahead and a day behind, in turn.
  */
 static bool wall_clock_steps;
 static int wall_clock_reads;

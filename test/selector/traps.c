@@ -52,7 +52,7 @@
 
 enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, MANY = 9000 };
 
-/* Beside whatever a test breaks there is one descriptor that must be served. */
+/* Beside whatever a test breaks, one descriptor must still be served. */
 static int register_healthy(sel_selector *sel)
 {
     int fd = make_eventfd(1);
@@ -89,7 +89,7 @@ static const char *const files_without_readiness[FILES] = {
     "/proc/self/exe",
 };
 
-/* epoll_ctl() says EPERM of them, and libuv aborts (libuv #5130, #1495). */
+/* epoll_ctl() refuses them with EPERM, and libuv aborts (libuv #5130, #1495). */
 START_TEST(a_number_that_became_a_file_before_its_first_wait_does_no_harm)
 {
     sel_selector *sel = open_selector(_i);
@@ -211,7 +211,7 @@ START_TEST(all_that_is_ready_comes_in_one_wait)
 }
 END_TEST
 
-/* Every call of these in this process, the library's and libuv's, comes by here. */
+/* All calls to these in this process, the library's and libuv's, come through here. */
 static int controls, waits;
 
 int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
@@ -278,7 +278,7 @@ START_TEST(the_last_keys_are_served_when_all_before_them_are_gone_or_paused)
 }
 END_TEST
 
-/* Written back by F_SETFL, the flags of registration time would undo these. */
+/* If F_SETFL restored the flags from the registration, it would undo these. */
 START_TEST(flags_that_the_program_changes_later_are_its_own)
 {
     static const int flags[] = {O_NONBLOCK, O_APPEND, O_NONBLOCK | O_APPEND, 0};

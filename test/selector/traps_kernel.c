@@ -87,8 +87,8 @@ static int what_epoll_says(int fd)
 }
 
 /*
- * A look at the file's type is not enough: of the devices epoll takes some, and
- * some files of /proc are regular and can be waited for.
+ * The file's type is not enough to tell: epoll takes some devices, and some files in
+ * /proc are regular and can be waited for.
  */
 START_TEST(what_epoll_refuses_is_refused_and_nothing_else)
 {
@@ -118,7 +118,7 @@ START_TEST(what_epoll_refuses_is_refused_and_nothing_else)
 }
 END_TEST
 
-/* In mounts of its own; false: it may have none. */
+/* Into mounts of its own; false if that is not allowed. */
 static bool leave_the_mounts(void)
 {
     return unshare(CLONE_NEWNS) == 0 &&
@@ -142,8 +142,9 @@ static void mount_beside_mountinfo(int backend, int events)
 }
 
 /*
- * A change in /proc or /sys is an error and an urgent condition, told once: a second
- * look finds neither. libuv showed the urgent condition alone. select(2) can't tell.
+ * A change in /proc or /sys is an error and an urgent condition, reported once: a
+ * second look finds neither. libuv showed only the urgent condition. select(2) can't
+ * tell.
  */
 START_TEST(a_change_of_the_mounts_is_every_event_once)
 {
@@ -161,8 +162,8 @@ START_TEST(a_change_of_the_mounts_is_every_event_once)
 END_TEST
 
 /*
- * The child is a duplicate that nobody here can close: what epoll can't remove
- * any more it goes on reporting, and every wait comes back at once.
+ * The child holds a duplicate that nobody here can close: epoll goes on reporting what
+ * it can't remove any more, and every wait returns at once.
  */
 START_TEST(a_file_that_a_child_keeps_open_ends_no_wait_of_its_parent)
 {
@@ -266,7 +267,7 @@ static void register_pool(sel_selector *sel)
     }
 }
 
-/* With its last timer gone, Redis' ae looked at one that was not there (#15391). */
+/* With its last timer gone, Redis's ae looked at one that was not there (#15391). */
 START_TEST(with_everything_unregistered_or_paused_a_wait_lasts)
 {
     sel_selector *sel = open_selector(_i);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long sel_select() waits, and what a loop around it sees.  A wait must
- * never be early, to the nanosecond; how late it is depends on the machine and
- * is judged nowhere here.
+ * How long sel_select() waits, and what a loop around it sees. A wait must never be
+ * early, to the nanosecond; how late it is depends on the machine and is not judged
+ * here.
  */
 #include "support/support.h"
 
@@ -84,8 +84,8 @@ static int make_alarm(int milliseconds)
 }
 
 /*
- * Redis's ae overflowed a large timeout into a short one (redis #12474).  Here
- * are the edges of an int of milliseconds, of 32 and of 64 bits of nanoseconds.
+ * Redis's ae overflowed a large timeout into a short one (redis #12474). Here are the
+ * edges of an int of milliseconds, and of 32 and 64 bits of nanoseconds.
  */
 START_TEST(a_huge_timeout_is_a_long_wait)
 {
@@ -113,7 +113,7 @@ START_TEST(a_huge_timeout_is_a_long_wait)
 }
 END_TEST
 
-/* What the other tests go by: each look of each backend's is counted. */
+/* What the other tests rely on: every look by every backend is counted. */
 START_TEST(a_spin_is_told_from_a_sleep)
 {
     sel_selector *sel = open_selector(_i);
@@ -154,8 +154,8 @@ START_TEST(no_wait_is_early_by_a_nanosecond)
 END_TEST
 
 /*
- * A libuv timer counts from the time that its loop remembers, which is when it
- * last looked: 20 ms ago, and a wait of 15 ms is over before it begins.
+ * A libuv timer counts from the time that its loop remembers, the time of its last
+ * look: if that was 20 ms ago, a wait of 15 ms is over before it begins.
  */
 START_TEST(work_before_a_wait_does_not_shorten_it)
 {
@@ -220,7 +220,7 @@ static int poll_readable(int fd, int milliseconds)
     return polled.revents;
 }
 
-/* One turn of a loop around: look, sleep, be woken, look again. */
+/* One iteration of an outer loop: look, sleep, be woken, look again. */
 static void assert_woken_by_fileno(sel_selector *sel, int fd)
 {
     ck_assert_int_eq(count_ready(sel), 0);
@@ -232,7 +232,7 @@ static void assert_woken_by_fileno(sel_selector *sel, int fd)
     ck_assert_int_eq(read(fd, &(uint64_t){0}, 8), 8);
 }
 
-/* More keys than one loop of libuv's serves well: they are spread over several. */
+/* More keys than one libuv loop serves well: they are spread over several. */
 START_TEST(fileno_turns_readable_when_a_look_would_return_pairs)
 {
     enum { KEYS = 2500 };
@@ -370,7 +370,7 @@ enum { PWAIT2 = SYS_epoll_pwait2 };
 enum { PWAIT2 = 441 };
 #endif
 
-/* From here on the process gets this error for it; false: it may make no such rule. */
+/* From here on the process gets this error for it; false if no filter may be set. */
 static bool refuse_pwait2(int error)
 {
     struct sock_filter rules[] = {
@@ -405,7 +405,7 @@ static _Noreturn void wait_behind_filter(int i, int error)
     _exit(0);
 }
 
-/* Filters that don't know a call say whatever they were told to: EACCES, say. */
+/* Filters that don't know a call return whatever they were set up to: EACCES, say. */
 START_TEST(a_filter_may_answer_epoll_pwait2_with_any_error)
 {
     static const int errors[] = {ENOSYS, EPERM, EACCES, EINVAL, EBADF, EOPNOTSUPP};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the test programs share.  Whatever can fail here ends the test that
- * called it, so that no test goes on with half of what it needs.
+ * What the test programs share. A failure in here ends the test that called it, so no
+ * test goes on with half of what it needs.
  */
 #include "support/support.h"
 
@@ -118,8 +118,8 @@ bool is_open(int fd)
 
 
 /*
- * libuv's first loop of a process opens a pipe that stays for good, so the
- * count starts after one has come and gone.
+ * libuv's first loop in a process opens a pipe that stays open, so the count starts
+ * after one has been opened and closed.
  */
 static void count_before(void)
 {
@@ -132,7 +132,7 @@ static void compare_after(void)
     ck_assert_msg(count_descriptors() == descriptors_before,
                   "%d descriptors open before the test, %d after",
                   descriptors_before, count_descriptors());
-    if (getenv("TEST_TELLS_END") != NULL) /* for whoever reads what valgrind lists */
+    if (getenv("TEST_TELLS_END") != NULL) /* for whoever reads valgrind's report */
         fprintf(stderr, "test process %d ends\n", (int)getpid());
 }
 
@@ -145,7 +145,7 @@ TCase *new_tcase(const char *name)
     return tcase;
 }
 
-/* A careless parent leaves its own mask, and the tests send themselves signals. */
+/* A careless parent leaves signals blocked, and the tests send themselves signals. */
 static void unblock_signals(void)
 {
     sigset_t none;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every test file here uses: every backend as a loop variable, a
- * fixture that misses no descriptor, and short ways to make what is watched.
+ * What every test file here uses: every backend as a loop variable, a fixture that
+ * notices leaked descriptors, and short ways to make what is watched.
  */
 #ifndef TEST_SUPPORT_H
 #define TEST_SUPPORT_H
@@ -21,17 +21,17 @@ enum { BACKENDS = 4, EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_
  */
 sel_backend backend_at(int i);
 
-/* The first that this build has: 1 in a build without libuv. */
+/* The first backend of this build: 1 in a build without libuv. */
 int first_backend(void);
 
-/* Which loops of a test are run: on all backends, or with TEST_TAKES_TURNS on the next. */
+/* Which backends a test's loops run on: on all, or with TEST_TAKES_TURNS on the next one. */
 typedef struct {
     int first, end;
 } test_loops;
 
 test_loops choose_loops(int end);
 
-/* The same for a test that goes over the backends itself; `turn` is which it is. */
+/* The same for a test that loops over the backends itself; `turn` is its number. */
 test_loops take_turn(int turn, int end);
 
 #define add_test_on(tcase, test, count)                                        \
@@ -45,7 +45,7 @@ test_loops take_turn(int turn, int end);
  * the table of results is the function's.
  */
 #define add_backend_test(tcase, test) add_test_on(tcase, test, BACKENDS)
-/* The same, and once more on the default one. */
+/* The same, and once again on the default one. */
 #define add_selector_test(tcase, test) add_test_on(tcase, test, BACKENDS + 1)
 
 /* sel_open() on the i-th backend; the test fails if that fails. */
@@ -57,10 +57,10 @@ sel_selector *open_selector(int i);
  */
 int limit_count(sel_selector *sel, int wanted);
 
-/* A test case whose tests fail when they leave a descriptor behind. */
+/* A test case whose tests fail if they leave a descriptor behind. */
 TCase *new_tcase(const char *name);
 
-/* Run one suite as a program; argv and CK_RUN_CASE etc. as check has them. */
+/* Run one suite as a program; argv, CK_RUN_CASE and so on work as with check. */
 int run_suite(Suite *suite);
 
 /*
@@ -73,12 +73,12 @@ uint64_t next_random(uint64_t *state);
 
 int count_descriptors(void);
 bool is_open(int fd);
-/* As far as it goes, which is returned. */
+/* Raises it as far as possible, and returns it. */
 int raise_descriptor_limit(void);
 /* So many are allowed; if not, a line says that the test is left out. */
 bool may_open(int descriptors, const char *test);
 
-/* Each fails the test when it fails. */
+/* Each of these fails the test if it can't do its work. */
 void make_pipe(int ends[2]);            /* [0] reads, [1] writes; blocking */
 void make_socketpair(int ends[2]);      /* AF_UNIX, SOCK_STREAM; blocking */
 void make_tcp_pair(int ends[2]);        /* two connected TCP sockets on loopback */
@@ -104,14 +104,14 @@ int wait_for(sel_selector *sel, int fd);
 /* How many pairs one look finds. */
 int count_ready(sel_selector *sel);
 
-/* What this thread has done so far: its calls of epoll_wait(), poll() and the like. */
+/* What this thread has done so far: its calls to epoll_wait(), poll() and the like. */
 typedef struct {
     long rounds;
     long sleeps;
 } effort;
 
 effort measure_effort(void);
-/* The thread has done more since than so many waits that sleep. */
+/* Since then, the thread has done more than that many sleeping waits would. */
 bool has_spun(effort before, int waits);
 void assert_no_spin(effort before, int waits);
 /* The thread has slept since. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library where the system is another than this one: its objects once more, with
- * wrappers around some of what they call, which say what an older kernel, an emulator
- * or another libuv says. Each case is a process of its own in which nothing was done
- * before.
+ * The library on a system other than this one: its objects again, with wrappers around
+ * some of what they call, which answer as an older kernel, an emulator or another libuv
+ * would. Each case is a process of its own in which nothing was done before.
  */
 #include "support/journal.h"
 
@@ -27,7 +26,7 @@ static int pretended; /* threads */
 static uv_thread_options_t options; /* of the last */
 static int queued; /* jobs */
 static int (*at_poll)(void); /* 0, or what poll() fails with */
-static uint64_t behind; /* by how many milliseconds libuv's clock is */
+static uint64_t behind; /* how many milliseconds libuv's clock is behind */
 
 int __real_madvise(void *start, size_t length, int advice);
 int __wrap_madvise(void *start, size_t length, int advice);
@@ -78,7 +77,7 @@ int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *g
     return 0;
 }
 
-/* All are counted by then: so that libuv itself does not start as many. */
+/* All have been counted by then: so libuv itself need not start as many. */
 int __wrap_uv_thread_join(uv_thread_t *thread)
 {
     return threads == PRETEND ? setenv("UV_THREADPOOL_SIZE", "1", 1) :
@@ -136,7 +135,7 @@ static int ignore_advice(void)
     return 0;
 }
 
-/* A child, which follows, and a child of that. */
+/* A child, which follows, and its child. */
 static void assert_children_are_known(sel_selector *sel, int generations)
 {
     pid_t pid = fork();
@@ -184,7 +183,10 @@ static int open_first_loop(int backend)
     return opened;
 }
 
-/* A first loop that lacks one of what it opens may end the process: it is tried before. */
+/*
+ * A first loop that can't open all of its descriptors may end the process, so that is
+ * tried first.
+ */
 START_TEST(a_first_loop_is_tried_with_its_rings_where_libuv_has_some)
 {
     int without;
@@ -222,7 +224,7 @@ static int run_job_in_pool(int backend)
     return 0;
 }
 
-/* What is more than libuv takes, or less than nothing, is its 1024. */
+/* More than libuv accepts, or a negative number, counts as its 1024. */
 START_TEST(as_many_threads_are_tried_as_libuv_will_start)
 {
     static const struct {
@@ -267,8 +269,8 @@ END_TEST
 static pid_t parent;
 
 /*
- * Before libuv's destructor, which can't be helped. Had libuv been given a job, it would
- * have ended the process for want of threads.
+ * Runs before libuv's destructor, which can't be helped. Had libuv been given a job, it
+ * would have ended the process because it could not start threads.
  */
 static void end_child(void)
 {
@@ -326,7 +328,7 @@ static int exit_after_a_refusal(int backend)
     return exit_in_child(sel, true);
 }
 
-/* Its exit() has no threads to make up for. */
+/* Its exit() need not replace any threads. */
 START_TEST(a_child_of_one_that_was_refused_its_threads_starts_none)
 {
     ck_assert_int_eq(in_a_process(exit_after_a_refusal, _i), STATUS);
@@ -344,9 +346,9 @@ static int close_reader(void)
 }
 
 /*
- * Of `uv`: the number was closed, a duplicate keeps its file. That is found out at the
- * first look of a wait, and then the other end is closed, so that the second sees an error
- * of what no key has any more.
+ * On `uv`: the number was closed, and a duplicate keeps its file open. The first look
+ * of a wait notices that; then the other end is closed, so that the second look sees an
+ * error of a file that no key has any more.
  */
 START_TEST(an_error_of_a_closed_keys_file_is_nobodys)
 {
@@ -386,8 +388,9 @@ static void never_due(uv_timer_t *timer)
 }
 
 /*
- * So it does not wait for nothing, again and again, until libuv's has got there, too. The
- * short wait may have passed by the time it is told: then it is asked for once more.
+ * So it does not return at once, again and again, until libuv's clock has got there
+ * too. The short wait may have passed by the time it is asked for: then it is asked for
+ * again.
  */
 START_TEST(where_libuvs_clock_is_behind_a_wait_is_short_and_not_none)
 {
@@ -409,7 +412,7 @@ START_TEST(where_libuvs_clock_is_behind_a_wait_is_short_and_not_none)
 }
 END_TEST
 
-/* `select` puts it about what was partly ready. */
+/* `select` asks it about what was only partly ready. */
 START_TEST(a_question_to_poll_that_fails_is_the_waits_error)
 {
     sel_selector *sel = open_selector(_i);
