@@ -16,6 +16,8 @@ from sphinx.util.i18n import docname_to_domain
 from sphinx.util.nodes import extract_messages
 from sphinx_inline_tabs._impl import TabContainer
 
+from words import CHINESE
+
 NOTE = '本页译文完成 {}/{}，其余部分是英文原文。'
 HEARD = {
     'Hide navigation sidebar': '隐藏导航栏',
@@ -58,10 +60,15 @@ class TabLabels(SphinxTransform):
 
 
 def texts_of(document):
-    """What is there to translate; fields before the title are for the builders."""
+    """What is there to translate.
+
+    Fields before the title are for the builders, and what the directives say is in the
+    page's language already.
+    """
     fields = [node for node in document if isinstance(node, nodes.field_list)]
     apart = {id(node) for list_ in fields for node in list_.findall()}
-    return {text for node, text in extract_messages(document) if id(node) not in apart}
+    found = {text for node, text in extract_messages(document) if id(node) not in apart}
+    return found - set(CHINESE.values())
 
 
 class Progress(SphinxTransform):
