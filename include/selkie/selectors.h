@@ -353,8 +353,8 @@ SEL_API int sel_wakeup(sel_selector *sel);
  *                  that is left is sel_close(), which does not free what that loop
  *                  holds
  *         -EBADF   the child has closed the library's descriptors, and with them
- *                  those of a libuv loop: that of `uv`, of timers, signal handlers
- *                  or sel_loop(), or one that the selector is attached to; all
+ *                  those of a libuv loop: that of `uv`, of signal handlers or
+ *                  sel_loop(), or one that the selector is attached to; all
  *                  that is left is sel_close()
  *         -EBUSY   called from inside a callback
  * Thread: the child's only thread.
