@@ -91,7 +91,7 @@ def faults(entry):
         yield 'other code or links than the text'
     if unrecognised(entry.translation):
         yield f'not recognised: {unrecognised(entry.translation)}'
-    if entry.translation == entry.source and len(re.findall(r'[A-Za-z]{2,}', plain)) > 1:
+    if entry.translation == entry.source and len(re.findall(r'\b[A-Za-z]{2,}\b', plain)) > 1:
         yield 'not translated'
     if HALF_WIDTH.search(plain):
         yield f'punctuation of half width: {HALF_WIDTH.search(plain)[0]}'
@@ -149,7 +149,7 @@ class TheTestItself(unittest.TestCase):
         for source, translation in (
                 ('It calls ``poll``.', '它调用 ``poll``。'), ('``poll``', '``poll``'),
                 ('See :doc:`that <a>`.', '见\\ :doc:`那里 <a>`。'),
-                ('selkie', 'selkie'),
+                ('selkie', 'selkie'), ('echo_server', 'echo_server'),
                 ('"**Now**": it ``*``', '“**现在**”：它 ``*``')):
             with self.subTest(translation):
                 self.assertEqual(list(faults(Entry(source, translation, False))), [])
