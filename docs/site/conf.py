@@ -25,8 +25,8 @@ gettext_compact = False
 gettext_uuid = False
 gettext_location = False
 
-extensions = ['exercises', 'listings', 'offline', 'pictures', 'player', 'reference', 'single',
-              'sphinx_copybutton', 'sphinx_inline_tabs', 'tables', 'translation']
+extensions = ['exercises', 'figures', 'listings', 'offline', 'pictures', 'player', 'reference',
+              'single', 'sphinx_copybutton', 'sphinx_inline_tabs', 'tables', 'translation']
 exclude_patterns = ['site', 'twins', 'transcripts', 'timelines', 'pictures', 'locale', 'examples',
                     'benchmarks']
 primary_domain = 'c'

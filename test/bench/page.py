@@ -41,13 +41,13 @@ def describe_limit(goal):
 def describe_figure(goal):
     if goal.lower is None:
         return f'{goal.figure:.4g}'
-    return f'{goal.figure:.3f} ({goal.lower:.3f} to {goal.upper:.3f})'
+    return f'{goal.figure:.3f} ({goal.lower:.3f}–{goal.upper:.3f})'
 
 
 def _goals_of(goals):
     return _table(['Goal', 'figure', 'wanted', ''],
                   [[goal.name, describe_figure(goal), describe_limit(goal),
-                    'met' if goal.met else '**missed**'] for goal in goals], 'pairs')
+                    'met' if goal.met else '**missed**'] for goal in goals], 'pairs goals')
 
 
 def _machine(facts):
@@ -62,14 +62,11 @@ def _summary(results):
     missed = [goal for goal in goals if not goal.met]
     lines = [[f'`{about(name, results[name])[0]}`_', len(found),
               sum(goal.met for goal in found)] for name, found in judged.items()]
-    text = (f'{len(goals) - len(missed)} of {len(goals)} goals are met. A goal counts as met when '
-            'the interval of its figure reaches it: the median, and where it lies with 95 % '
-            'confidence, or its quartiles.\n\n'
-            'In the plots the curves of selkie are thick; what it stands on has a thin one of the '
-            'same colour.\n')
-    parts = [_heading('The goals', '-'), text, _table(['', 'goals', 'met'], lines)]
+    parts = [_heading('The goals', '-'),
+             f'{len(goals) - len(missed)} of {len(goals)} goals are met.\n',
+             _table(['', 'goals', 'met'], lines), f'Missed: {len(missed)}.\n']
     if missed:
-        parts += ['Missed:\n', _goals_of(missed)]
+        parts.append(_goals_of(missed))
     return '\n'.join(parts)
 
 
@@ -80,7 +77,7 @@ def _figures(result):
     text = f'{result.title[0].upper()}{result.title[1:]}.\n\n' + _table(result.columns, lines)
     if len(result.table) <= MOST_ROWS or not result.plots:
         return text
-    return '.. folded:: All figures\n\n' + _indent(text)
+    return '.. all-figures::\n\n' + _indent(text)
 
 
 def _work(name, result, folder):

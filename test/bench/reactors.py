@@ -86,7 +86,7 @@ def threads(tools):
              'trips_a_second': sorted(sample[2] for sample in taken)[rounds // 2]}
             for count, taken in samples.items()]
     return Result(
-        title=f'echo_server --threads N, 50 connections: median of {rounds}',
+        title=f'the echo server with --threads N, 50 connections: median of {rounds}',
         columns=['threads', 'CPU ns a trip', "client's share of a core", 'trips/s'],
         table=[[row['threads'], f"{row['cpu_ns']:.0f}", f"{row['client_share']:.2f}",
                 f"{row['trips_a_second']:.0f}"] for row in rows],

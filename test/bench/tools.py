@@ -77,9 +77,6 @@ class Spread:
     lower: float
     upper: float
 
-    def __str__(self):
-        return f'{self.median:.3f} ({self.lower:.3f} to {self.upper:.3f})'
-
 
 def spread(values):
     """The interval is between order statistics: nothing is assumed of the noise."""

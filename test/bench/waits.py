@@ -79,7 +79,7 @@ def all_called(tools):
             curves.setdefault(name, []).append((ready, found.median))
     columns, table = _pivot(
         rows, 'ready',
-        lambda row: f"{row['ratio']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})")
+        lambda row: f"{row['ratio']:.2f} ({row['lower']:.2f}–{row['upper']:.2f})")
     return Result(
         title=f'a pass, all of N ready and called, bare epoll = 1: median of {rounds}',
         columns=columns, table=table, rows=rows, goals=[],

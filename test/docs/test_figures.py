@@ -66,8 +66,8 @@ class Page(unittest.TestCase):
         self.assertNotIn('near', missed)
 
     def test_a_long_table_is_folded_where_a_plot_says_the_same(self):
-        self.assertEqual(self.text.count('.. folded::'), 1)
-        folded = self.text.index('.. folded::')
+        self.assertEqual(self.text.count('.. all-figures::'), 1)
+        folded = self.text.index('.. all-figures::')
         self.assertLess(self.text.index('.. plot:: two'), folded)
         self.assertLess(folded, self.text.index('Memory\n---'))
 

@@ -4,6 +4,7 @@
 With --thorough only: all of it is built.
 """
 
+import collections
 import functools
 import html
 import re
@@ -59,6 +60,15 @@ class Site(unittest.TestCase):
     def test_every_page_is_there_in_both_languages(self):
         self.assertEqual(self.pages('en'), self.pages('zh_CN'))
         self.assertGreater(len(self.pages('en')), 30)
+
+    def test_benchmarks_have_the_same_figures_in_both_languages(self):
+        def figures(part):
+            text = (self.output / part / 'benchmarks.html').read_text()
+            shown = re.sub(r'(?s)<svg.*?</svg>|<[^>]+>', ' ', text.partition('<article')[2])
+            return collections.Counter(re.findall(r'\d+(?:[.,]\d+)*', shown))
+
+        self.assertEqual(figures('en'), figures('zh_CN'))
+        self.assertGreater(figures('en').total(), 500)
 
     def test_nothing_is_loaded_from_another_host(self):
         for part in ('en', 'zh_CN', 'single'):

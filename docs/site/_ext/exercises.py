@@ -41,9 +41,10 @@ class Exercise(SphinxDirective):
 
 class Answer(SphinxDirective):
     has_content = True
+    summary = 'Answer'
 
     def run(self):
-        node = answer(summary=say(self.env, 'Answer'))
+        node = answer(summary=say(self.env, self.summary))
         self.state.nested_parse(self.content, self.content_offset, node)
         return [node]
 

@@ -13,8 +13,6 @@
 
     .. plot:: NAME           docs/benchmarks/NAME.svg, the same
 
-    .. figures::             docs/benchmarks/figures.rst, where there is one
-
 A timeline goes into the page itself, where it takes the page's colours.  Where there is no
 HTML the caption has to do.
 """
@@ -22,9 +20,7 @@ import re
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
-from sphinx.util.nodes import nested_parse_with_titles
 
 import player
 import sources
@@ -111,22 +107,7 @@ class Plot(Picture):
     place = 'benchmarks/'
 
 
-class Figures(SphinxDirective):
-    """What `./run bench --publish` wrote, if it did, below the page's own text."""
-
-    def run(self):
-        name = 'docs/benchmarks/figures.rst'
-        self.env.note_dependency(str(sources.TOP / name))
-        if not (sources.TOP / name).exists():
-            return []
-        element = nodes.section()
-        lines = StringList(sources.read(name).splitlines(), source=name)
-        nested_parse_with_titles(self.state, lines, element)
-        return element.children
-
-
 def setup(app):
-    app.add_directive('figures', Figures)
     app.add_directive('transcript', Transcript)
     app.add_directive('timeline', Timeline)
     app.add_directive('drawing', Drawing)

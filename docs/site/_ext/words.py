@@ -3,6 +3,7 @@
 
 CHINESE = {
     'Answer': '答案',
+    'All figures': '全部数值',
     'Exercise {}': '练习 {}',
     'Arguments': '参数',
     'Returns': '返回',
