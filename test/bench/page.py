@@ -85,8 +85,7 @@ def _work(name, result, folder):
     parts = [_heading(heading, '-'), f'{text}\n', f'``./run bench {name}``\n']
     for plot in result.plots:
         write_plot(plot, folder)
-        title = plot.title[0].upper() + plot.title[1:]
-        parts.append(f'.. plot:: {plot.name}\n\n   {title}\n')
+        parts.append(f'.. plot:: {plot.name}\n\n   {plot.title}\n')
     parts.append(_figures(result))
     if result.note:
         parts.append(result.note + '\n')

@@ -116,7 +116,7 @@ def echo(tools):
     return Result(
         title=f"echo: the server's CPU a round trip, bare epoll = 1: median of {rounds}",
         columns=COLUMNS, table=_table(rows), rows=rows, goals=goals,
-        plots=[Plot('echo', "the server's CPU a round trip, bare epoll = 1", 'connections',
+        plots=[Plot('echo', "The server's CPU a round trip, bare epoll = 1", 'connections',
                     'times a bare epoll server', curves)],
         note=f'The client compares every answer; a wrong one ends the benchmark. Round trips a '
              f'second are of a client that has one core, the server the other. {CONTROL}',

@@ -31,7 +31,7 @@ def all_ready(tools):
         goals=[Goal(f"look at {row['ready']} ready, {row['contender']}, epoll_wait = 1",
                     row['ratio'], LIMIT, row['lower_quartile'], row['upper_quartile'])
                for row in rows if row['contender'] in JUDGED and row['ready'] >= 100],
-        plots=[Plot('all-ready', 'a look at N ready descriptors, epoll_wait = 1',
+        plots=[Plot('all-ready', 'A look at N ready descriptors, epoll_wait = 1',
                     'descriptors, all ready', 'times a bare epoll_wait', curves)],
     )
 
@@ -83,7 +83,7 @@ def all_called(tools):
     return Result(
         title=f'a pass, all of N ready and called, bare epoll = 1: median of {rounds}',
         columns=columns, table=table, rows=rows, goals=[],
-        plots=[Plot('all-called', 'a pass with N descriptors ready, bare epoll = 1',
+        plots=[Plot('all-called', 'A pass with N descriptors ready, bare epoll = 1',
                     'descriptors, all ready', 'times a bare epoll loop', curves)],
         note='sd-event calls one a wait, select ends at 1,024: they are not asked for more.')
 
@@ -112,7 +112,7 @@ def one_ready(tools):
     return Result(
         title=f'a pass, one of N ready, CPU ns: median of {rounds}',
         columns=columns, table=table, rows=rows, goals=goals,
-        plots=[Plot('one-ready', 'a pass with one of N descriptors ready',
+        plots=[Plot('one-ready', 'A pass with one of N descriptors ready',
                     'descriptors watched', 'nanoseconds',
                     {name: sorted(points) for name, points in curves.items()})],
     )

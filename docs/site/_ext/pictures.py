@@ -11,8 +11,6 @@
 
     .. drawing:: NAME        docs/NAME.svg, the same
 
-    .. plot:: NAME           docs/benchmarks/NAME.svg, the same
-
 A timeline goes into the page itself, where it takes the page's colours.  Where there is no
 HTML the caption has to do.
 """
@@ -68,6 +66,7 @@ class Picture(SphinxDirective):
     required_arguments = 1
     has_content = True
     place = ''
+    node = nodes.raw
 
     def run(self):
         name = f'docs/{self.place}{self.arguments[0]}.svg'
@@ -79,7 +78,8 @@ class Picture(SphinxDirective):
         picture = nodes.container(classes=['picture', type(self).__name__.lower()])
         svg = text[text.index('<svg'):]
         svg = re.sub(r'<!--.*?-->', '', svg, flags=re.DOTALL)
-        picture += nodes.raw('', svg, format='html')
+        picture += self.node('', svg, format='html')
+        self.set_source_info(picture[0])
         caption = nodes.container(classes=['caption'])
         self.state.nested_parse(self.content, self.content_offset, caption)
         if caption.children:
@@ -103,13 +103,8 @@ class Drawing(Picture):
     place = 'pictures/'
 
 
-class Plot(Picture):
-    place = 'benchmarks/'
-
-
 def setup(app):
     app.add_directive('transcript', Transcript)
     app.add_directive('timeline', Timeline)
     app.add_directive('drawing', Drawing)
-    app.add_directive('plot', Plot)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
