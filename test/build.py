@@ -4,8 +4,8 @@
 
     build.py NAME [TARGET...]
 
-A directory is made anew whenever its options, the tree's place or meson's version differ
-from those it was made with, so that no old choice lives on in it.
+A directory is made again whenever its options, the tree's place or meson's version differ
+from those it was made with, so that it never keeps an old choice.
 """
 
 import fcntl
@@ -59,7 +59,7 @@ def covered(*options):
 
 
 def elsewhere(environment, *options, c_args=()):
-    """A build for where libuv and libcheck are not to be had.
+    """A build for where libuv and libcheck are not available.
 
     pkg-config looks nowhere but in test/elsewhere, which has what the suites use of libcheck.
     """
@@ -110,20 +110,20 @@ def run_tool(command, log, environment):
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, **environment}, timeout=BOUND).returncode
         except subprocess.TimeoutExpired:
-            status = f'not done after {BOUND} s'
+            status = f'not finished after {BOUND} s'
     if status != 0:
         lines = log.read_text(errors='replace').splitlines()
         raise BuildError('\n'.join([*lines[-60:], f'{command[0]}: {status}; see {log}']))
 
 
 def libraries_there():
-    """Those that the tests can do without: one that comes later has a directory made anew."""
+    """What the tests can do without: installing one later makes the directory again."""
     return [name for name in LIBRARIES if shutil.which('pkg-config') and not subprocess.run(
         ['pkg-config', '--exists', name], stderr=subprocess.DEVNULL).returncode]
 
 
 def describe(environment, options):
-    """All that a directory depends on and ninja does not watch."""
+    """Everything that a directory depends on and ninja does not watch."""
     version = subprocess.run(['meson', '--version'], capture_output=True, text=True)
     has_tests = '-Dtests=enabled' in options
     return repr((str(TOP), version.stdout, sorted(environment.items()), options,

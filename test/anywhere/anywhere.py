@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The suites where the machine is another: what `./run test --anywhere` starts.
+"""The suites on a machine that is unusual in some way: what `./run test --anywhere` starts.
 
-Each circumstance is a command in front of every suite, which makes it: a namespace, a
-limit, a filter.  What was built is run and nothing is built anew, but for the clone.  A
-circumstance that can't be made here, for want of a right or a tool, is left out and said
-so.  A suite that lacks in it what it is about says that, too, and does not fail.
+A circumstance is made by a command in front of every suite: a namespace, a limit, a filter.
+The suites are run as they are built; only for the clone they are built again.  If a
+circumstance can't be made here, because a right or a tool is missing, it is left out with a
+line that says why.  A suite that can't test its subject in it says so, and does not fail.
 """
 
 import collections
@@ -31,15 +31,15 @@ import tree  # noqa: E402 (it is found only now)
 INSIDE = TEST / 'anywhere' / 'inside.py'
 YEAR = 365 * 86400
 LOOPS = 4
-# What a look in passing takes: the suites that ask the machine for the most.
+# The suites for a short look: those that depend most on the machine.
 IN_PASSING = re.compile(
     'alarms|attach_program|cold|descriptors|errors|executor|fork|fork_daemon|fork_exit|'
     'other_systems|preempted|selectors|signals|strangers_scarcity|strangers_threads|time|'
     'timers|trace_files|uv_survival|waits')
 IN_CLONE = ['selectors', 'trace', 'syscalls', 'debug', 'command_line', 'transcripts']
 
-# A name, what it is, the command that makes it, what else is in the environment, whether
-# Python can live in it and the programs with their clients, how much longer a suite may take.
+# A name, a description, the command that makes it, what is added to the environment, whether
+# Python and the programs with their clients can run in it, how much longer a suite may take.
 Circumstance = collections.namedtuple(
     'Circumstance', 'name what wrapper environment python programs slower',
     defaults=[{}, True, True, 4])
@@ -50,7 +50,7 @@ def inside(*things):
 
 
 def up_for(seconds):
-    """A clock that began so many seconds ago."""
+    """A clock that started that many seconds ago."""
     offset = str(int(seconds - time.clock_gettime(time.CLOCK_BOOTTIME)))
     return ['unshare', '--time', f'--boottime={offset}', f'--monotonic={offset}']
 

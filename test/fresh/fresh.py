@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What a newcomer does, in Debians made for it: what `./run test --fresh [NAME...]` starts.
+"""What a newcomer does, in newly made Debians: what `./run test --fresh [NAME...]` starts.
 
-One after another debootstrap makes the smallest Debian of each kind below build/fresh, with
-the mirror of this machine, and its apt sources where they are for that Debian.  In it, from a clean clone: `./run`, what it says to one who may not install
-anything, `./run echo` and a client, `./run test`, and each way of docs/examples/embed.
-What has changed and is not committed belongs to it.
+debootstrap makes a minimal Debian of each kind below build/fresh, one after another, from
+this machine's mirror, and with its apt sources if they are for that Debian.  There, in a
+clean clone that includes uncommitted changes, the steps are: `./run`, what it says to a user
+who may not install anything, `./run echo` and a client, `./run test`, and each way of
+docs/examples/embed.
 
-Each step has mounts and processes of its own, in namespaces that end with it.  So there
-is never anything mounted to clean up, and the tree can just be removed, however it ends.
+Each step has mounts and processes of its own, in namespaces that end with it.  So nothing
+mounted is ever left to clean up, and the tree can simply be removed, however it ends.
 """
 
 import os
@@ -119,7 +120,7 @@ def run_step(logs, name, command, seconds):
     status, output = running.run_bounded(
         ['env', '-i', *(f'{k}={v}' for k, v in environment().items()), *command],
         log, {}, seconds)
-    said = {0: 'ok', None: f'FAILED: not done after {seconds} s'}.get(
+    said = {0: 'ok', None: f'FAILED: not finished after {seconds} s'}.get(
         status, f'FAILED: exit status {status}')
     lines = output.rstrip().splitlines()
     account = f' ({lines[-1]})' if status == 0 and lines and name == './run test' else ''
@@ -167,7 +168,7 @@ def why_not(debian, mirror):
 
 
 def run_debian(debian):
-    """Make it, run the steps and remove it; what passed, or None where it was left out."""
+    """Make it, run the steps, remove it; returns what passed, or None if it was left out."""
     sources = apt_sources()
     mirror = sources.get(DEBIANS[debian][0], next(iter(sources.values()), MIRROR)).rstrip('/')
     reason = why_not(debian, mirror)

@@ -90,7 +90,7 @@ class Session:
     def make(self, name):
         """Build build/<name>; None, and one more failure, if it can't be built."""
         start = time.monotonic()
-        print(f'building {name}; what is said goes to {build.BUILD / name}.log', flush=True)
+        print(f'building {name}; the output goes to {build.BUILD / name}.log', flush=True)
         with self.spending('building'):
             try:
                 directory, output = build.build(name), ''

@@ -200,7 +200,7 @@ static bool read_script(FILE *file, sequence *ret_read)
         if (line[0] == '#' || line[0] == '\0')
             continue;
         if (ret_read->length == LONGEST_SEQUENCE || !read_operation(line, next)) {
-            fprintf(stderr, "lockstep: this is no operation: %s\n", line);
+            fprintf(stderr, "lockstep: not an operation: %s\n", line);
             return false;
         }
         ret_read->length++;
