@@ -99,7 +99,7 @@ static double positive_seconds(const command_option *option, const char *text)
     double seconds = strtod(text, &end);
     bool digits = *text != '\0' && text[strspn(text, "0123456789.")] == '\0';
     if (!digits || *end != '\0' || !(seconds > 0 && seconds <= 1e6))
-        fail(EXIT_USAGE, "--%s must be seconds, above 0 and up to 1000000, not '%s'",
+        fail(EXIT_USAGE, "--%s must be a positive number of seconds up to 1000000, not '%s'",
              option->name, text);
     return seconds;
 }

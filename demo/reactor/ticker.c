@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 {
     line_ticker ticker = {.interval = 1, .seconds = SEL_FOREVER};
     const command_option options[] = {
-        {"interval", 'i', "SECONDS", "the time the time between two lines (1)",
+        {"interval", 'i', "SECONDS", "the time between two lines (1)",
          .seconds = &ticker.interval},
         {"count", 'c', "N", "end after N lines (never)", .number = &ticker.count,
          .lowest = 1, .highest = 1000000},

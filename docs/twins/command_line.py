@@ -50,7 +50,7 @@ def seconds(name, text):
     except ValueError:
         value = 0
     if not 0 < value <= 1e6:
-        fail(EXIT_USAGE, f"{name} must be seconds, above 0 and up to 1000000, not '{text}'")
+        fail(EXIT_USAGE, f"{name} must be a positive number of seconds up to 1000000, not '{text}'")
     return value
 
 

@@ -77,7 +77,7 @@ class Ticker:
 
 def main():
     options = read_command_line("Print a line at regular intervals.", [
-        Option("i", "interval", "SECONDS", "the time the time between two lines (1)", 1, seconds),
+        Option("i", "interval", "SECONDS", "the time between two lines (1)", 1, seconds),
         Option("c", "count", "N", "end after N lines (never)", None, number(1, 1000000)),
         Option("f", "for", "SECONDS", "end after SECONDS (never)", None, seconds),
     ])

@@ -185,7 +185,8 @@ def parse_arguments():
     parser.add_argument("seconds", metavar="SECONDS", nargs="?", default=60,
                         type=whole_number(1, 10**7), help="how long (60)")
     parser.add_argument("--seed", metavar="N", type=whole_number(0, 10**18),
-                        default=time.time_ns() % 1000000, help="the seed of the random choices")
+                        default=time.time_ns() % 1000000,
+                        help="the seed of the random choices")
     parser.add_argument("--backend", choices=BACKENDS, help="run only this backend")
     parser.add_argument("--programs", metavar="DIR", type=Path,
                         default=TOP / "build" / "release" / "demo",
