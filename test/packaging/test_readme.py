@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The README's listings are the echo programs', and both programs serve a client."""
+"""The README's listings are the echo programs', and both programs serve a client.  The
+lessons' README, which it links to, has the same table as their first page.
+"""
 
 import pathlib
 import re
@@ -13,6 +15,7 @@ import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ECHO_C = TOP / 'demo' / 'echo.c'
+LESSONS = TOP / 'docs' / 'lessons'
 ECHO_PY = TOP / 'docs' / 'examples' / 'echo.py'
 
 
@@ -52,10 +55,27 @@ class Readme(unittest.TestCase):
                                         for at in range(len(lines))))
 
     def test_what_it_links_to_is_there(self):
-        targets = re.findall(r'\]\(([^)]+)\)', (TOP / 'README.md').read_text())
-        own = [target for target in targets if not target.startswith('https://')]
-        self.assertGreater(len(own), 10)
-        self.assertEqual([target for target in own if not (TOP / target).exists()], [])
+        for readme in TOP / 'README.md', LESSONS / 'README.md':
+            targets = re.findall(r'\]\(([^)]+)\)', readme.read_text())
+            own = [target for target in targets if not target.startswith('https://')]
+            self.assertGreater(len(own), 10)
+            self.assertEqual([target for target in own
+                              if not (readme.parent / target).exists()], [])
+
+    def test_the_lessons_are_those_of_the_site(self):
+        pages = re.findall(r'\* - :doc:`(\d+) <([\w-]+)>`\n +- (.*)\n +- (.*)\n',
+                           (LESSONS / 'index.rst').read_text())
+        rows = [line.strip('| ').split(' | ')
+                for line in (LESSONS / 'README.md').read_text().splitlines()
+                if re.match(r'\| \d', line)]
+        self.assertEqual(len(rows), 21)
+        for (number, page, question, programs), row in zip(pages, rows, strict=True):
+            with self.subTest(page):
+                names = re.findall(r'``(\w+)``', programs)
+                self.assertEqual(row[:2], [number, question.replace('``', '`')])
+                for column in row[2:4]:
+                    self.assertEqual(re.findall(r'\[(\w+)\]', column), names)
+                self.assertIn(f'(../timelines/{page}.svg)', row[4])
 
     def test_a_tree_that_cannot_be_written_to_is_one_line(self):
         for name in 'run', 'test/setup.sh':
