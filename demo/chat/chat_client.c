@@ -15,6 +15,7 @@
 #include "kit/connect.h"
 #include "kit/fail.h"
 #include "kit/nonblocking.h"
+#include "kit/stop.h"
 
 #include <selkie.h>
 
@@ -166,12 +167,6 @@ static void connected_cb(sel_selector *sel, const sel_key *key, int mask)
     go_on_with_file(client);
 }
 
-static void interrupted(sel_selector *sel, void *data)
-{
-    (void)data;
-    sel_stop(sel);
-}
-
 int main(int argc, char **argv)
 {
     const char *host = "127.0.0.1", *name = NULL;
@@ -196,8 +191,8 @@ int main(int argc, char **argv)
     check(sel_open(SEL_BACKEND_DEFAULT, &client.sel), "open a selector");
     sel_selector *sel = client.sel;
     check(sel_register(sel, client.fd, SEL_EVENT_WRITE, connected_cb, &client), "wait");
-    check(sel_add_signal_handler(sel, SIGINT, interrupted, NULL), "watch SIGINT");
-    check(sel_add_signal_handler(sel, SIGTERM, interrupted, NULL), "watch SIGTERM");
+    check(sel_add_signal_handler(sel, SIGINT, stop_loop, NULL), "watch SIGINT");
+    check(sel_add_signal_handler(sel, SIGTERM, stop_loop, NULL), "watch SIGTERM");
 
     check(sel_run(sel), "wait");
 

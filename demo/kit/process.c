@@ -7,6 +7,7 @@
  */
 #include "kit/process.h"
 #include "kit/blocking.h"
+#include "kit/check.h"
 #include "kit/fail.h"
 
 #include <errno.h>
@@ -39,6 +40,18 @@ void open_pair(int ends[2])
 {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         fail(EXIT_FAILURE, "cannot make a pair of sockets: %s", strerror(errno));
+}
+
+static void life_cb(sel_selector *sel, const sel_key *key, int mask)
+{
+    (void)key;
+    (void)mask;
+    sel_stop(sel);
+}
+
+void end_with_parent(sel_selector *sel, int life)
+{
+    check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
 }
 
 bool receive_all(int fd, void *bytes, size_t size)

@@ -3,6 +3,8 @@
 #ifndef DEMO_PROCESS_H
 #define DEMO_PROCESS_H
 
+#include <selkie.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -18,6 +20,12 @@ pid_t fork_child(void);
 
 /* socketpair(): what one end sends, the other receives; ends the program on failure. */
 void open_pair(int ends[2]);
+
+/*
+ * End a child's loop with its parent: `life` is one end of a pair, and the parent has
+ * the other, which is closed at the latest when it ends.
+ */
+void end_with_parent(sel_selector *sel, int life);
 
 /* Receive exactly `size` bytes, waiting; false if the other end is gone. */
 bool receive_all(int fd, void *bytes, size_t size);

@@ -21,3 +21,9 @@ int open_stop(void)
         fail(EXIT_FAILURE, "cannot watch signals: %s", strerror(errno));
     return stop;
 }
+
+void stop_loop(sel_selector *sel, void *data)
+{
+    (void)data;
+    sel_stop(sel);
+}

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* How a loop over descriptors hears SIGINT and SIGTERM: as one descriptor more. */
+/*
+ * How a loop is told to end: one over descriptors hears SIGINT and SIGTERM as one
+ * descriptor more.
+ */
 #ifndef DEMO_STOP_H
 #define DEMO_STOP_H
+
+#include <selkie.h>
 
 /* A descriptor that turns readable when SIGINT or SIGTERM comes, instead of ending
  * the program.  Failure is one plain line and the program's end. */
 int open_stop(void);
+
+/* loop.stop() as a task, of a signal or a timer. */
+void stop_loop(sel_selector *sel, void *data);
 
 #endif

@@ -14,6 +14,7 @@
 #include "kit/command_line.h"
 #include "kit/connection.h"
 #include "kit/process.h"
+#include "kit/stop.h"
 #include "lessons/14_measure.h"
 
 #include <selkie.h>
@@ -167,12 +168,6 @@ static void add_client(void *data, int fd)
         forget(server, client);
 }
 
-static void stop(sel_selector *sel, void *data)
-{
-    (void)data;
-    sel_stop(sel);
-}
-
 /* Ends what serves a client, and waits for it. */
 static void end_client(model_server *server, served_client *client)
 {
@@ -188,13 +183,6 @@ static void end_client(model_server *server, served_client *client)
     forget(server, client);
 }
 
-static void life_cb(sel_selector *sel, const sel_key *key, int mask)
-{
-    (void)key;
-    (void)mask;
-    sel_stop(sel);
-}
-
 /* Serve until SIGINT, SIGTERM, or the end of `life` (-1: none). */
 static void serve_model(server_model model, int listener, int life)
 {
@@ -207,12 +195,12 @@ static void serve_model(server_model model, int listener, int life)
                                  .add_client = add_client,
                                  .data = &server};
     check(acceptor_start(&server.acceptor), "wait");
-    check(sel_add_signal_handler(sel, SIGINT, stop, NULL), "watch SIGINT");
-    check(sel_add_signal_handler(sel, SIGTERM, stop, NULL), "watch SIGTERM");
+    check(sel_add_signal_handler(sel, SIGINT, stop_loop, NULL), "watch SIGINT");
+    check(sel_add_signal_handler(sel, SIGTERM, stop_loop, NULL), "watch SIGTERM");
     if (model == MODEL_FORK)
         check(sel_add_signal_handler(sel, SIGCHLD, reap, &server), "watch SIGCHLD");
     if (life >= 0)
-        check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
+        end_with_parent(sel, life);
     else
         print_listening(listener);
 

@@ -234,13 +234,6 @@ static void add_client(void *data, int fd)
     *added = (manager_client){.storage = store, .line = {.limit = LINE_LIMIT}};
 }
 
-static void life_cb(sel_selector *sel, const sel_key *key, int mask)
-{
-    (void)key;
-    (void)mask;
-    sel_stop(sel);
-}
-
 static _Noreturn void run_manager(int listener, int life)
 {
     static storage store;
@@ -249,7 +242,7 @@ static _Noreturn void run_manager(int listener, int life)
     store.acceptor = (acceptor){
         .sel = sel, .listener = listener, .add_client = add_client, .data = &store};
     check(acceptor_start(&store.acceptor), "listen");
-    check(sel_register(sel, life, SEL_EVENT_READ, life_cb, NULL), "watch the parent");
+    end_with_parent(sel, life);
     check(sel_run(sel), "wait");
     _exit(EXIT_SUCCESS);
 }

@@ -13,6 +13,7 @@
 #include "kit/fail.h"
 #include "kit/nonblocking.h"
 #include "kit/resource_limits.h"
+#include "kit/stop.h"
 #include "load/load_options.h"
 #include "load/load_report.h"
 
@@ -284,19 +285,13 @@ static void give_up_if_late(sel_selector *sel, void *data)
     sel_stop(sel);
 }
 
-static void interrupted(sel_selector *sel, void *data)
-{
-    (void)data;
-    sel_stop(sel);
-}
-
 static void run(load_client *load)
 {
     check(sel_open(SEL_BACKEND_DEFAULT, &load->sel), "open a selector");
     sel_selector *sel = load->sel;
     load->start = load->last_news = sel_time(sel);
-    check(sel_add_signal_handler(sel, SIGINT, interrupted, NULL), "watch SIGINT");
-    check(sel_add_signal_handler(sel, SIGTERM, interrupted, NULL), "watch SIGTERM");
+    check(sel_add_signal_handler(sel, SIGINT, stop_loop, NULL), "watch SIGINT");
+    check(sel_add_signal_handler(sel, SIGTERM, stop_loop, NULL), "watch SIGTERM");
     check(sel_call_every(sel, RAMP_SECONDS, ramp_up, load, &load->ramp), "set timers");
     check(sel_call_every(sel, PROGRESS_SECONDS, show_progress, load, NULL), "set timers");
     give_up_if_late(sel, load);

@@ -7,11 +7,13 @@
  * The selector's figures include the page's own requests and events; the connections,
  * bytes and answers are the echo service's alone.
  */
+#include "kit/check.h"
 #include "kit/command_line.h"
-#include "monitor/echo_service.h"
-#include "monitor/http.h"
 #include "kit/listen.h"
 #include "kit/meter.h"
+#include "kit/stop.h"
+#include "monitor/echo_service.h"
+#include "monitor/http.h"
 #include "monitor/monitor_page.h"
 
 #include <selkie.h>
@@ -62,12 +64,6 @@ static monitor_options read_options(int argc, char **argv)
     read_command_line(argc, argv,
                       "Show live on a web page what a reactor does, and echo.", options);
     return given;
-}
-
-static void check(int error, const char *what)
-{
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot %s: %s", what, sel_strerror(error));
 }
 
 /* "name": value, of one figure, in `scale`ths. */
@@ -153,12 +149,6 @@ static void answer(http_client *client, const char *path, void *data)
                     strlen("404 Not Found\n"));
 }
 
-static void stop(sel_selector *sel, void *data)
-{
-    (void)data;
-    sel_stop(sel);
-}
-
 static int listen_at(const monitor_options *given, int port)
 {
     char text[sizeof "65535"];
@@ -187,8 +177,8 @@ static void open_monitor(monitor *self, const monitor_options *given)
     check(echo_start(&self->echo), "wait");
     check(http_start(&self->http), "wait");
     check(sel_call_every(self->sel, METER_INTERVAL, push, self, NULL), "wait");
-    check(sel_add_signal_handler(self->sel, SIGINT, stop, NULL), "watch SIGINT");
-    check(sel_add_signal_handler(self->sel, SIGTERM, stop, NULL), "watch SIGTERM");
+    check(sel_add_signal_handler(self->sel, SIGINT, stop_loop, NULL), "watch SIGINT");
+    check(sel_add_signal_handler(self->sel, SIGTERM, stop_loop, NULL), "watch SIGTERM");
 }
 
 int main(int argc, char **argv)
