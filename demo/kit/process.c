@@ -36,12 +36,6 @@ pid_t fork_child(void)
     return pid;
 }
 
-void open_pair(int ends[2])
-{
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        fail(EXIT_FAILURE, "cannot make a pair of sockets: %s", strerror(errno));
-}
-
 static void life_cb(sel_selector *sel, const sel_key *key, int mask)
 {
     (void)key;

@@ -18,9 +18,6 @@
  */
 pid_t fork_child(void);
 
-/* socketpair(): what one end sends, the other receives; ends the program on failure. */
-void open_pair(int ends[2]);
-
 /*
  * End a child's loop with its parent: `life` is one end of a pair, and the parent has
  * the other, which is closed at the latest when it ends.

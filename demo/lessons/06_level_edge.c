@@ -11,6 +11,7 @@
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/tell.h"
 
 #include <errno.h>
@@ -38,8 +39,7 @@ static int control(const watched *w, int operation, uint32_t events)
 static watched watch_socket(int type, uint32_t events)
 {
     int pair[2];
-    type |= SOCK_NONBLOCK | SOCK_CLOEXEC;
-    checked(socketpair(AF_UNIX, type, 0, pair), "make a pair");
+    open_pair(type | SOCK_NONBLOCK, pair);
     watched w = {epoll_create1(EPOLL_CLOEXEC), pair[0], pair[1]};
     checked(control(&w, EPOLL_CTL_ADD, events), "watch");
     return w;

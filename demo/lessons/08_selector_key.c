@@ -10,6 +10,7 @@
 #include "kit/check.h"
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/process.h"
 
 #include <selkie.h>
@@ -102,7 +103,7 @@ int main(int argc, char **argv)
     read_command_line(argc, argv, "What a key is, and the family of selectors.",
                       no_options);
     int ends[2];
-    open_pair(ends);
+    open_pair(SOCK_STREAM, ends);
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     show_key(ends[0], file);
     show_backend(SEL_BACKEND_UV, "uv", ends[0]);

@@ -9,13 +9,13 @@
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/tell.h"
 
 #include <selkie.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,17 +176,11 @@ static void interruptions(void)
 /* A connected pair over TCP: only TCP has urgent bytes. */
 static void tcp_pair(int *client, int *conn)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    *client = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, 1) < 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(*client, (struct sockaddr *)&address, size) < 0)
-        fail(EXIT_FAILURE, "cannot connect: %s", strerror(errno));
-    *conn = accept(listener, NULL, NULL);
+    int listener = bound_socket(SOCK_STREAM);
+    *client = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
+    checked(listen(listener, 1), "listen");
+    checked(-connect_ex(*client, port_of(listener)), "connect");
+    *conn = checked(accept(listener, NULL, NULL), "accept");
     close(listener);
 }
 

@@ -11,6 +11,7 @@
 #include "kit/blocking.h"
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/tell.h"
 
 #include <errno.h>
@@ -36,50 +37,6 @@ typedef struct {
 } constant;
 
 #define CONSTANT(name) {name, #name}
-
-static struct sockaddr_in loopback(int port)
-{
-    return (struct sockaddr_in){.sin_family = AF_INET,
-                                .sin_port = htons((uint16_t)port),
-                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
-}
-
-/* sock.getsockname()'s port */
-static int port_of(int fd)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    checked(getsockname(fd, (struct sockaddr *)&address, &size), "find a name");
-    return ntohs(address.sin_port);
-}
-
-/* A socket with a port of its own that the kernel picks. */
-static int bound(int type)
-{
-    struct sockaddr_in address = loopback(0);
-    int fd = checked(socket(AF_INET, type | SOCK_CLOEXEC, 0), "make a socket");
-    checked(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
-    return fd;
-}
-
-/* sock.connect_ex(): 0 or an errno. */
-static int connect_ex(int fd, int port)
-{
-    struct sockaddr_in address = loopback(port);
-    return connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
-}
-
-/* socket.socketpair() */
-static void make_pair(int type, int pair[2])
-{
-    checked(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), "make a pair");
-}
-
-static void close_pair(const int pair[2])
-{
-    close(pair[0]);
-    close(pair[1]);
-}
 
 static void families_and_types(void)
 {
@@ -109,7 +66,7 @@ static void boundaries(const char *name, int type)
 {
     int pair[2];
     char bytes[16];
-    make_pair(type, pair);
+    open_pair(type, pair);
     send(pair[0], "one", 3, 0);
     send(pair[0], "two", 3, 0);
     ssize_t size = recv(pair[1], bytes, sizeof bytes, 0);
@@ -130,7 +87,7 @@ static void names(void)
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     puts("names");
-    int listener = bound(SOCK_STREAM);
+    int listener = bound_socket(SOCK_STREAM);
     int client = checked(socket(AF_INET, SOCK_STREAM, 0), "make a socket");
     checked(listen(listener, 5), "listen");
     printf("  port 0 was asked for, it is still 0: %s\n",
@@ -199,7 +156,7 @@ static void connect_later(const char *what, int port)
 static void connecting(void)
 {
     puts("connect without waiting");
-    int listener = bound(SOCK_STREAM), nobody = bound(SOCK_STREAM);
+    int listener = bound_socket(SOCK_STREAM), nobody = bound_socket(SOCK_STREAM);
     checked(listen(listener, 5), "listen");
     connect_later("somebody listens", port_of(listener));
     connect_later("nobody listens", port_of(nobody)); /* its port is taken, not open */
@@ -231,7 +188,7 @@ static void send_and_sendall(void)
     int pair[2];
     puts("send() and sendall()");
     fflush(stdout); /* or the child would have it to print, too */
-    make_pair(SOCK_STREAM, pair);
+    open_pair(SOCK_STREAM, pair);
     ssize_t sent = send(pair[0], bytes, sizeof bytes, MSG_DONTWAIT);
     printf("  send() of a mebibyte took something: %s, all: %s\n", yes_or_no(sent > 0),
            yes_or_no(sent == MEBIBYTE));
@@ -255,7 +212,7 @@ static void datagrams(void)
     socklen_t size = sizeof from;
     char bytes[16];
     puts("datagrams");
-    int receiver = bound(SOCK_DGRAM), sender = bound(SOCK_DGRAM);
+    int receiver = bound_socket(SOCK_DGRAM), sender = bound_socket(SOCK_DGRAM);
     to = loopback(port_of(receiver));
     struct sockaddr *name = (struct sockaddr *)&to;
     ssize_t sent = sendto(sender, "hello", 5, 0, name, sizeof to);
@@ -311,7 +268,7 @@ static void timeouts(void)
     int pair[2];
     char byte;
     puts("blocking and timeouts");
-    make_pair(SOCK_STREAM, pair);
+    open_pair(SOCK_STREAM, pair);
     printf("  a new socket blocks: %s\n",
            yes_or_no((fcntl(pair[0], F_GETFL) & O_NONBLOCK) == 0));
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
@@ -334,7 +291,7 @@ static void makefile(void)
     int pair[2];
     char line[64];
     puts("makefile()");
-    make_pair(SOCK_STREAM, pair);
+    open_pair(SOCK_STREAM, pair);
     FILE *writer = fdopen(pair[0], "w"), *reader = fdopen(pair[1], "r");
     if (writer == NULL || reader == NULL)
         fail(EXIT_FAILURE, "cannot make files: %s", strerror(errno));
@@ -352,13 +309,13 @@ static void errors(void)
     struct addrinfo *addresses = NULL;
     const struct addrinfo numeric = {.ai_flags = AI_NUMERICHOST};
     puts("errors");
-    make_pair(SOCK_STREAM, pair);
+    open_pair(SOCK_STREAM, pair);
     close(pair[1]);
     printf("  recv() after the peer closed: %zd bytes\n", recv(pair[0], &byte, 1, 0));
     printf("  send() after the peer closed: %s\n",
            error_name(send(pair[0], "x", 1, MSG_NOSIGNAL) < 0 ? errno : 0));
     close(pair[0]);
-    make_pair(SOCK_STREAM, pair);
+    open_pair(SOCK_STREAM, pair);
     send(pair[0], "x", 1, 0);
     close(pair[1]); /* with a byte unread */
     printf("  recv() after it closed without reading: %s\n",

@@ -13,6 +13,7 @@
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/tell.h"
 #include "kit/uring.h"
 
@@ -222,7 +223,7 @@ int main(int argc, char **argv)
     static const command_option options[] = {{.name = NULL}};
     int pair[2];
     read_command_line(argc, argv, "Receive the same answer in five ways.", options);
-    checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "make a pair");
+    open_pair(SOCK_STREAM, pair);
     pid_t peer = checked(fork(), "fork");
     if (peer == 0) {
         close(pair[0]);

@@ -8,6 +8,7 @@
 #include "lessons/14_measure.h"
 #include "kit/blocking.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/process.h"
 
 #include <selkie.h>
@@ -68,7 +69,7 @@ static void measure_model(server_model model, model_function *serve,
                           const server_options *where, double rates[ROWS][MODELS])
 {
     int listener = open_listener(where), life[2];
-    open_pair(life);
+    open_pair(SOCK_STREAM, life);
     pid_t pid = fork_child();
     if (pid == 0) {
         close(life[0]);

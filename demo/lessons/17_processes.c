@@ -11,6 +11,7 @@
 #include "kit/check.h"
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/process.h"
 
 #include <selkie.h>
@@ -69,7 +70,7 @@ static void start_child(process_family *family, int number)
 {
     child_process *child = &family->children[number - 1];
     int ends[2];
-    open_pair(ends);
+    open_pair(SOCK_STREAM, ends);
     pid_t pid = fork_child();
     if (pid == 0) {
         close(ends[0]);
@@ -130,8 +131,8 @@ static void orphan_cb(sel_selector *sel, const sel_key *key, int mask)
 static void start_grandchild(process_family *family)
 {
     int ends[2], orphan[2];
-    open_pair(ends);
-    open_pair(orphan);
+    open_pair(SOCK_STREAM, ends);
+    open_pair(SOCK_STREAM, orphan);
     pid_t pid = fork_child();
     if (pid == 0) {
         close(ends[0]);

@@ -11,8 +11,9 @@
 #include "kit/check.h"
 #include "kit/command_line.h"
 #include "kit/fail.h"
-#include "lessons/18_manager.h"
+#include "kit/loopback.h"
 #include "kit/process.h"
+#include "lessons/18_manager.h"
 
 #include <selkie.h>
 
@@ -133,7 +134,7 @@ static _Noreturn void exchange(int fd)
 static void pair_carries(void)
 {
     int ends[2];
-    open_pair(ends);
+    open_pair(SOCK_STREAM, ends);
     pid_t pid = fork_child();
     if (pid == 0) {
         close(ends[0]);
@@ -262,7 +263,7 @@ static void lock_keeps_together(void)
 {
     shared_page *page = map_page();
     int screen[2], together = 0;
-    open_pair(screen);
+    open_pair(SOCK_STREAM, screen);
     for (int number = 1; number <= PRINTERS; number++)
         if (fork_child() == 0)
             print_block(page, screen[1], number);
@@ -303,7 +304,7 @@ static void signals_tell(void)
 {
     pid_t child = 0;
     int ends[2];
-    open_pair(ends);
+    open_pair(SOCK_STREAM, ends);
     sel_selector *sel = NULL;
     check(sel_open(SEL_BACKEND_DEFAULT, &sel), "open a selector");
     check(sel_add_signal_handler(sel, SIGUSR1, signalled, &child), "watch SIGUSR1");

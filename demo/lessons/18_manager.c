@@ -13,6 +13,7 @@
 #include "kit/bytearray.h"
 #include "kit/check.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/nonblocking.h"
 #include "kit/process.h"
 
@@ -252,7 +253,7 @@ manager start_manager(void)
     manager made = {.address = {.sun_family = AF_UNIX}, .size = sizeof made.address};
     struct sockaddr *address = (struct sockaddr *)&made.address;
     int ends[2];
-    open_pair(ends);
+    open_pair(SOCK_STREAM, ends);
     /* An address that is only a family: the kernel chooses a name that is no file. */
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, address, sizeof made.address.sun_family) < 0 ||

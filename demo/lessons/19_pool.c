@@ -12,6 +12,7 @@
 #include "kit/check.h"
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/process.h"
 
 #include <selkie.h>
@@ -120,7 +121,7 @@ static void result_cb(sel_selector *sel, const sel_key *key, int mask)
 static void start_worker(worker_pool *pool, worker *one)
 {
     int ends[2];
-    open_pair(ends);
+    open_pair(SOCK_STREAM, ends);
     one->pid = fork_child();
     if (one->pid == 0) {
         close(ends[0]);

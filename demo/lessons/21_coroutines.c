@@ -12,6 +12,7 @@
 #include "kit/check.h"
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/tell.h"
 
 #include <selkie.h>
@@ -123,7 +124,7 @@ static void run(void)
     check(sel_open(SEL_BACKEND_DEFAULT, &sel), "open a selector");
     for (int i = 0; i < VISITORS; i++) {
         int ends[2];
-        checked(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+        open_pair(SOCK_SEQPACKET, ends);
         greeted[i].fd = ends[0];
         both.fds[i] = ends[1];
         start_greeting(sel, &greeted[i]);

@@ -9,6 +9,7 @@
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"
+#include "kit/loopback.h"
 #include "kit/tell.h"
 #include "kit/uring.h"
 
@@ -124,8 +125,7 @@ static void count_calls(uint32_t mode, int *waits, int *reads)
     int pair[2];
     char byte;
     struct epoll_event event;
-    const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    checked(socketpair(AF_UNIX, type, 0, pair), "make a pair");
+    open_pair(SOCK_STREAM | SOCK_NONBLOCK, pair);
     int epoll = checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll");
     add(epoll, pair[0], EPOLLIN | mode);
     *waits = *reads = 0;
@@ -286,7 +286,7 @@ static void asynchronous_io(void)
         found("this kernel has no io_uring for this process");
         return;
     }
-    checked(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "make a pair");
+    open_pair(SOCK_STREAM, pair);
     checked(uring_recv(ring, pair[0], answer, sizeof answer), "ask io_uring");
     bool early = uring_done(ring, &result);
     checked((int)write(pair[1], "hello", 5), "write");
@@ -296,8 +296,7 @@ static void asynchronous_io(void)
           "then %d bytes received",
           yes_or_no(early), result);
     found("how much it is used, no program can find out by running");
-    close(pair[0]);
-    close(pair[1]);
+    close_pair(pair);
     uring_close(ring);
 }
 
