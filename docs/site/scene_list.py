@@ -155,6 +155,11 @@ def alone(name, *arguments, given=b""):
     return lambda stage: stage.run(name, *arguments, given=given)
 
 
+def sockets(stage):
+    for name in "sockets", "socket_options":
+        stage.run(name)
+
+
 def same(lines):
     return lines
 
@@ -288,7 +293,7 @@ SCENES = {
     11: Scene("chat", chat, last="recv(sock) → the end", backend="epoll", plays=True,
               peer="chat_server", peers={"stdin": "ann", "sock": "room"},
               goes_to={"ann": "room"}.get),
-    12: Scene("sockets", alone("sockets"), begin="connect without", until="datagrams",
+    12: Scene("sockets", sockets, alone("sockets"), begin="connect without", until="datagrams",
               comparable=without_rights),
     13: Scene("io-models", alone("io_models"), calls=("io_uring_enter", "rt_sigreturn"),
               lines=r"\S", until="the page cache", comparable=without_ways, both=False,

@@ -31,6 +31,7 @@ ECHOES = {2: both("select_loop"), 4: both("poll_loop"), 5: both("epoll_loop"),
           7: both("echo_server")}
 CLIENTS = [*LINE_CLIENT, *TEN_CLIENTS]
 PROGRAMS = {"06": both("level_edge"), "09": both("select_call"), "12": both("sockets"),
+            "12 options": both("socket_options"),
             "13": both("io_models"), "16": both("event_queue"),
             "21": both("coroutines"), "claims": both("claims")}
 EVENTS = b"double 1 2\nkey a\nclick 30 -4\n"
@@ -446,6 +447,7 @@ class ProgramLesson(LessonTests):
     """The programs that try things: each prints what it found."""
 
     row = None
+    programs = None  # which of PROGRAMS; None: its row
     given = b""
     expected = ()  # lines that it prints
 
@@ -463,13 +465,14 @@ class ProgramLesson(LessonTests):
         return lines
 
     def assert_same_transcript(self):
-        first, second = (self.comparable(self.lines(kind)) for kind in PROGRAMS[self.row])
+        first, second = (self.comparable(self.lines(kind))
+                         for kind in PROGRAMS[self.programs or self.row])
         self.assertEqual(first, second)
 
 
 def program_lesson(cls):
     """Give a class the tests that are named after its row."""
-    row, (c_program, twin) = cls.row, PROGRAMS[cls.row]
+    row, (c_program, twin) = cls.row, PROGRAMS[cls.programs or cls.row]
     setattr(cls, f"test_{row}_c_runs", lambda self: self.assert_runs(c_program))
     setattr(cls, f"test_{row}_twin_runs", lambda self: self.assert_runs(twin))
     setattr(cls, f"test_{row}_same_transcript",
@@ -554,13 +557,6 @@ class Sockets(ProgramLesson):
         "  sendall() of another: 0, all of it came: yes",
         "  sendto() 5 bytes, recvfrom() 5, from the sender: yes",
         "  70000 bytes: EMSGSIZE",
-        "  SO_REUSEADDR: 0, then 1",
-        "  setblocking(False), recv(): EAGAIN",
-        "  settimeout(0.1), recv(): timed out, it was early: no",
-        "  second line",
-        "  send() after the peer closed: EPIPE",
-        "  recv() after it closed without reading: ECONNRESET",
-        "  gaierror: EAI_NONAME",
     ]
 
     def test_raw_says_plainly_that_it_needs_a_right(self):
@@ -569,6 +565,21 @@ class Sockets(ProgramLesson):
             line, = (line for line in self.lines(kind) if "SOCK_RAW" in line)
             self.assertIn(line.partition(": ")[2], (
                 "made, this process may", "EPERM, it needs CAP_NET_RAW"))
+
+
+@program_lesson
+class SocketOptions(ProgramLesson):
+    row = "12"
+    programs = "12 options"
+    expected = [
+        "  SO_REUSEADDR: 0, then 1",
+        "  setblocking(False), recv(): EAGAIN",
+        "  settimeout(0.1), recv(): timed out, it was early: no",
+        "  second line",
+        "  send() after the peer closed: EPIPE",
+        "  recv() after it closed without reading: ECONNRESET",
+        "  gaierror: EAI_NONAME",
+    ]
 
 
 @program_lesson
