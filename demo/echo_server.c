@@ -14,6 +14,7 @@
 #include "kit/connection.h"
 #include "kit/listen.h"
 #include "kit/status.h"
+#include "kit/stop.h"
 
 #include <selkie.h>
 
@@ -30,8 +31,8 @@ typedef struct {
     acceptor acceptor;
     int clients;
     meter *meter; /* with --status it counts what is shown; else NULL */
-    bool verbose;
-    bool stopping;
+    bool verbose, stopping;
+    pthread_t thread; /* that serves it, unless main() does */
 } echo_server;
 
 static sel_callback read_cb, write_cb;
@@ -68,19 +69,17 @@ static ssize_t send_queued(connection *conn)
 {
     const echo_server *server = conn->server;
     ssize_t sent = connection_send(conn);
-    if (sent > 0)
-        meter_sent(server->meter, (size_t)sent);
+    meter_sent(server->meter, sent);
     return sent;
 }
 
 static void add_connection(void *data, int fd)
 {
     echo_server *server = data;
-    sel_selector *sel = server->sel;
     connection *conn = calloc(1, sizeof *conn);
-    int error = conn == NULL ? -ENOMEM : 0;
-    if (error == 0)
-        error = sel_register(sel, fd, SEL_EVENT_READ, read_cb, conn);
+    int error = -ENOMEM;
+    if (conn != NULL)
+        error = sel_register(server->sel, fd, SEL_EVENT_READ, read_cb, conn);
     if (error < 0) {
         note(server->verbose, "%d: turned away: %s", fd, sel_strerror(error));
         free(conn);
@@ -131,10 +130,9 @@ static void write_cb(sel_selector *sel, const sel_key *key, int mask)
         watch(sel, conn);
 }
 
-typedef void connection_function(sel_selector *sel, connection *conn);
-
 /* Once the listener is gone, every key is a client's. */
-static void each_connection(sel_selector *sel, connection_function *function)
+static void each_connection(sel_selector *sel,
+                            void (*function)(sel_selector *sel, connection *conn))
 {
     int count = sel_get_map(sel, NULL, 0);
     sel_key *keys = calloc((size_t)count + 1, sizeof *keys);
@@ -159,12 +157,6 @@ static void drop(sel_selector *sel, connection *conn)
     hang_up(sel, conn, "dropped");
 }
 
-static void time_is_up(sel_selector *sel, void *data)
-{
-    (void)data;
-    sel_stop(sel);
-}
-
 /* SIGINT, SIGTERM: serve no more, but send what is queued.  The second time: end. */
 static void stop(sel_selector *sel, void *data)
 {
@@ -175,7 +167,7 @@ static void stop(sel_selector *sel, void *data)
     }
     server->stopping = true;
     acceptor_stop(&server->acceptor);
-    int error = sel_call_later(sel, FLUSH_SECONDS, time_is_up, NULL, NULL);
+    int error = sel_call_later(sel, FLUSH_SECONDS, stop_loop, NULL, NULL);
     if (error < 0 || server->clients == 0)
         sel_stop(sel);
     each_connection(sel, finish);
@@ -217,25 +209,22 @@ int main(int argc, char **argv)
         .takes_status = true};
     parse_options(argc, argv, &options);
     echo_server *servers = calloc((size_t)options.threads, sizeof *servers);
-    pthread_t *threads = calloc((size_t)options.threads, sizeof *threads);
-    if (servers == NULL || threads == NULL)
+    if (servers == NULL)
         fail(EXIT_FAILURE, "no memory for %d threads", options.threads);
     status *view = options.status ? status_open(options.threads) : NULL;
     int listener = open_listener(&options);
-    open_server(&servers[0], listener, status_meter(view, 0), options.verbose);
-    for (int i = 1; i < options.threads; i++)
-        open_server(&servers[i], open_sibling(listener, &options),
+    for (int i = 0; i < options.threads; i++)
+        open_server(&servers[i], i == 0 ? listener : open_sibling(listener, &options),
                     status_meter(view, i), options.verbose);
     print_listening(listener);
     check(status_start(view, servers[0].sel, listener), "show a status");
 
     for (int i = 1; i < options.threads; i++)
-        check(-pthread_create(&threads[i], NULL, serve, &servers[i]), "start a thread");
+        check(-pthread_create(&servers[i].thread, NULL, serve, &servers[i]), "start a thread");
     serve(&servers[0]);
     for (int i = 1; i < options.threads; i++)
-        pthread_join(threads[i], NULL);
+        pthread_join(servers[i].thread, NULL);
     status_close(view);
     free(servers);
-    free(threads);
     return EXIT_SUCCESS;
 }

@@ -9,15 +9,15 @@
  * Every pass hands both lists to the kernel and every pass looks through them:
  * that is what select() costs, and why it stops at FD_SETSIZE descriptors.
  *
- * sel_compat_select() goes on waiting after a signal, so signals (and the time
- * limits) come from a selector, which is a descriptor in `inputs` as any other.
+ * sel_compat_select() goes on waiting after a signal, so signals come from a descriptor
+ * that is in `inputs` as any other.
  */
 #include "kit/connection.h"
 #include "kit/listen.h"
+#include "kit/stop.h"
 
 #include <selkie.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/select.h>
@@ -36,11 +36,9 @@ typedef struct {
     bool is_client[FD_SETSIZE];         /* by descriptor */
     connection connections[FD_SETSIZE]; /* of those */
     int clients;
-    int listener;
-    int reserve;
-    sel_selector *signals;
-    bool verbose;
-    bool stopping;
+    int listener, reserve, stop;
+    double deadline; /* of a pause in accepting or of stopping, by sel_time(NULL) */
+    bool verbose, running, stopping;
 } select_server;
 
 /* Put fd into the list if it is wanted there, else take it out. */
@@ -56,13 +54,6 @@ static void list_set(fd_list *list, int fd, bool wanted)
         list->fds[i] = list->fds[--list->count];
 }
 
-/* Nothing left to select on: the loop ends. */
-static void end(select_server *server)
-{
-    server->inputs.count = 0;
-    server->outputs.count = 0;
-}
-
 static void hang_up(select_server *server, int fd, const char *why)
 {
     note(server->verbose, "%d: %s", fd, why);
@@ -71,7 +62,7 @@ static void hang_up(select_server *server, int fd, const char *why)
     server->is_client[fd] = false;
     connection_close(&server->connections[fd]);
     if (--server->clients == 0 && server->stopping)
-        end(server);
+        server->running = false;
 }
 
 /* Put the connection into the lists it belongs in, or hang up if there is none. */
@@ -100,33 +91,19 @@ static void add_connection(void *data, int fd)
     watch(server, fd);
 }
 
-static void resume_accepting(sel_selector *sel, void *data)
-{
-    (void)sel;
-    select_server *server = data;
-    if (!server->stopping)
-        list_set(&server->inputs, server->listener, true);
-}
-
-static void pause_accepting(select_server *server)
-{
-    int failed = sel_call_later(server->signals, PAUSE_SECONDS, resume_accepting, server,
-                                NULL);
-    if (failed == 0)
-        list_set(&server->inputs, server->listener, false);
-}
-
 static void accept_connections(select_server *server)
 {
     int error = accept_clients(server->listener, &server->reserve, add_connection, server,
                                server->verbose);
-    if (error < 0)
-        pause_accepting(server);
+    if (error < 0) { /* nobody can be accepted for a while */
+        list_set(&server->inputs, server->listener, false);
+        server->deadline = sel_time(NULL) + PAUSE_SECONDS;
+    }
 }
 
 static void read_from(select_server *server, int fd)
 {
-    if (!server->is_client[fd]) /* the selector: what it has is for sel_dispatch() */
+    if (!server->is_client[fd]) /* closed in this pass */
         return;
     ssize_t size = connection_receive(&server->connections[fd]);
     if (size > 0)
@@ -164,43 +141,32 @@ static void finish(select_server *server, int fd)
         hang_up(server, fd, "closed");
 }
 
-static void time_is_up(sel_selector *sel, void *data)
-{
-    (void)sel;
-    end(data);
-}
-
 /* SIGINT, SIGTERM: serve no more, but send what is queued.  The second time: end. */
-static void stop(sel_selector *sel, void *data)
+static void stop(select_server *server)
 {
-    select_server *server = data;
-    if (server->stopping) {
-        end(server);
+    take_stop(server->stop);
+    if (server->stopping || server->clients == 0) {
+        server->running = false;
         return;
     }
     server->stopping = true;
+    server->deadline = sel_time(NULL) + FLUSH_SECONDS;
     list_set(&server->inputs, server->listener, false);
     close(server->listener);
     close(server->reserve);
-    int error = sel_call_later(sel, FLUSH_SECONDS, time_is_up, server, NULL);
-    if (error < 0 || server->clients == 0)
-        end(server);
+    server->listener = -1; /* it may still be on a list of this pass */
     for (int fd = 0; fd < FD_SETSIZE; fd++)
         if (server->is_client[fd])
             finish(server, fd);
 }
 
-/*
- * Look for signals and timers that want their handlers called; returns how long
- * select() may wait before the next look.  The look comes right before select(),
- * because it is what makes the selector's descriptor tell.
- */
-static double look(sel_selector *signals)
+static void time_is_up(select_server *server)
 {
-    int error = sel_select(signals, 0, NULL);
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot watch signals: %s", sel_strerror(error));
-    return sel_get_timeout(signals);
+    server->deadline = SEL_FOREVER;
+    if (server->stopping)
+        server->running = false;
+    else
+        list_set(&server->inputs, server->listener, true);
 }
 
 static void serve(select_server *server, double timeout)
@@ -208,16 +174,16 @@ static void serve(select_server *server, double timeout)
     fd_list *inputs = &server->inputs, *outputs = &server->outputs;
     fd_list readable, writable, exceptional;
 
-    while (inputs->count > 0 || outputs->count > 0) {
-        double next_look = look(server->signals);
+    while (server->running) {
+        double left = server->deadline - sel_time(NULL);
         int ready = sel_compat_select(
             inputs->fds, inputs->count, readable.fds, &readable.count,
             outputs->fds, outputs->count, writable.fds, &writable.count,
             inputs->fds, inputs->count, exceptional.fds, &exceptional.count,
-            timeout < next_look ? timeout : next_look);
+            timeout < left ? timeout : left);
         if (ready < 0)
             fail(EXIT_FAILURE, "cannot select: %s", sel_strerror(ready));
-        if (ready == 0 && timeout < next_look) {
+        if (ready == 0 && timeout < left) {
             puts("timed out");
             flush_stdout();
             return;
@@ -225,6 +191,8 @@ static void serve(select_server *server, double timeout)
         for (size_t i = 0; i < readable.count; i++) {
             if (readable.fds[i] == server->listener)
                 accept_connections(server);
+            else if (readable.fds[i] == server->stop)
+                stop(server);
             else
                 read_from(server, readable.fds[i]);
         }
@@ -232,22 +200,9 @@ static void serve(select_server *server, double timeout)
             write_to(server, writable.fds[i]);
         for (size_t i = 0; i < exceptional.count; i++)
             take_urgent(server, exceptional.fds[i]);
-        sel_dispatch(server->signals);
+        if (sel_time(NULL) >= server->deadline)
+            time_is_up(server);
     }
-}
-
-static void watch_signals(select_server *server)
-{
-    int error = sel_open(SEL_BACKEND_EPOLL, &server->signals);
-    if (error == 0)
-        error = sel_add_signal_handler(server->signals, SIGINT, stop, server);
-    if (error == 0)
-        error = sel_add_signal_handler(server->signals, SIGTERM, stop, server);
-    if (error == 0)
-        error = sel_fileno(server->signals);
-    if (error < 0)
-        fail(EXIT_FAILURE, "cannot watch signals: %s", sel_strerror(error));
-    list_set(&server->inputs, sel_fileno(server->signals), true);
 }
 
 int main(int argc, char **argv)
@@ -258,9 +213,12 @@ int main(int argc, char **argv)
     parse_options(argc, argv, &options);
     select_server server = {.listener = open_listener(&options),
                             .reserve = open_reserve(),
-                            .verbose = options.verbose};
+                            .stop = open_stop(),
+                            .deadline = SEL_FOREVER,
+                            .verbose = options.verbose,
+                            .running = true};
     list_set(&server.inputs, server.listener, true);
-    watch_signals(&server);
+    list_set(&server.inputs, server.stop, true);
     print_listening(server.listener);
 
     serve(&server, options.timeout);
@@ -268,6 +226,5 @@ int main(int argc, char **argv)
     for (int fd = 0; fd < FD_SETSIZE; fd++)
         if (server.is_client[fd])
             hang_up(&server, fd, "dropped");
-    sel_close(server.signals);
     return EXIT_SUCCESS;
 }

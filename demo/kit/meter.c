@@ -64,11 +64,11 @@ void meter_turn(meter *self)
     self->pass_began = sel_time(self->sel);
 }
 
-void meter_sent(meter *self, size_t size)
+void meter_sent(meter *self, ssize_t sent)
 {
-    if (self == NULL)
+    if (self == NULL || sent <= 0)
         return;
-    self->counted.figure[FIGURE_BYTES] += size;
+    self->counted.figure[FIGURE_BYTES] += (uint64_t)sent;
     self->counted.figure[bucket_of(sel_time(self->sel) - self->pass_began)]++;
 }
 

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { LATENCIES = 15 }; /* buckets; an answer counts in the first one it fits */
 
@@ -59,10 +60,10 @@ extern const double METER_INTERVAL; /* seconds */
 void meter_turn(meter *self);
 
 /*
- * A client was sent so much.  The time since the first callback of this pass is what
- * the answer took: its client was ready by then.
+ * A client was sent so much, if it is over 0.  The time since the first callback of this
+ * pass is what the answer took: its client was ready by then.
  */
-void meter_sent(meter *self, size_t size);
+void meter_sent(meter *self, ssize_t sent);
 
 /* A task of the selector, its data the meter: let others see the figures. */
 void meter_publish(sel_selector *sel, void *data);

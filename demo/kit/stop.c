@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 int open_stop(void)
 {
@@ -20,6 +21,12 @@ int open_stop(void)
     if (stop < 0)
         fail(EXIT_FAILURE, "cannot watch signals: %s", strerror(errno));
     return stop;
+}
+
+void take_stop(int stop)
+{
+    struct signalfd_siginfo taken;
+    (void)!read(stop, &taken, sizeof taken);
 }
 
 void stop_loop(sel_selector *sel, void *data)

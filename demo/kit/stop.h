@@ -12,6 +12,9 @@
  * the program.  Failure is one plain line and the program's end. */
 int open_stop(void);
 
+/* Take one signal, so that the descriptor is readable again only with the next. */
+void take_stop(int stop);
+
 /* loop.stop() as a task, of a signal or a timer. */
 void stop_loop(sel_selector *sel, void *data);
 

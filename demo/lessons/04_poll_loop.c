@@ -184,6 +184,22 @@ static int milliseconds(double seconds)
     return seconds == SEL_FOREVER ? -1 : (int)(seconds * 1000 + 0.999);
 }
 
+static void run(poll_server *server, double timeout)
+{
+    for (;;) {
+        int ready = poll(server->fds, server->count, milliseconds(timeout));
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready < 0)
+            fail(EXIT_FAILURE, "cannot poll: %s", strerror(errno));
+        if (ready == 0)
+            puts("timed out");
+        if (ready == 0 || !serve_ready(server))
+            break;
+    }
+    flush_stdout();
+}
+
 int main(int argc, char **argv)
 {
     server_options options = {
@@ -199,15 +215,7 @@ int main(int argc, char **argv)
         fail(EXIT_FAILURE, "no memory");
     print_listening(server.listener.fd);
 
-    int ready;
-    do {
-        ready = poll(server.fds, server.count, milliseconds(options.timeout));
-        if (ready < 0 && errno != EINTR)
-            fail(EXIT_FAILURE, "cannot poll: %s", strerror(errno));
-        if (ready == 0)
-            puts("timed out");
-    } while (ready != 0 && (ready < 0 || serve_ready(&server)));
-    flush_stdout();
+    run(&server, options.timeout);
 
     while (server.count > 2)
         hang_up(&server, server.count - 1, "dropped");

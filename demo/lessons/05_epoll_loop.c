@@ -171,14 +171,17 @@ static void run(epoll_server *server, double timeout)
 {
     struct epoll_event ready[BATCH_SIZE];
     int milliseconds = timeout == SEL_FOREVER ? -1 : (int)(timeout * 1000 + 0.999);
-    int count;
-    do {
-        count = epoll_wait(server->epoll, ready, BATCH_SIZE, milliseconds);
-        if (count < 0 && errno != EINTR)
+    for (;;) {
+        int count = epoll_wait(server->epoll, ready, BATCH_SIZE, milliseconds);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
             fail(EXIT_FAILURE, "cannot wait: %s", strerror(errno));
         if (count == 0)
             puts("timed out");
-    } while (count != 0 && serve_ready(server, ready, count));
+        if (count == 0 || !serve_ready(server, ready, count))
+            break;
+    }
     flush_stdout();
 }
 

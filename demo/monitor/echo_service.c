@@ -38,8 +38,7 @@ static void client_cb(sel_selector *sel, const sel_key *key, int mask)
     ssize_t result = connection_wants_write(conn) ? 0 : connection_receive(conn);
     if (result >= 0)
         result = connection_send(conn);
-    if (result > 0)
-        meter_sent(service->meter, (size_t)result);
+    meter_sent(service->meter, result);
     int events = connection_wants_write(conn) ? SEL_EVENT_WRITE : SEL_EVENT_READ;
     if (result >= 0)
         result = sel_modify(sel, conn->fd, events, client_cb, client);

@@ -126,9 +126,9 @@ class PollServer:
                  if flags & getattr(select, name)]
         note(self.verbose, f"{who}: {' '.join(names)}")
 
-    def serve_ready(self, events):
+    def serve_ready(self, ready):
         """Returns false when a signal has come."""
-        for fd, flags in events:
+        for fd, flags in ready:
             if fd == self.stop.fileno():
                 return False
             self.note_flags("listener" if fd == self.listener.fileno() else "client",
@@ -138,6 +138,12 @@ class PollServer:
             else:
                 self.serve(fd, flags)
         return True
+
+    def run(self, timeout):
+        while ready := self.poller.poll(milliseconds(timeout)):
+            if not self.serve_ready(ready):
+                return
+        print_out("timed out\n")
 
 
 def milliseconds(seconds):
@@ -153,11 +159,7 @@ def main():
     server.poller.register(server.listener, READ_ONLY)
     print_listening(server.listener)
 
-    while events := server.poller.poll(milliseconds(options.timeout)):
-        if not server.serve_ready(events):
-            break
-    else:
-        print_out("timed out\n")
+    server.run(options.timeout)
 
     for fd in list(server.connections):
         server.hang_up(fd, "dropped")

@@ -9,19 +9,20 @@ is queued for it; it is in at least one of them until it is closed.  Every pass
 hands both lists to the kernel and every pass looks through them: that is what
 select() costs, and why it stops at FD_SETSIZE descriptors.
 
-select.select() goes on waiting after a signal, so signals (and the time limits)
-come from a Handlers, which is a descriptor in `inputs` as any other.
+select.select() goes on waiting after a signal, so signals come from a socket that is
+in `inputs` as any other.
 """
 import contextlib
 import errno
+import math
 import select
-import signal
 import socket
+import time
 
 from fail import note, print_out
-from handlers import Handlers
 from listen import (Reserve, accept_client, is_settled, open_listener, parse_options,
                     print_listening)
+from stop import open_stop, take_stop
 
 READ_SIZE = 16 * 1024
 HIGH_WATER = 64 * 1024
@@ -47,17 +48,12 @@ class SelectServer:
         self.ended = set()  # those that have sent their last byte
         self.listener = open_listener(options)
         self.reserve = Reserve()
+        self.stop_sock = open_stop()
+        self.deadline = math.inf  # of a pause in accepting or of stopping
         self.verbose = options.verbose
+        self.running = True
         self.stopping = False
-        self.handlers = Handlers()
-        self.handlers.add_signal_handler(signal.SIGINT, self.stop)
-        self.handlers.add_signal_handler(signal.SIGTERM, self.stop)
-        self.inputs += [self.listener, self.handlers]
-
-    def end(self):
-        """Nothing left to select on: the loop ends."""
-        self.inputs.clear()
-        self.outputs.clear()
+        self.inputs += [self.listener, self.stop_sock]
 
     def hang_up(self, sock, why):
         note(self.verbose, f"{sock.fileno()}: {why}")
@@ -67,7 +63,7 @@ class SelectServer:
         self.ended.discard(sock)
         sock.close()
         if not self.message_queues and self.stopping:
-            self.end()
+            self.running = False
 
     def watch(self, sock):
         """Put the connection into the lists it belongs in, or hang up if there is
@@ -95,17 +91,13 @@ class SelectServer:
         self.message_queues[sock] = bytearray()
         self.watch(sock)
 
-    def resume_accepting(self):
-        if not self.stopping:
-            list_set(self.inputs, self.listener, True)
-
     def pause_accepting(self, error):
         """A listener that is readable but not accepted from would keep the loop
         spinning.
         """
         note(self.verbose, f"cannot accept for now: {error.strerror}")
-        self.handlers.call_later(PAUSE_SECONDS, self.resume_accepting)
         list_set(self.inputs, self.listener, False)
+        self.deadline = time.monotonic() + PAUSE_SECONDS
 
     def accept_clients(self):
         for _ in range(ACCEPTS_PER_PASS):
@@ -123,7 +115,7 @@ class SelectServer:
                     return
 
     def read_from(self, sock):
-        if sock not in self.message_queues:  # the Handlers: they are for run()
+        if sock not in self.message_queues:  # closed in this pass
             return
         try:
             data = sock.recv(READ_SIZE)
@@ -174,39 +166,49 @@ class SelectServer:
         """SIGINT, SIGTERM: serve no more, but send what is queued.  The second time:
         end.
         """
-        if self.stopping:
-            self.end()
+        take_stop(self.stop_sock)
+        if self.stopping or not self.message_queues:
+            self.running = False
             return
         self.stopping = True
+        self.deadline = time.monotonic() + FLUSH_SECONDS
         list_set(self.inputs, self.listener, False)
         self.listener.close()
         self.reserve.close()
-        self.handlers.call_later(FLUSH_SECONDS, self.end)
-        if not self.message_queues:
-            self.end()
+        self.listener = None  # it may still be on a list of this pass
         for sock in list(self.message_queues):
             self.finish(sock)
 
+    def time_is_up(self):
+        self.deadline = math.inf
+        if self.stopping:
+            self.running = False
+        else:
+            list_set(self.inputs, self.listener, True)
+
     def serve(self, timeout):
         inputs, outputs = self.inputs, self.outputs
-        while inputs or outputs:
-            timer = self.handlers.timeout()
-            timers_first = timer is not None and (timeout is None or timer <= timeout)
+        while self.running:
+            left = self.deadline - time.monotonic()
+            wait = min(math.inf if timeout is None else timeout, max(left, 0))
             readable, writable, exceptional = select.select(
-                inputs, outputs, inputs, timer if timers_first else timeout)
-            if not (readable or writable or exceptional) and not timers_first:
+                inputs, outputs, inputs, None if wait == math.inf else wait)
+            if not (readable or writable or exceptional) and wait == timeout:
                 print_out("timed out\n")
                 return
             for sock in readable:
                 if sock is self.listener:
                     self.accept_clients()
+                elif sock is self.stop_sock:
+                    self.stop()
                 else:
                     self.read_from(sock)
             for sock in writable:
                 self.write_to(sock)
             for sock in exceptional:
                 self.take_urgent(sock)
-            self.handlers.run()
+            if time.monotonic() >= self.deadline:
+                self.time_is_up()
 
 
 def main():

@@ -18,3 +18,8 @@ def open_stop():
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda signum, frame: None)
     return stop
+
+
+def take_stop(stop):
+    """Take one signal, so that the socket is readable again only with the next."""
+    stop.recv(1)
