@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 pid_t fork_child(void)
@@ -34,6 +35,12 @@ pid_t fork_child(void)
     if (pid < 0)
         fail(EXIT_FAILURE, "cannot fork: %s", strerror(errno));
     return pid;
+}
+
+void wait_for_all(int count)
+{
+    while (count-- > 0)
+        wait(NULL);
 }
 
 static void life_cb(sel_selector *sel, const sel_key *key, int mask)

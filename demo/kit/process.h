@@ -18,6 +18,9 @@
  */
 pid_t fork_child(void);
 
+/* os.wait(), for so many children. */
+void wait_for_all(int count);
+
 /*
  * End a child's loop with its parent: `life` is one end of a pair, and the parent has
  * the other, which is closed at the latest when it ends.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Eight ways that threads and processes share something, or don't.
+ * Six ways that threads and processes share something, or don't.
  *
  * Threads have one memory; a forked process has a copy.  What a process is to learn
- * from another has to be sent as bytes, lie in memory mapped by both, or be kept by a
- * third.  Every child here ends before its part does.  docs/twins/between_processes.py
- * is the same program in Python.
+ * from another has to be sent as bytes, be kept by a third, or lie in memory that both
+ * have mapped, which shared_memory shows.  Every child here ends before its part does.
+ * docs/twins/between_processes.py is the same program in Python.
  */
 #include "kit/blocking.h"
 #include "kit/check.h"
@@ -24,13 +24,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    ADDERS = 4, ADDITIONS = 1000, MANAGED = 10, PRINTERS = 5, LINES = 3, QUEUE_SIZE = 8,
-};
+enum { ADDERS = 4, ADDITIONS = 1000, MANAGED = 10, QUEUE_SIZE = 8 };
 
 /* queue.Queue, for a few words: get() waits until there is one. */
 typedef struct {
@@ -88,12 +85,6 @@ static void fork_copies(void)
     waitpid(pid, &status, 0);
     printf("a fork copies: the child's queue has %d, its parent's %d\n",
            WEXITSTATUS(status), queue.count);
-}
-
-static void wait_for_all(int count)
-{
-    while (count-- > 0)
-        wait(NULL);
 }
 
 typedef struct {
@@ -175,51 +166,6 @@ static void pipe_collects(void)
     printf("a pipe collects: %d processes have summed up %d\n", ADDERS, total);
 }
 
-/* A page that a fork does not copy, with a lock that works between processes. */
-typedef struct {
-    pthread_mutex_t lock;
-    int counter;
-} shared_page;
-
-static shared_page *map_page(void)
-{
-    shared_page *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        fail(EXIT_FAILURE, "cannot share memory: %s", strerror(errno));
-    pthread_mutexattr_t between_processes;
-    pthread_mutexattr_init(&between_processes);
-    pthread_mutexattr_setpshared(&between_processes, PTHREAD_PROCESS_SHARED);
-    pthread_mutex_init(&page->lock, &between_processes);
-    pthread_mutexattr_destroy(&between_processes);
-    return page;
-}
-
-static void unmap_page(shared_page *page)
-{
-    pthread_mutex_destroy(&page->lock);
-    munmap(page, sizeof *page);
-}
-
-static void memory_is_shared(void)
-{
-    shared_page *page = map_page();
-    for (int i = 0; i < ADDERS; i++) {
-        if (fork_child() != 0)
-            continue;
-        for (int k = 0; k < ADDITIONS; k++) {
-            pthread_mutex_lock(&page->lock);
-            page->counter++; /* read, add, write: three steps that nobody may enter */
-            pthread_mutex_unlock(&page->lock);
-        }
-        _exit(EXIT_SUCCESS);
-    }
-    wait_for_all(ADDERS);
-    printf("memory is shared: %d processes have added %d each: %d\n", ADDERS, ADDITIONS,
-           page->counter);
-    unmap_page(page);
-}
-
 static _Noreturn void use_manager(const manager *server, int number)
 {
     char request[64], answer[64];
@@ -247,39 +193,6 @@ static void manager_keeps(void)
     printf("a manager keeps, in the order they came: %s\n", answer);
     close(fd);
     stop_manager(&server);
-}
-
-/* Several writes, as a screen gets them from several processes. */
-static _Noreturn void print_block(shared_page *page, int screen, int number)
-{
-    pthread_mutex_lock(&page->lock);
-    for (int line = 0; line < LINES; line++)
-        send_line(screen, "%d", number);
-    pthread_mutex_unlock(&page->lock);
-    _exit(EXIT_SUCCESS);
-}
-
-static void lock_keeps_together(void)
-{
-    shared_page *page = map_page();
-    int screen[2], together = 0;
-    open_pair(SOCK_STREAM, screen);
-    for (int number = 1; number <= PRINTERS; number++)
-        if (fork_child() == 0)
-            print_block(page, screen[1], number);
-    close(screen[1]);
-    char first[16], line[16];
-    while (receive_line(screen[0], first, sizeof first)) {
-        int same = 1;
-        while (same < LINES && receive_line(screen[0], line, sizeof line) &&
-               strcmp(line, first) == 0)
-            same++;
-        together += same == LINES;
-    }
-    wait_for_all(PRINTERS);
-    close(screen[0]);
-    printf("a lock keeps together: %d of %d blocks are whole\n", together, PRINTERS);
-    unmap_page(page);
 }
 
 static void signalled(sel_selector *sel, void *data)
@@ -326,11 +239,10 @@ int main(int argc, char **argv)
 {
     const command_option no_options[] = {{0}};
     read_command_line(argc, argv,
-                      "Eight ways that threads and processes share something, or don't.",
+                      "Six ways that threads and processes share something, or don't.",
                       no_options);
-    void (*const parts[])(void) = {threads_share, fork_copies,      pair_carries,
-                                   pipe_collects, memory_is_shared, manager_keeps,
-                                   lock_keeps_together, signals_tell};
+    void (*const parts[])(void) = {threads_share, fork_copies,   pair_carries,
+                                   pipe_collects, manager_keeps, signals_tell};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         parts[i]();
         flush_stdout();

@@ -155,9 +155,12 @@ def alone(name, *arguments, given=b""):
     return lambda stage: stage.run(name, *arguments, given=given)
 
 
-def sockets(stage):
-    for name in "sockets", "socket_options":
-        stage.run(name)
+def one_by_one(*names):
+    """Programs that need nobody."""
+    def scene(stage):
+        for name in names:
+            stage.run(name)
+    return scene
 
 
 def same(lines):
@@ -293,8 +296,8 @@ SCENES = {
     11: Scene("chat", chat, last="recv(sock) → the end", backend="epoll", plays=True,
               peer="chat_server", peers={"stdin": "ann", "sock": "room"},
               goes_to={"ann": "room"}.get),
-    12: Scene("sockets", sockets, alone("sockets"), begin="connect without", until="datagrams",
-              comparable=without_rights),
+    12: Scene("sockets", one_by_one("sockets", "socket_options"), alone("sockets"),
+              begin="connect without", until="datagrams", comparable=without_rights),
     13: Scene("io-models", alone("io_models"), calls=("io_uring_enter", "rt_sigreturn"),
               lines=r"\S", until="the page cache", comparable=without_ways, both=False,
               timed=True),
@@ -311,9 +314,9 @@ SCENES = {
     17: Scene("processes", alone("processes"), alone("processes", "--count", "2"),
               calls=PROCESS_CALLS, hidden=INSIDE, backend="epoll",
               comparable=without_processes),
-    18: Scene("between-processes", alone("between_processes"), calls=PROCESS_CALLS,
-              hidden=INSIDE, backend="epoll", last="a pair carries: 21",
-              comparable=without_order),
+    18: Scene("between-processes", one_by_one("between_processes", "shared_memory"),
+              alone("between_processes"), calls=PROCESS_CALLS, hidden=INSIDE,
+              backend="epoll", last="a pair carries: 21", comparable=without_order),
     19: Scene("pool", alone("pool"), alone("pool", "--workers", "2", "--tasks", "2"),
               calls=PROCESS_CALLS, hidden=INSIDE, backend="epoll",
               comparable=in_any_order, complaint=rounds_too_long),

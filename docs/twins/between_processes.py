@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Eight ways that threads and processes share something, or don't.
+"""Six ways that threads and processes share something, or don't.
 
 Threads have one memory; a forked process has a copy.  What a process is to learn from
-another has to be sent as bytes, lie in memory mapped by both, or be kept by a third.
-Every child here ends before its part does.  demo/lessons/18_between_processes.c is the same
-program in C.
+another has to be sent as bytes, be kept by a third, or lie in memory that both have
+mapped, which shared_memory shows.  Every child here ends before its part does.
+demo/lessons/18_between_processes.c is the same program in C.
 """
-import mmap
-import multiprocessing
 import os
 import queue as queues
 import signal
@@ -21,13 +19,13 @@ from command_line import read_command_line
 from fail import print_out
 from handlers import Handlers
 from manager import Manager, ask_manager
-from process import receive_line, run_in_child, send_line
+from process import run_in_child, wait_for_all
 
-ADDERS, ADDITIONS, MANAGED, PRINTERS, LINES = 4, 1000, 10, 5, 3
+ADDERS, ADDITIONS, MANAGED = 4, 1000, 10
 HEAD = struct.Struct("!Ii")
 COUNTER = struct.Struct("i")
 
-PURPOSE = "Eight ways that threads and processes share something, or don't."
+PURPOSE = "Six ways that threads and processes share something, or don't."
 
 queue = queues.Queue()
 
@@ -113,34 +111,6 @@ def pipe_collects():
     print_out(f"a pipe collects: {ADDERS} processes have summed up {total}\n")
 
 
-def between_processes_lock():
-    """A lock that works between processes: its state is in memory that all map."""
-    return multiprocessing.get_context("fork").Lock()
-
-
-def add(page, lock):
-    for _ in range(ADDITIONS):
-        with lock:  # read, add, write: three steps that nobody may enter
-            counter, = COUNTER.unpack_from(page)
-            COUNTER.pack_into(page, 0, counter + 1)
-
-
-def wait_for_all(count):
-    for _ in range(count):
-        os.wait()
-
-
-def memory_is_shared():
-    lock = between_processes_lock()
-    with mmap.mmap(-1, COUNTER.size) as page:  # a page that a fork does not copy
-        for _ in range(ADDERS):
-            run_in_child(add, page, lock)
-        wait_for_all(ADDERS)
-        counter, = COUNTER.unpack_from(page)
-    print_out(f"memory is shared: {ADDERS} processes have added {ADDITIONS} each:"
-              f" {counter}\n")
-
-
 def use_manager(manager, number):
     with manager.connect() as sock:
         ask_manager(sock, f"append {number}")
@@ -158,30 +128,6 @@ def manager_keeps():
         print_out("a manager keeps, in the order they came:"
                   f" {ask_manager(sock, 'list')}\n")
     manager.stop()
-
-
-def print_block(lock, screen, number):
-    """Several writes, as a screen gets them from several processes."""
-    with lock:
-        for _ in range(LINES):
-            send_line(screen, str(number))
-
-
-def lock_keeps_together():
-    lock = between_processes_lock()
-    screen, theirs = socket.socketpair()
-    for number in range(1, PRINTERS + 1):
-        run_in_child(print_block, lock, theirs, number)
-    theirs.close()
-    together = 0
-    while first := receive_line(screen):
-        same = 1
-        while same < LINES and receive_line(screen) == first:
-            same += 1
-        together += same == LINES
-    wait_for_all(PRINTERS)
-    screen.close()
-    print_out(f"a lock keeps together: {together} of {PRINTERS} blocks are whole\n")
 
 
 def signal_parent(sock, parents_end):
@@ -220,7 +166,7 @@ def signals_tell():
 def main():
     read_command_line(PURPOSE, [])
     for part in (threads_share, fork_copies, pair_carries, pipe_collects,
-                 memory_is_shared, manager_keeps, lock_keeps_together, signals_tell):
+                 manager_keeps, signals_tell):
         part()
 
 

@@ -41,6 +41,11 @@ def run_in_child(function, *arguments):
         os._exit(status)
 
 
+def wait_for_all(count):
+    for _ in range(count):
+        os.wait()
+
+
 def send_line(sock, text):
     sock.sendall(f"{text}\n".encode())
 

@@ -3,11 +3,11 @@
 """What the lessons on processes make by hand, ready-made: multiprocessing's Process, Queue,
 Pipe, Value, Manager and Pool.
 
-Its lines are those of the C programs processes, between_processes and pool for the same
-parts.  Children are forked here as they are there; which way is the default depends on the
-system and on Python's version, and `spawn` and `forkserver` start a child from nothing,
-which gets its arguments pickled.  So they are functions at the top of the file, and the
-main program is below `if __name__ == "__main__"`.
+Its lines are those of the C programs processes, between_processes, shared_memory and pool
+for the same parts.  Children are forked here as they are there; which way is the default
+depends on the system and on Python's version, and `spawn` and `forkserver` start a child
+from nothing, which gets its arguments pickled.  So they are functions at the top of the
+file, and the main program is below `if __name__ == "__main__"`.
 """
 import multiprocessing
 import os

@@ -186,12 +186,19 @@ class BetweenProcesses(LessonTests):
         order = re.search(r"they came: \[(.*)\]", out)[1]
         self.assertEqual(sorted(map(int, order.split(", "))), list(range(1, 11)))
         self.assertIn("the child's queue has 1, its parent's 0", out)
-        self.assertIn("added 1000 each: 4000", out)
         self.assertIn("{processes: 10, sum: 55}", out)
-        self.assertIn("5 of 5 blocks are whole", out)
 
     def transcript(self, out):
         return re.sub(r"they came: .*", "they came", out)
+
+
+@lesson(18)
+class SharedMemory(LessonTests):
+    program = "shared_memory"
+
+    def check(self, out):
+        self.assertIn("added 1000 each: 4000", out)
+        self.assertIn("5 of 5 blocks are whole", out)
 
 
 @lesson(19)
@@ -235,7 +242,7 @@ class ReadyMade(unittest.TestCase):
         shown = (TWINS.parent / "transcripts" / "ready-made.txt").read_text()
         self.assertEqual(self.comparable(made),
                          self.comparable(re.sub(r"(?m)^    |^\$.*\n", "", shown)))
-        by_hand = [line for program in ("processes", "between_processes", "pool")
+        by_hand = [line for program in ("processes", "between_processes", "shared_memory", "pool")
                    for line in self.comparable(self.output(program, "c"))]
         self.assertEqual([line for line in self.comparable(made) if line not in by_hand], [])
 
@@ -772,6 +779,7 @@ WRONG = {
     "pool": [["--workers", "65"], ["--tasks", "0"], ["--seconds", "0"]],
     "processes": [["--count", "0"], ["--count", "101"]],
     "selector_key": [],
+    "shared_memory": [],
     "server_models": [["--model", "x"], ["--port", "-1"], ["--measure=yes"]],
     "three_tasks": [["--unit", "0"], ["-u", "-1"]],
 }
