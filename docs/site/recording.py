@@ -225,6 +225,9 @@ def c_lines(program, addresses):
             current = found[hex(int(line, 16) + 1)] = []
         elif where := re.match(r"(/.+):(\d+)", following):
             file = os.path.relpath(os.path.realpath(where[1]), TOP)
+            if "/demo/" in where[1] and not file.startswith("demo/"):
+                sys.exit(f"{program.name} has {where[1]} in it, of another tree: a "
+                         "compiler's cache can do that; compile without")
             current.append((file, int(where[2]), line))
     return found
 

@@ -6,9 +6,10 @@ import io
 import unittest
 from unittest import mock
 
-import site_support  # noqa: F401 (docs/site is found from here on)
+import site_support  # docs/site is found from here on
 
 import quiet  # of docs/site
+import recording
 import scene_list
 import timeline
 import transcript
@@ -72,6 +73,23 @@ class Complaints(unittest.TestCase):
             self.assertEqual(said.getvalue(), 'lesson 1: busy; once more\n')
             with self.assertRaisesRegex(SystemExit, 'lesson 1: not recorded: busy'):
                 quiet.made_at_rest('lesson 1', lambda: ('never', 'busy'))
+
+
+class Lines(unittest.TestCase):
+    """What addr2line says of a program, here without one."""
+
+    def lines(self, tree):
+        said = mock.Mock(stdout=f'0x1000\nmain\n{tree}/demo/echo.c:30\n')
+        with mock.patch.object(recording.subprocess, 'run', return_value=said):
+            return recording.c_lines(site_support.TOP / 'echo', ['0x1001'])
+
+    def test_they_are_of_this_tree(self):
+        self.assertEqual(self.lines(site_support.TOP),
+                         {'0x1001': [('demo/echo.c', 30, 'main')]})
+
+    def test_a_program_with_objects_of_another_tree_is_not_recorded(self):
+        with self.assertRaisesRegex(SystemExit, 'of another tree'):
+            self.lines('/another')
 
 
 if __name__ == '__main__':
