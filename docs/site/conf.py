@@ -25,8 +25,9 @@ gettext_compact = False
 gettext_uuid = False
 gettext_location = False
 
-extensions = ['exercises', 'figures', 'listings', 'offline', 'pictures', 'player', 'reference',
-              'single', 'sphinx_copybutton', 'sphinx_inline_tabs', 'tables', 'translation']
+extensions = ['accessible', 'exercises', 'figures', 'listings', 'offline', 'pictures', 'player',
+              'reference', 'single', 'sphinx_copybutton', 'sphinx_inline_tabs', 'tables',
+              'translation']  # after `accessible`, whose words it translates
 exclude_patterns = ['site', 'twins', 'transcripts', 'timelines', 'pictures', 'locale', 'examples',
                     'benchmarks']
 primary_domain = 'c'
@@ -71,8 +72,8 @@ if language.startswith('zh'):
     jieba.dt.tmp_dir = os.environ.get('DOCS_LOCALE')
 
 html_search_language = 'zh' if language.startswith('zh') else 'en'
-pygments_style = 'friendly'
-pygments_dark_style = 'monokai'
+pygments_style = 'default'  # each word's contrast is 4.5 or more, in the dark one, too
+pygments_dark_style = 'github-dark'
 
 copybutton_prompt_text = '$ '
 copybutton_only_copy_prompt_lines = True

@@ -8,15 +8,41 @@
 Without an option the file is shown whole.  What a listing shows is looked up by
 sources.py, and a name that is not there is an error.  With `:from: OLD.c OLD.py` a pair
 shows what differs from those files instead.
+
+A pair is two tabs; a wide window shows both (_static/selkie.css).  No listing scrolls: a
+line that is too long goes on below, set in a little more than it begins.
 """
+import re
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from pygments.formatters import HtmlFormatter
 from sphinx import addnodes
+from sphinx.highlighting import PygmentsBridge
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx_inline_tabs._impl import TabContainer
 
 import sources
+
+
+class Lines(HtmlFormatter):
+    """Each line is an element that knows how many blanks it begins with.
+
+    The line's end stands behind it, so that what is copied is the file's text.
+    """
+
+    def wrap(self, source, *rest):  # of an older Pygments: the file
+        return super().wrap(map(self.line, source), *rest)
+
+    @staticmethod
+    def line(part):
+        is_code, html = part
+        if not is_code:
+            return part
+        blanks = re.match(' *', re.sub('<[^>]*>', '', html)).end()
+        style = f' style="--indent: {blanks}"' if blanks else ''
+        return is_code, f'<span class="line"{style}>{html.rstrip()}</span>\n'
 
 
 def link_to(env, name, text=None):
@@ -63,21 +89,28 @@ class Listing(SphinxDirective):
         return [listing(self, self.arguments[0], names, self.options.get('part'))]
 
 
+def pair(listings):
+    """Those of C and of Python, each in a tab."""
+    beside = nodes.container(classes=['side-by-side'])
+    for label, listing_ in zip(('C', 'Python'), listings):
+        content = nodes.container('', listing_, is_div=True, classes=['tab-content'])
+        beside += TabContainer('', nodes.label('', label), content, type='tab', new_set=False)
+    return [beside]
+
+
 class SideBySide(SphinxDirective):
     required_arguments = 2
     option_spec = {name: directives.unchanged_required
                    for name in ('c', 'python', 'c-part', 'python-part', 'from')}
 
     def run(self):
-        beside = nodes.container(classes=['side-by-side'])
         if 'from' in self.options:
-            pairs = zip(self.options['from'].split(), self.arguments)
-            beside += [difference(self, old, new) for old, new in pairs]
-            return [beside]
-        for name, side in zip(self.arguments, ('c', 'python')):
-            names = self.options.get(side, '').split()
-            beside += listing(self, name, names, self.options.get(f'{side}-part'))
-        return [beside]
+            files = zip(self.options['from'].split(), self.arguments)
+            return pair(difference(self, old, new) for old, new in files)
+        return pair(
+            listing(self, name, self.options.get(side, '').split(),
+                    self.options.get(f'{side}-part'))
+            for name, side in zip(self.arguments, ('c', 'python')))
 
 
 class Source(SphinxRole):
@@ -94,6 +127,7 @@ class Source(SphinxRole):
 
 
 def setup(app):
+    PygmentsBridge.html_formatter = Lines
     app.add_directive('listing', Listing)
     app.add_directive('side-by-side', SideBySide)
     app.add_role('source', Source())

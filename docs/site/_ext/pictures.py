@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What was recorded from real runs: `transcript` and `timeline`, and other pictures.
 
-    .. transcript:: NAME     docs/transcripts/NAME.txt, or NAME-c.txt beside NAME-python.txt
+    .. transcript:: NAME     docs/transcripts/NAME.txt, or a pair of NAME-c.txt and NAME-python.txt
        :lines: 1-12
 
     .. timeline:: NAME       docs/timelines/NAME.svg
@@ -20,6 +20,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+import listings
 import player
 import sources
 
@@ -37,7 +38,7 @@ class Transcript(SphinxDirective):
     required_arguments = 1
     option_spec = {'lines': directives.unchanged_required}
 
-    def block(self, name, title=None):
+    def block(self, name):
         try:
             text = sources.read(f'docs/transcripts/{name}.txt').rstrip()
         except sources.SourceError as error:
@@ -46,18 +47,13 @@ class Transcript(SphinxDirective):
         text = chosen(text, self.options.get('lines'))
         block = nodes.literal_block(text, text, language='text', classes=['transcript'])
         self.set_source_info(block)
-        if not title:
-            return block
-        caption = nodes.paragraph('', title, classes=['file-name'])
-        return nodes.container('', caption, block, classes=['listing'])
+        return block
 
     def run(self):
         name = self.arguments[0]
         if (sources.TOP / f'docs/transcripts/{name}.txt').exists():
             return [self.block(name)]
-        return [nodes.container('', self.block(f'{name}-c', 'C'),
-                                self.block(f'{name}-python', 'Python'),
-                                classes=['side-by-side'])]
+        return listings.pair(self.block(f'{name}-{side}') for side in ('c', 'python'))
 
 
 class Picture(SphinxDirective):

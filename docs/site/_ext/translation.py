@@ -4,8 +4,8 @@
 A page whose translation is not complete says at its top how far it is.  Both numbers are
 of the page as it is now: a text that has changed since it was translated is not counted.
 The labels of tabs, which Sphinx passes over, become texts that can be translated.
-What the theme says to those who hear a page rather than see it is written into the
-theme, so it is replaced in the pages that are made.
+What the theme and accessible.py say to those who hear a page rather than see it is
+replaced in the pages that are made.
 """
 import gettext
 from pathlib import Path
@@ -20,6 +20,10 @@ from words import CHINESE
 
 NOTE = '本页译文完成 {}/{}，其余部分是英文原文。'
 HEARD = {
+    'Skip to the content': '跳到正文',
+    'Pages': '页面导航',
+    'This page': '本页目录',
+    'View': '显示方式',
     'Hide navigation sidebar': '隐藏导航栏',
     'Hide table of contents sidebar': '隐藏目录栏',
     'Toggle site navigation sidebar': '显示或隐藏导航栏',
@@ -55,8 +59,9 @@ class TabLabels(SphinxTransform):
     def apply(self, **options):
         for tabs in self.document.findall(TabContainer):
             label = tabs[0]
-            label.source, label.line = tabs.source, tabs.line
-            label.rawsource = label.astext()
+            if tabs.source:  # C and Python, of listings.py, are so in every language
+                label.source, label.line = tabs.source, tabs.line
+                label.rawsource = label.astext()
 
 
 def texts_of(document):
@@ -97,7 +102,8 @@ def replace_heard(app, exception):
         text = page.read_text()
         for english, chinese in HEARD.items():
             text = text.replace(f'>{english}<', f'>{chinese}<')
-            text = text.replace(f'title="{english}"', f'title="{chinese}"')
+            for name in ('title', 'aria-label'):
+                text = text.replace(f'{name}="{english}"', f'{name}="{chinese}"')
         page.write_text(text)
 
 

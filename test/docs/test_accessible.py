@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""axe-core finds nothing on any page: both themes, a desk and a telephone, both languages.
+
+With --thorough only.  axe-core comes from npm into build/, and its hash stands here; where
+npm can't give it, this is skipped and says why.
+"""
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import unittest
+
+import browser
+import site_support
+
+sys.path.insert(0, str(site_support.TOP / 'test' / 'python'))
+
+import chromium  # noqa: E402
+
+PACKAGE, VERSION = 'axe-core', '4.14.1'
+SHA512 = ('FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37Og'
+          'udVGtQ==')
+FOLDER = site_support.TOP / 'build' / 'axe'
+WIDTHS = 1280, 390
+PATIENCE = 300  # seconds for an answer: the single page is all of them
+THERE = ("document.readyState === 'complete' && location.pathname === '{}'"
+         " && document.querySelector('article') !== null")
+# What depends on the theme is asked in each; of what is said for every word of a listing,
+# one word of each colour is enough.
+PREPARE = '''{
+  for (const details of document.querySelectorAll('details'))
+    details.open = true;
+  const seen = new Set();
+  const isNew = (kind) => !seen.has(kind) && seen.add(kind);
+  for (const word of document.querySelectorAll('.highlight pre span:not(:has(span))'))
+    if (!isNew(`${word.parentElement.className} ${word.className}`))
+      word.replaceWith(...word.childNodes);
+}'''
+LOOK = '''axe.run(document, {resultTypes: ['violations'], %s}).then((found) =>
+  found.violations.flatMap(({id, nodes}) => nodes.map((node) =>
+    `${id}: ${node.target.join(' ')}: ${node.failureSummary}`)))'''
+COLOURS = "runOnly: ['color-contrast', 'link-in-text-block']"
+
+
+def fetched():
+    """axe-core's archive, from npm if it isn't here yet."""
+    archive = FOLDER / f'{PACKAGE}-{VERSION}.tgz'
+    if not archive.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        ended = subprocess.run(
+            ['npm', 'pack', f'{PACKAGE}@{VERSION}', '--fetch-retries=1', '--silent',
+             f'--pack-destination={FOLDER}'], timeout=site_support.PATIENCE, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if ended.returncode != 0 or not archive.exists():
+            said = ended.stdout.strip().splitlines() or [f'it gave {ended.returncode}']
+            raise unittest.SkipTest(f'npm has no {PACKAGE} for us: {said[0]}')
+    return archive
+
+
+def axe():
+    """Its script, once the archive is known to be the one that was looked at."""
+    archive = fetched()
+    found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if found != SHA512:
+        raise AssertionError(f'{archive} is another: sha512-{found}')
+    with tarfile.open(archive) as opened:
+        return opened.extractfile('package/axe.min.js').read().decode()
+
+
+@unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
+@unittest.skipUnless(shutil.which('chromium'), 'there is no chromium')
+@unittest.skipUnless(shutil.which('npm'), 'there is no npm')
+class Accessible(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.script = axe()
+        cls.output = site_support.build()
+
+    def findings(self, names):
+        """(page, width, theme, [what is wrong]) of each that has any."""
+        with browser.serving(self.output) as address, chromium.Chromium() as page:
+            page.call('Page.addScriptToEvaluateOnNewDocument', source=self.script)
+            for name in names:
+                page.show(WIDTHS[0], 900)
+                page.open(f'{address}/{name}')
+                page.wait_for(THERE.format(f'/{name}'))
+                page.evaluate(PREPARE)
+                for width in WIDTHS:
+                    for theme, asked in (('light', ''), ('dark', COLOURS)):
+                        page.show(width, 900, theme == 'dark')
+                        if found := page.evaluate(LOOK % asked):
+                            yield name, width, theme, found
+
+    def check(self, part):
+        names = sorted(str(path.relative_to(self.output))
+                       for path in (self.output / part).rglob('*.html'))
+        self.assertTrue(names)
+        for name, width, theme, found in self.findings(names):
+            with self.subTest(name, width=width, theme=theme):
+                self.assertEqual(found, [])
+
+    def test_english(self):
+        self.check('en')
+
+    def test_chinese(self):
+        self.check('zh_CN')
+
+    def test_single(self):
+        self.check('single')
+
+    def test_what_is_wrong_would_be_found(self):
+        page = self.output / 'en' / 'wrong.html'
+        page.write_text('<!doctype html><html lang="en"><title>x</title><main><article><h1>x'
+                        '</h1><style>:root { color-scheme: light dark } @media (prefers-color'
+                        '-scheme: dark) { p { color: #444; background: #222 } }</style><p>A '
+                        'text.</p><div style="width: 40em"><input></div></article></main>')
+        self.addCleanup(page.unlink)
+        found = {(width, theme): sorted({re.match('[-a-z]+', one)[0] for one in said})
+                 for _, width, theme, said in self.findings(['en/wrong.html'])}
+        self.assertEqual(found, {
+            (width, theme): wrong for width in WIDTHS
+            for theme, wrong in (('light', ['label']), ('dark', ['color-contrast']))})
+
+
+chromium.PATIENCE = PATIENCE
+
+if __name__ == '__main__':
+    unittest.main()
