@@ -74,7 +74,7 @@ def packaging(session):
 def documentation(session, directory):
     """The site; what is quick looks at its sources alone."""
     environment = {'TEST_LEVEL': session.level, 'TEST_PROGRAMS': str(directory / 'demo')}
-    return [{**t, 'timeout': 900, 'env': environment} for t in python_tests(session, 'docs')]
+    return [{**t, 'timeout': 1800, 'env': environment} for t in python_tests(session, 'docs')]
 
 
 def strangers(session, directory):

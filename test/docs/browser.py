@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Chromium without a screen, on pages served from this machine alone.
 
-All pages are measured in one go: a page of our own has each in a frame of the width that
+All pages are measured in one go for each width: a page of our own has each in a frame of the width that
 is asked for, and writes down how wide its content is, which names are broken at the end of
 a line, and whether the theme's script has run.
 """
@@ -29,17 +29,24 @@ const widest = (page) => {{
   const limit = page.documentElement.clientWidth + 1;
   return [...page.body.querySelectorAll('.content *')]
     .filter(e => e.getBoundingClientRect().right > limit
-                 && !e.closest('pre, .table-wrapper, .picture, .visually-hidden'))
+                 && !e.closest('.table-wrapper, .visually-hidden'))
     .map(e => e.tagName + '.' + e.className).slice(0, 3);
 }};
 const broken = (page) => [...page.querySelectorAll('.content code .pre')]
   .filter(e => e.getClientRects().length > 1).map(e => e.textContent).slice(0, 3);
+const tooWide = (page, tab) => {{
+  for (const tabs of page.querySelectorAll('.tab-set'))
+    tabs.querySelectorAll(':scope > input')[tab].checked = true;
+  return [...page.querySelectorAll('.content :is(pre, .highlight)')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 40));
+}};
 addEventListener('load', () => {{
   const results = [...document.querySelectorAll('iframe')].map(frame => {{
     const page = frame.contentDocument;
+    page.querySelectorAll('details').forEach(e => e.open = true);
     return [frame.dataset.page, frame.width, page.documentElement.scrollWidth, widest(page),
             page.querySelector('h1') ? page.querySelector('h1').innerText : '',
-            broken(page), !page.documentElement.classList.contains('no-js')];
+            broken(page), [...tooWide(page, 1), ...tooWide(page, 0)], !page.documentElement.classList.contains('no-js')];
   }});
   document.getElementById('result').textContent = JSON.stringify(results);
 }});
@@ -57,7 +64,7 @@ addEventListener('load', () => {{
 </script>'''
 
 Measured = collections.namedtuple(
-    'Measured', 'name width content sticking title broken scripted')
+    'Measured', 'name width content sticking title broken too_wide scripted')
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -104,11 +111,14 @@ def ask(directory, text):
 
 def measure(directory, names, widths):
     """[Measured], each page at each width."""
-    frames = ''.join(f'<iframe src="{name}" data-page="{name}" width="{width}"></iframe>'
-                     for name in names for width in widths)
-    found = ask(directory, MEASURE.format(frames=frames))
-    return [Measured(name, int(width), *rest)
-            for name, width, *rest in json.loads(html.unescape(found))]
+    measured = []
+    for width in widths:
+        frames = ''.join(f'<iframe src="{name}" data-page="{name}" width="{width}"></iframe>'
+                         for name in names)
+        found = ask(directory, MEASURE.format(frames=frames))
+        measured += [Measured(name, int(width), *rest)
+                     for name, width, *rest in json.loads(html.unescape(found))]
+    return measured
 
 
 def press_theme(directory, name):

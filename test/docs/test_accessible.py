@@ -2,10 +2,12 @@
 """axe-core finds nothing on any page: both themes, a desk and a telephone, both languages.
 
 With --thorough only.  axe-core comes from npm into build/, and its hash stands here; where
-npm can't give it, this is skipped and says why.
+npm can't give it, this is skipped and says why.  What it can't see is tried with keys: the
+way past the side bars and into them, and what is on paper.
 """
 
 import base64
+import contextlib
 import hashlib
 import re
 import shutil
@@ -124,6 +126,66 @@ class Accessible(unittest.TestCase):
         self.assertEqual(found, {
             (width, theme): wrong for width in WIDTHS
             for theme, wrong in (('light', ['label']), ('dark', ['color-contrast']))})
+
+
+@unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
+@unittest.skipUnless(shutil.which('chromium'), 'there is no chromium')
+class Keys(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.output = site_support.build()
+
+    @contextlib.contextmanager
+    def opened(self, width):
+        name = '/en/lessons/02-select-loop.html'
+        with browser.serving(self.output) as address, chromium.Chromium() as page:
+            page.show(width, 900)
+            page.open(address + name)
+            page.wait_for(THERE.format(name))
+            yield page
+
+    def press(self, page, key, code, text=''):
+        for kind in ('keyDown', 'keyUp'):
+            page.call('Input.dispatchKeyEvent', type=kind, key=key, code=key, text=text,
+                      windowsVirtualKeyCode=code)
+
+    def test_the_first_leads_to_the_content(self):
+        with self.opened(WIDTHS[0]) as page:
+            self.press(page, 'Tab', 9)
+            self.assertEqual(page.evaluate('document.activeElement.className'), 'skip')
+            self.assertTrue(page.evaluate(
+                'document.activeElement.getBoundingClientRect().left >= 0'))
+            self.press(page, 'Enter', 13, '\r')
+            page.wait_for("document.activeElement.id === 'content'")
+
+    def test_the_side_bars_open(self):
+        with self.opened(WIDTHS[1]) as page:
+            for button, bar in (('nav-overlay-icon', 'sidebar'), ('toc-header-icon', 'toc')):
+                page.evaluate(f"document.querySelector('button.{button}').focus()")
+                said = ('document.activeElement.ariaExpanded + getComputedStyle(document'
+                        f".querySelector('.{bar}-drawer')).visibility")
+                self.assertEqual(page.evaluate(said), 'falsehidden')
+                self.press(page, 'Enter', 13, '\r')
+                self.assertEqual(page.evaluate(said), 'truevisible')
+                self.press(page, 'Enter', 13, '\r')
+
+    def test_answers_are_open_on_paper(self):
+        closed = ("[...document.querySelectorAll('details.answer > p')]"
+                  ".filter(e => !e.checkVisibility()).length")
+        with self.opened(WIDTHS[0]) as page:
+            self.assertGreater(page.evaluate(closed), 0)
+            page.call('Emulation.setEmulatedMedia', media='print')
+            self.assertEqual(page.evaluate(closed), 0)
+
+    def test_what_is_copied_is_the_text(self):
+        """Also where its lines are too long for the window."""
+        other = ("[...document.querySelectorAll('pre')].filter(e => e.checkVisibility())"
+                 ".map(e => [e.textContent.trimEnd(), e.innerText.trimEnd()])")
+        with self.opened(WIDTHS[1]) as page:
+            found = page.evaluate(other)
+            self.assertGreater(len(found), 5)
+            for wanted, copied in found:
+                self.assertEqual(copied, wanted)
 
 
 chromium.PATIENCE = PATIENCE

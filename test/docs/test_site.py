@@ -17,7 +17,8 @@ import site_support
 
 import manual  # of docs/
 
-DESK, TELEPHONE = 1280, 390
+DESK, LAPTOP, TELEPHONE = 1440, 1280, 390
+WIDTHS = [DESK, LAPTOP, TELEPHONE]
 PICTURED = ['index.html', 'start.html', 'reference/selectors.html', 'lessons/07-reactor.html']
 ASKED = [  # of docs/faq.rst
     'close descriptor in callback', 'register twice', 'which thread', 'stop from a signal',
@@ -137,13 +138,14 @@ class Browser(unittest.TestCase):
     def check_widths(self, part):
         names = sorted(str(path.relative_to(self.output / part))
                        for path in (self.output / part).rglob('*.html'))
-        measured = browser.measure(self.output / part, names, [DESK, TELEPHONE])
-        self.assertEqual(len(measured), 2 * len(names))
+        measured = browser.measure(self.output / part, names, WIDTHS)
+        self.assertEqual(len(measured), len(WIDTHS) * len(names))
         for page in measured:
             with self.subTest(f'{part}/{page.name}', width=page.width):
-                self.assertTrue(page.title or page.name == 'search.html')
+                self.assertTrue(page.title)
                 self.assertLessEqual(page.content, page.width, page.sticking)
                 self.assertEqual(page.broken, [])
+                self.assertEqual(page.too_wide, [])
                 self.assertTrue(page.scripted)
 
     def test_pages_fit_and_break_no_name(self):
@@ -156,6 +158,20 @@ class Browser(unittest.TestCase):
         self.addCleanup(page.unlink)
         found = browser.measure(self.output / 'en', ['too-wide.html'], [TELEPHONE])
         self.assertGreater(found[0].content, TELEPHONE)
+
+    def test_a_listing_too_wide_would_be_seen(self):
+        """Also in a tab that is not chosen, and in an answer that is closed."""
+        page = self.output / 'en' / 'too-wide-listing.html'
+        page.write_text('<style>pre { overflow: auto; width: 9em } .tab-content { display: none }'
+                        ' :checked + .tab-content { display: block }</style><div class="content">'
+                        '<pre>short</pre><details><pre>an answer that is too long</pre></details>'
+                        '<div class="tab-set"><input type="radio" name="a"><div class="tab-conten'
+                        't"></div><input type="radio" name="a"><div class="tab-content"><pre>a ta'
+                        'b that is too long</pre></div></div></div>')
+        self.addCleanup(page.unlink)
+        for found in browser.measure(self.output / 'en', ['too-wide-listing.html'], WIDTHS):
+            self.assertEqual(sorted({text[:8] for text in found.too_wide}),
+                             ['a tab th', 'an answe'])
 
     def test_a_broken_name_would_be_seen(self):
         page = self.output / 'en' / 'broken.html'
@@ -204,7 +220,7 @@ class Browser(unittest.TestCase):
     def test_pages_are_drawn(self):
         for part, names in (('en', PICTURED), ('zh_CN', ['index.html'])):
             for name in names:
-                for width in (DESK, TELEPHONE):
+                for width in (LAPTOP, TELEPHONE):
                     png = browser.picture(self.output / part, name, width, 900)
                     with self.subTest(f'{part}/{name}', width=width):
                         got, rows = browser.drawn_rows(png)

@@ -18,7 +18,7 @@ MENDED = [
      r'<div class="content-icon-container" role="region" aria-label="View">'),
     (r'<label class="overlay', r'<label aria-hidden="true" class="overlay'),
     (r'role="heading">', r'role="heading" aria-level="2">'),
-    (r'<th class="head([^"]*)"></th>', r'<td class="head\1"></td>'),
+    (r'<th class="head([^"]*)">(?:<p></p>)?</th>', r'<td class="head\1"></td>'),
 ]
 
 

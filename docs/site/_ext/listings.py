@@ -42,7 +42,9 @@ class Lines(HtmlFormatter):
             return part
         blanks = re.match(' *', re.sub('<[^>]*>', '', html)).end()
         style = f' style="--indent: {blanks}"' if blanks else ''
-        return is_code, f'<span class="line"{style}>{html.rstrip()}</span>\n'
+        html = re.sub(r'^(<span class="w"> +</span>| +)', r'<span class="indent">\1</span>',
+                      html.rstrip())
+        return is_code, f'<span class="line"{style}>{html}</span>\n'
 
 
 def link_to(env, name, text=None):

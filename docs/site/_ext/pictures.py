@@ -11,8 +11,8 @@
 
     .. drawing:: NAME        docs/NAME.svg, the same
 
-A timeline goes into the page itself, where it takes the page's colours.  Where there is no
-HTML the caption has to do.
+A timeline goes into the page itself, where it takes the page's colours; who hears the page
+has its rows as a table.  Where there is no HTML the caption has to do.
 """
 import re
 
@@ -23,6 +23,9 @@ from sphinx.util.docutils import SphinxDirective
 import listings
 import player
 import sources
+from drawing import LABEL  # of docs/site, where player looks, too
+
+WRITTEN = re.compile(r'<text(?: class="(\w)")? x="(\d+)" y="(\d+)">(.*?)</text>')
 
 
 def chosen(text, lines):
@@ -56,6 +59,24 @@ class Transcript(SphinxDirective):
         return listings.pair(self.block(f'{name}-{side}') for side in ('c', 'python'))
 
 
+def heard(svg):
+    """The rows of a timeline, as a table that nobody sees."""
+    rows = {}
+    for kind, x, y, text in WRITTEN.findall(svg):
+        if kind == 'h':
+            continue
+        row = rows.setdefault(int(y), ['', ''])
+        if kind == 'a':
+            row[:] = [text]
+        else:
+            row[int(x) >= LABEL[1]] = text
+    lines = ''.join('<tr>' + ''.join(
+        f'<td{" colspan=2" if len(row) == 1 else ""}>{text.strip()}</td>' for text in row)
+        + '</tr>\n' for _, row in sorted(rows.items()))
+    return ('<div class="visually-hidden"><table><tr><th>C</th><th>Python</th></tr>\n'
+            f'{lines}</table></div>')
+
+
 class Picture(SphinxDirective):
     """An SVG file inside the page, and its caption below."""
 
@@ -63,6 +84,10 @@ class Picture(SphinxDirective):
     has_content = True
     place = ''
     node = nodes.raw
+
+    def words(self, svg):
+        """What the picture's title does not say, in HTML."""
+        return ''
 
     def run(self):
         name = f'docs/{self.place}{self.arguments[0]}.svg'
@@ -74,7 +99,7 @@ class Picture(SphinxDirective):
         picture = nodes.container(classes=['picture', type(self).__name__.lower()])
         svg = text[text.index('<svg'):]
         svg = re.sub(r'<!--.*?-->', '', svg, flags=re.DOTALL)
-        picture += self.node('', svg, format='html')
+        picture += self.node('', svg + self.words(svg), format='html')
         self.set_source_info(picture[0])
         caption = nodes.container(classes=['caption'])
         self.state.nested_parse(self.content, self.content_offset, caption)
@@ -86,6 +111,9 @@ class Picture(SphinxDirective):
 class Timeline(Picture):
     place = 'timelines/'
     option_spec = {'player': directives.flag}
+
+    def words(self, svg):
+        return heard(svg)
 
     def run(self):
         found = super().run()
