@@ -68,7 +68,8 @@ def packaging(session):
     bound = 600 if session.level == 'quick' else 2 * LONG['thorough']
     tests = [t for t in python_tests(session, 'packaging') if has_more_to_do(session, t)]
     return [{**t, 'timeout': bound, 'env': {'TEST_LEVEL': session.level}} for t in tests] + [
-        t for t in python_tests(session, 'contract') if has_more_to_do(session, t)]
+        t for group in ('contract', 'mutate') for t in python_tests(session, group)
+        if has_more_to_do(session, t)]
 
 
 def documentation(session, directory):

@@ -340,7 +340,8 @@ class Verbs(unittest.TestCase):
         for script, status in [
                 ("test/run_tests.py", 2), ("test/bench/run_bench.py", 2),
                 ("docs/site/build.py", 2), ("test/soak/soak.py", 2),
-                ("test/fuzz/run_fuzz.py", 1), ("test/python/lessons.py", 2)]:
+                ("test/fuzz/run_fuzz.py", 1), ("test/python/lessons.py", 2),
+                ("test/mutate/mutate.py", 1)]:
             with self.subTest(script):
                 ended = run([sys.executable, str(TOP / script), "--nonsense"])
                 self.assertEqual((ended.returncode, ended.stdout), (status, ""))
