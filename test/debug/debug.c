@@ -340,6 +340,31 @@ START_TEST(two_calls_that_overlap_in_two_threads_are_named)
 }
 END_TEST
 
+/* Until that is named, or ten seconds are over. */
+static void *ask_again_and_again(void *sel)
+{
+    int64_t start = now_ns();
+    sel_key key;
+
+    while (lseek(said, 0, SEEK_END) == 0 && now_ns() - start < 10000 * millisecond)
+        sel_get_key(sel, -1, &key);
+    sel_wakeup(sel);
+    return NULL;
+}
+
+START_TEST(a_call_beside_a_wait_is_named)
+{
+    sel_selector *sel = open_debugged(_i, "1e9");
+    pthread_t thread;
+
+    start_thread(&thread, ask_again_and_again, sel);
+    ck_assert_int_eq(sel_select(sel, SEL_FOREVER, NULL), 0);
+    join_thread(thread);
+    assert_says("thread", "sel_get_key", number(this_thread()), "sel_select");
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 static void use_everything(sel_selector *sel, void *data)
 {
     intruder own = {.sel = sel, .fd = *(int *)data};
@@ -401,6 +426,7 @@ int main(void)
     add_backend_test(tcase, slow_is_what_the_environment_says_or_a_tenth_of_a_second);
     add_backend_test(tcase, a_descriptor_found_closed_or_replaced_is_named_once);
     add_backend_test(tcase, two_calls_that_overlap_in_two_threads_are_named);
+    add_backend_test(tcase, a_call_beside_a_wait_is_named);
     add_backend_test(tcase, what_is_allowed_in_threads_and_callbacks_is_not_named);
     add_backend_test(tcase, a_selector_that_threads_use_one_after_another_is_not_named);
     suite_add_tcase(suite, tcase);

@@ -65,11 +65,12 @@ def measure():
 
 
 class Reach:
-    """What measure() says, asked by line."""
+    """What measure() says, asked by line; some suites are left out."""
 
-    def __init__(self, reached):
-        self.suites = {file: {int(line): names for line, names in lines.items()}
-                       for file, lines in reached.items()}
+    def __init__(self, reached, left_out=()):
+        self.suites = {
+            file: {int(line): [name for name in names if name not in left_out]
+                   for line, names in lines.items()} for file, lines in reached.items()}
         self.lines = {file: sorted(lines) for file, lines in self.suites.items()}
 
     def of(self, change):

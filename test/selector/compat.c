@@ -2,11 +2,10 @@
 /*
  * sel_compat_select(): what select.select() of Python's promises, list by list.
  */
-#include "support/support.h"
+#include "support/journal.h"
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +180,44 @@ START_TEST(a_hang_up_that_select_does_not_know_is_slept_through)
 }
 END_TEST
 
+typedef struct {
+    pid_t waiting;
+    int fd;
+} teller;
+
+static void *tell_when_asleep(void *data)
+{
+    teller *self = data;
+
+    wait_until_asleep(self->waiting);
+    put_byte(self->fd);
+    return NULL;
+}
+
+/* It tells poll(2) of itself at once: the thread sleeps after that. */
+START_TEST(beside_such_a_hang_up_what_comes_later_is_reported)
+{
+    answer a = untouched();
+    int ended[2], ends[2];
+    teller other = {.waiting = this_thread()};
+    pthread_t thread;
+
+    make_pipe(ended);
+    make_pipe(ends);
+    close(ended[1]);
+    other.fd = ends[1];
+    start_thread(&thread, tell_when_asleep, &other);
+    ck_assert_int_eq(sel_compat_select(ends, 1, a.r, &a.nr, NULL, 0, NULL, NULL, ended, 1, a.x,
+                                       &a.nx, 10), 1);
+    join_thread(thread);
+    ck_assert_uint_eq(a.nr, 1);
+    ck_assert_int_eq(a.r[0], ends[0]);
+    ck_assert_uint_eq(a.nx, 0);
+    close(ended[0]);
+    close_pair(ends);
+}
+END_TEST
+
 static volatile sig_atomic_t signals;
 static int told_by_handler;
 
@@ -306,6 +343,7 @@ int main(void)
     tcase_add_test(tcase, no_wait_is_early_and_zero_or_less_only_looks);
     tcase_add_test(tcase, what_is_ready_ends_a_long_wait_at_once);
     tcase_add_test(tcase, a_hang_up_that_select_does_not_know_is_slept_through);
+    tcase_add_test(tcase, beside_such_a_hang_up_what_comes_later_is_reported);
     tcase_add_test(tcase, a_signal_does_not_end_the_wait);
     tcase_add_test(tcase, what_is_refused_leaves_every_output_alone);
     tcase_add_test(tcase, threads_select_at_the_same_time_and_no_state_is_shared);
