@@ -9,7 +9,8 @@ import collections
 import re
 
 WORD = re.compile(r'''
-    (?P<blank> ^[ \t]*\#(?: \\\n | /\*.*?\*/ | [^\n] )* | \n | [^\S\n]+ | //[^\n]* | /\*.*?\*/ )
+    (?P<blank> ^[ \t]*\#(?: \\\n | /\*.*?\*/ | [^\n] )*
+             | \n | [^\S\n]+ | //[^\n]* | /\*.*?\*/ )
   | (?P<name> [A-Za-z_]\w* )
   | (?P<number> \.?\d(?: [eE][+-] | [\w.] )* )
   | (?P<text> "(?: \\. | [^"\\] )*" | '(?: \\. | [^'\\] )*' )
@@ -26,8 +27,8 @@ EXCHANGED = {
 }
 DROPPED = {'-', '!', '~'}  # before an operand
 HEADED = {'if', 'for', 'while', 'switch'}
-STAYS = HEADED | {'do', 'else', 'case', 'default', 'static', 'const', 'struct', 'union', 'enum',
-                  '_Static_assert'}
+STAYS = HEADED | {'do', 'else', 'case', 'default', 'static', 'const', 'struct', 'union',
+                  'enum', '_Static_assert'}
 WHOLE = re.compile(r'(0|[1-9]\d*|0[xX][\da-fA-F]+)([uUlL]*)')
 
 Word = collections.namedtuple('Word', 'kind text start end')

@@ -12,11 +12,13 @@ status is 0 if none survived.
 """
 
 import collections
+import hashlib
 import json
 import pathlib
 import random
 import resource
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,6 +32,7 @@ import scratch  # noqa: E402
 from harness import coverage  # noqa: E402
 
 COUNT = 60
+RECORDS = scratch.COPY / 'records'
 MEMORY = 8 << 30  # of a program that has become insatiable
 FILE = 1 << 30
 NOTICED, SURVIVED = 'noticed', 'SURVIVED'
@@ -39,25 +42,44 @@ NO_PROGRAM, SAME, KNOWN = 'no program', 'the same to the compiler', 'known as eq
 Outcome = collections.namedtuple('Outcome', 'verdict suite', defaults=[None])
 
 
+def digest(test, directory):
+    """What says which program it is, down to the numbers of its lines."""
+    files = [path.read_bytes() for path in scratch.files_run_by(test, directory)]
+    return hashlib.sha256(b''.join(files)).hexdigest()
+
+
+def measure(test, suites, directory, stopped):
+    """A suite's record: what it runs, how long it takes and whether it passes."""
+    name = test['name']
+    lines = reach.lines_run_by(test, directory, scratch.LOGS / f'{name}.coverage.log', stopped)
+    start = time.monotonic()
+    passes = suites.passes(name, stopped)
+    seconds = time.monotonic() - start
+    print(f'  {name}: {seconds:.1f} s', '' if passes else 'FAILED: it is left out', flush=True)
+    return {'program': digest(test, directory), 'lines': lines, 'passes': passes,
+            'seconds': seconds}
+
+
 def prepare():
-    """What reaches what, and the suites; from the last time if the tree is what it was."""
-    tree = scratch.copy_tree()
-    record = scratch.COPY / 'record.json'
+    """The suites, and what they reach; of those that are as they were, from the last time."""
     print('mutate: building', flush=True)
+    scratch.copy_tree()
     scratch.build_all()
-    suites = scratch.Suites(scratch.DIRECTORY, scratch.COPY / 'logs')
-    known = json.loads(record.read_text()) if record.exists() else {}
-    if known.get('tree') != tree:
-        print('mutate: asking each suite what it runs, and how long', flush=True)
-        failed = suites.time()
-        known = {'tree': tree, 'seconds': suites.seconds, 'failed': failed,
-                 'reached': reach.measure()}
-        record.write_text(json.dumps(known))
-    suites.seconds = known['seconds']
-    if known['failed']:
-        print(f'mutate: {", ".join(sorted(known["failed"]))} failed with nothing changed and '
-              'will not be asked', flush=True)
-    return suites, reach.Reach(known['reached'], known['failed'])
+    suites, directory = scratch.Suites(), build.build('coverage')
+    RECORDS.mkdir(exist_ok=True)
+
+    def recorded(test, stopped):
+        file = RECORDS / f'{test["name"]}.json'
+        record = json.loads(file.read_text()) if file.exists() else {'program': ''}
+        if record['program'] != digest(test, directory):
+            record = measure(test, suites, directory, stopped)
+            if not stopped.is_set():
+                file.write_text(json.dumps(record))
+        suites.seconds[test['name']] = record['seconds']
+        return record['lines'] if record['passes'] else {}
+    tests = scratch.read_suites(directory)
+    lines = scratch.side_by_side(recorded, tests, threading.Event())
+    return suites, reach.Reach({test['name']: ran for test, ran in zip(tests, lines)})
 
 
 def candidates(reached):

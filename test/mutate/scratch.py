@@ -14,9 +14,12 @@ import time
 import build
 from harness import running
 
-COPIED = ['meson.build', 'meson_options.txt', 'demo', 'docs/examples', 'include', 'lib', 'test']
+COPIED = ['meson.build', 'meson_options.txt', 'demo', 'docs/examples', 'include', 'lib',
+          'test']
+IGNORED = {'__pycache__', 'mutate'}
 COPY = build.BUILD / 'mutate'
 DIRECTORY = COPY / 'build' / 'mutant'
+LOGS = COPY / 'logs'
 LIBRARY = 'lib/libselkie.a'
 GRACE = 15  # seconds for any suite, beyond SLOWER times what it takes of itself
 SLOWER = 5
@@ -33,26 +36,23 @@ def files_of(top):
     for name in COPIED:
         path = top / name
         for file in [path] if path.is_file() else sorted(path.rglob('*')):
-            if file.is_file() and '__pycache__' not in file.parts:
+            if file.is_file() and IGNORED.isdisjoint(file.relative_to(top).parts):
                 found[str(file.relative_to(top))] = file
     return found
 
 
 def copy_tree():
-    """Make the copy as the tree is; what says which tree that is."""
+    """Make the copy as the tree is."""
     files, there = files_of(build.TOP), files_of(COPY)
-    digest = hashlib.sha256()
     for name in there.keys() - files.keys():
         there[name].unlink()
     for name, file in files.items():
         text, copied = file.read_bytes(), COPY / name
-        digest.update(f'{name} {len(text)} '.encode() + text)
         # Its time is to be that of the change: what was built of the old is older.
         if name not in there or copied.read_bytes() != text:
             copied.parent.mkdir(parents=True, exist_ok=True)
             copied.write_bytes(text)
             shutil.copymode(file, copied)
-    return digest.hexdigest()
 
 
 def build_all():
@@ -78,12 +78,12 @@ def build_library():
             for path in (DIRECTORY / f'{LIBRARY}.p').glob('*.o')}
 
 
-def programs_of(test):
-    """Those of the build that a test runs, as ninja calls them."""
+def files_run_by(test, directory):
+    """What of its command is a file."""
     for word in test['cmd']:
-        path = pathlib.Path(os.path.normpath(DIRECTORY / word))
-        if path.is_relative_to(DIRECTORY):
-            yield str(path.relative_to(DIRECTORY))
+        path = pathlib.Path(os.path.normpath(directory / word))
+        if path.is_file() and path.is_relative_to(build.TOP):
+            yield path
 
 
 def end_all(mark):
@@ -114,47 +114,48 @@ def run(test, log, environment, seconds, stopped):
         process.wait()
 
 
-class Suites:
-    """The suites of a build, those first that took the least when nothing was changed."""
+def read_suites(directory):
+    """The tests of a build that belong to the quick whole."""
+    return [test for test in running.read_tests(directory) if 'quick' in test['suite']]
 
-    def __init__(self, directory, logs):
-        self.tests = {test['name']: test for test in running.read_tests(directory)
-                      if 'quick' in test['suite']}
-        self.logs = logs
-        self.logs.mkdir(parents=True, exist_ok=True)
+
+def side_by_side(function, items, stopped):
+    """[function(item, stopped)], several at a time; where one fails the others are stopped."""
+    with concurrent.futures.ThreadPoolExecutor(running.JOBS) as pool:
+        futures = [pool.submit(function, item, stopped) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            stopped.set()
+
+
+class Suites:
+    """The suites in the copy, and how many seconds each takes with nothing changed."""
+
+    def __init__(self):
+        self.tests = {test['name']: test for test in read_suites(DIRECTORY)}
         self.seconds = {}
         self.linking = threading.Lock()
+        LOGS.mkdir(exist_ok=True)
 
     def passes(self, name, stopped):
-        """A suite, linked anew with the library as it is, in no more than its time."""
+        """One is linked anew with the library as it is, and run no longer than it may take."""
         test = self.tests[name]
         with self.linking:
             if stopped.is_set():
                 return False
-            ninja(*programs_of(test))
-        return run(test, self.logs / f'{name}.log', {'MALLOC_PERTURB_': '165'},
-                   GRACE + SLOWER * self.seconds[name], stopped)
-
-    def time(self):
-        """How long each takes; the names of those that don't pass."""
-        failed = []
-        with concurrent.futures.ThreadPoolExecutor(running.JOBS) as pool:
-            def take(name):
-                start, self.seconds[name] = time.monotonic(), build.BOUND
-                if not self.passes(name, threading.Event()):
-                    failed.append(name)
-                self.seconds[name] = time.monotonic() - start
-            list(pool.map(take, self.tests))
-        return failed
+            ninja(*(str(path.relative_to(DIRECTORY)) for path in files_run_by(test, DIRECTORY)
+                    if path.is_relative_to(DIRECTORY)))
+        return run(test, LOGS / f'{name}.log', {'MALLOC_PERTURB_': '165'},
+                   GRACE + SLOWER * self.seconds.get(name, build.BOUND), stopped)
 
     def first_to_fail(self, names):
-        """Of these, or None; the others are stopped then."""
-        stopped, failed = threading.Event(), []
+        """Of these, or None; those come first that take the least."""
+        failed = []
 
-        def try_one(name):
+        def try_one(name, stopped):
             if not self.passes(name, stopped) and not stopped.is_set():
                 failed.append(name)
                 stopped.set()
-        with concurrent.futures.ThreadPoolExecutor(running.JOBS) as pool:
-            list(pool.map(try_one, sorted(names, key=self.seconds.get)))
+        side_by_side(try_one, sorted(names, key=self.seconds.get), threading.Event())
         return failed[0] if failed else None

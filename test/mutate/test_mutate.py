@@ -119,7 +119,8 @@ class Equal(unittest.TestCase):
 
 class Reached(unittest.TestCase):
     def test_a_line_without_a_count_belongs_to_the_one_above(self):
-        reached = reach.Reach({'f.c': {'3': ['a'], '5': ['a', 'b'], '9': ['c']}}, ['a'])
+        reached = reach.Reach({'a': {'f.c': {'3': 1, '5': 0, '9': 0}},
+                               'b': {'f.c': {'3': 0, '5': 7, '9': 1}}})
         change = changes.Change('f.c', 'f', 3, 7, 0, 0, '')
         self.assertEqual(reached.of(change), ['b'])
         self.assertEqual(reached.of(change._replace(line=5)), ['b'])
