@@ -82,13 +82,12 @@ def prepare():
     return suites, reach.Reach({test['name']: ran for test, ran in zip(tests, lines)})
 
 
-def candidates(reached):
+def candidates(texts, reached):
     """{(file, line): its changes} where the build has them and a test can reach them."""
     by_line = collections.defaultdict(list)
-    for path in sorted((build.TOP / 'lib').rglob('*.[ch]')):
-        name = str(path.relative_to(build.TOP))
-        left_out = coverage.left_out(path)[0]
-        for change in changes.changes_of(name, path.read_text()):
+    for name, text in texts.items():
+        left_out = coverage.left_out(build.TOP / name)[0]
+        for change in changes.changes_of(name, text):
             if reached.of(change) is not None and f'{name}:{change.line}' not in left_out:
                 by_line[name, change.line].append(change)
     return by_line
@@ -139,11 +138,13 @@ def describe(change, text):
 def mutate(count, seed):
     """The outcomes' numbers, and the changes that survived."""
     mutation = Mutation(*prepare())
+    texts = {name: file.read_text() for name, file in scratch.files_of(scratch.COPY).items()
+             if name.startswith('lib/') and name.endswith(('.c', '.h'))}
     counted, survivors = collections.Counter(), []
-    for change in drawn(candidates(mutation.reached), random.Random(seed)):
+    for change in drawn(candidates(texts, mutation.reached), random.Random(seed)):
         if counted[NOTICED] + counted[SURVIVED] == count:
             break
-        start, text = time.monotonic(), (build.TOP / change.file).read_text()
+        start, text = time.monotonic(), texts[change.file]
         outcome = mutation.judge(change, text)
         counted[outcome.verdict] += 1
         if outcome.verdict in (NOTICED, SURVIVED):

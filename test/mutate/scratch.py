@@ -13,6 +13,7 @@ import time
 
 import build
 from harness import running
+from harness.instruments import sized
 
 COPIED = ['meson.build', 'meson_options.txt', 'demo', 'docs/examples', 'include', 'lib',
           'test']
@@ -115,8 +116,9 @@ def run(test, log, environment, seconds, stopped):
 
 
 def read_suites(directory):
-    """The tests of a build that belong to the quick whole."""
-    return [test for test in running.read_tests(directory) if 'quick' in test['suite']]
+    """The tests of a build that belong to the quick whole; the random ones not at length."""
+    return [sized(test, 'sanitized') for test in running.read_tests(directory)
+            if 'quick' in test['suite']]
 
 
 def side_by_side(function, items, stopped):
