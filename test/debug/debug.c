@@ -202,10 +202,21 @@ static void work_as_long(sel_selector *sel, void *data)
     work_for(*(int *)data * millisecond);
 }
 
-static void run_for(sel_selector *sel, int milliseconds)
+/* How long that took, if the machine had more to do. */
+static int64_t run_for(sel_selector *sel, int milliseconds)
 {
+    int64_t before = now_ns();
+
     assert_ok(sel_call_soon(sel, work_as_long, &milliseconds));
     wait_and_pass(sel);
+    return now_ns() - before;
+}
+
+static void assert_two_milliseconds_are_not_slow(sel_selector *sel)
+{
+    while (run_for(sel, 2) >= 100 * millisecond)
+        listen_once();
+    assert_silence();
 }
 
 START_TEST(slow_is_what_the_environment_says_or_a_tenth_of_a_second)
@@ -222,8 +233,7 @@ START_TEST(slow_is_what_the_environment_says_or_a_tenth_of_a_second)
     assert_ok(sel_close(sel));
     for (size_t i = 0; i < sizeof unusable / sizeof unusable[0]; i++) {
         sel = open_debugged(_i, unusable[i]);
-        run_for(sel, 2);
-        assert_silence();
+        assert_two_milliseconds_are_not_slow(sel);
         run_for(sel, 101);
         assert_says("ms");
         assert_ok(sel_close(sel));
