@@ -90,11 +90,11 @@ BUILDS = {
         '-Db_lundef=false', '-Ddefault_library=static',
         c_args=[*UBSAN, '-fsanitize=fuzzer-no-link']),
     'tsan': strict('gcc', '--buildtype=debugoptimized', '-Db_sanitize=thread', *SUITES_ALONE),
-    # For test/mutate: a change is compiled in a moment, and of two that do the same the
-    # compiler says so. Symbols for debugging would tell them apart.
+    # For test/mutate: a change is compiled in a moment, no suite is linked anew for it, and of
+    # two that do the same the compiler says so. Symbols for debugging would tell them apart.
     'mutant': ({'CC': 'gcc'}, [
         '--buildtype=plain', '-Doptimization=1', '-Dwarning_level=0', '-Dtests=enabled',
-        '-Ddocs=disabled', '-Ddefault_library=static', f'-Dc_args={UNFORTIFIED}',
+        '-Ddocs=disabled', '-Ddefault_library=shared', f'-Dc_args={UNFORTIFIED}',
         *SUITES_ALONE]),
     'packaged': ({}, [
         '-Ddefault_library=both', f'--prefix={PREFIX}', '-Dlibdir=lib', *NOTHING_MORE]),

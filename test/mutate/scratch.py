@@ -21,7 +21,6 @@ IGNORED = {'__pycache__', 'mutate'}
 COPY = build.BUILD / 'mutate'
 DIRECTORY = COPY / 'build' / 'mutant'
 LOGS = COPY / 'logs'
-LIBRARY = 'lib/libselkie.a'
 GRACE = 15  # seconds for any suite, beyond SLOWER times what it takes of itself
 SLOWER = 5
 LOOK = 0.02  # seconds between looks at a program that runs
@@ -73,10 +72,11 @@ def ninja(*targets):
 
 
 def build_library():
-    """Compile what has changed; {object: what says which code it is}."""
-    ninja(LIBRARY)
+    """Compile and link what has changed; {object: what says which code it is}."""
+    objects = next((DIRECTORY / 'lib').glob('libselkie.so.*.p'))
+    ninja(str(objects.with_suffix('').relative_to(DIRECTORY)))
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (DIRECTORY / f'{LIBRARY}.p').glob('*.o')}
+            for path in objects.glob('*.o')}
 
 
 def files_run_by(test, directory):
@@ -141,7 +141,7 @@ class Suites:
         LOGS.mkdir(exist_ok=True)
 
     def passes(self, name, stopped):
-        """One is linked anew with the library as it is, and run no longer than it may take."""
+        """One, with the library as it is, in no more than its time."""
         test = self.tests[name]
         with self.linking:
             if stopped.is_set():
