@@ -29,6 +29,7 @@ static void in_child(void)
 {
     if (!empties_itself)
         *mark = 0;
+    sel__lose_own();
     sel__unlock_own();
 }
 
@@ -68,6 +69,8 @@ int sel__count_forks(void)
     int error = 0;
 
     sel__lock_own();
+    if (mark != NULL && *mark == 0)
+        sel__lose_own(); /* no handler was called, perhaps */
     if (mark == NULL || *mark == 0)
         error = make_mark();
     if (error == 0)

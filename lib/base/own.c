@@ -15,6 +15,7 @@ struct own {
     int fd;
     uint32_t serial;
     uint64_t file;
+    enum { KEPT, UNTIL_FORK, LOST } phase;
 };
 
 /* In the order of their numbers. Freed with the last, and not before. */
@@ -92,6 +93,8 @@ static bool is_same(const struct own *own)
     sel__kind kind;
     int error = sel__identify(own->fd, &file, &kind);
 
+    if (own->phase == LOST)
+        return false;
     return error == 0 ? file == own->file : error != -EBADF;
 }
 
@@ -100,7 +103,7 @@ static int enter(int fd, uint64_t file)
 {
     struct own *own = find(fd);
 
-    if (own != NULL && own->file == file)
+    if (own != NULL && own->file == file && own->phase != LOST)
         return 0;
     if (own == NULL)
         own = insert(fd);
@@ -108,6 +111,13 @@ static int enter(int fd, uint64_t file)
         return -ENOMEM;
     *own = (struct own){.fd = fd, .serial = ++list.serial, .file = file};
     return 0;
+}
+
+void sel__lose_own(void)
+{
+    for (size_t i = 0; i < list.length; i++)
+        if (list.all[i].phase == UNTIL_FORK)
+            list.all[i].phase = LOST;
 }
 
 /* --- calls --- */
@@ -133,6 +143,17 @@ int sel__own(int fd)
     if (error < 0 && fd >= 0)
         close(fd);
     return error < 0 ? error : fd;
+}
+
+int sel__own_until_fork(int fd)
+{
+    int owned = sel__own(fd);
+
+    sel__lock_own();
+    if (owned >= 0)
+        find(owned)->phase = UNTIL_FORK;
+    sel__unlock_own();
+    return owned;
 }
 
 void sel__disown(int fd)

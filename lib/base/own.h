@@ -23,6 +23,9 @@ int sel__own(int fd);
 /* The same of one that stays open whatever comes of it. 0 or a negative errno. */
 int sel__note_own(int fd);
 
+/* sel__own() of one that no child has: there the number is free, or somebody else's. */
+int sel__own_until_fork(int fd);
+
 /* Close a descriptor of the library's, unless it is another file by now. A negative one is none. */
 void sel__close_own(int fd);
 
@@ -41,5 +44,8 @@ uint32_t sel__get_serial(int fd);
 /* A fork keeps the list whole: locked before it, unlocked after it in both. */
 void sel__lock_own(void);
 void sel__unlock_own(void);
+
+/* In a child, with the lock: those that no child has are not the library's. */
+void sel__lose_own(void);
 
 #endif

@@ -6,11 +6,16 @@
 #ifndef SEL_SET_H
 #define SEL_SET_H
 
+#include <stdbool.h>
+
 /* A descriptor of the library's own, or a negative errno. */
 int sel__set_open(void);
 
 /* From now on this number means a set that nothing is in. 0 or a negative errno. */
 int sel__set_renew(int number);
+
+/* In a forked child: may the number of a set of the parent's be renewed? */
+bool sel__set_is_ours(int number);
 
 /*
  * Readiness to read of `fd` makes the set readable; what is in it already stays. 0,

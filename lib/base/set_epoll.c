@@ -27,6 +27,11 @@ int sel__set_renew(int number)
     return error;
 }
 
+bool sel__set_is_ours(int number)
+{
+    return sel__is_own(number);
+}
+
 /* With its number in `data`, as libuv has it in the sets of its loops. */
 int sel__set_add(int set, int fd)
 {

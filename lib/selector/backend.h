@@ -81,15 +81,22 @@ typedef struct sel__backend {
     /* The descriptor that is readable while a wait would report. NULL: sel_fileno()
        and sel_attach_loop() say -ENOTSUP. */
     int (*fileno)(void *state);
+
+    /*
+     * Does the number still mean what was added, as far as this engine knows more than
+     * the file's device and inode say? NULL: it does not.
+     */
+    bool (*knows)(void *state, int fd);
 } sel__backend;
 
 extern const sel__backend sel__uv_backend;
 extern const sel__backend sel__epoll_backend;
 extern const sel__backend sel__poll_backend;
 extern const sel__backend sel__select_backend;
+extern const sel__backend sel__kqueue_backend;
 
 /*
- * What epoll_ctl() says of a registered descriptor that is closed, or of one that is
+ * What epoll_ctl() and kevent() say of a registered descriptor that is closed, or of one that is
  * another file by now: one not in the set, or one that is always ready.
  */
 static inline bool sel__means_gone(int error)

@@ -57,6 +57,7 @@ static void close_uv(void *data, bool forked)
         return;
     }
     sel__loop_close(&state->loop, close_handle);
+    free(state->urgent.fds);
     free(state->watchers);
     free(state);
 }
@@ -223,4 +224,5 @@ const sel__backend sel__uv_backend = {
     .wait = wait_uv,
     .rearm = rearm,
     .fileno = get_fileno,
+    .knows = sel__uv_knows,
 };

@@ -56,9 +56,20 @@ typedef enum {
 typedef struct sel__loop {
     uv_loop_t uv; /* first: libuv's callbacks know no more */
     sel__loop_state state;
+    unsigned int process;   /* that its set was made in, by sel__forks() */
     bool inherited;         /* has requests that a thread of a parent's works at */
     struct sel__loop *next; /* among those that are left behind */
 } sel__loop;
+
+/* --- on_epoll.c or on_kqueue.c --- */
+
+/* Has a forked child the set of its parent's loop? */
+extern const bool sel__loop_set_is_inherited;
+
+/* A descriptor of whatever kind, or -errno. */
+int sel__loop_open_any(void);
+
+/* --- loop.c --- */
 
 /*
  * uv_loop_init(); its descriptors are taken for none of the keys of `sel`, if not NULL.
