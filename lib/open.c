@@ -3,6 +3,7 @@
  * A selector's life: made, forked, ended. Here alone the backends are named; no file
  * includes anything of this one.
  */
+#include "base/os.h"
 #include "base/own.h"
 #include "base/set.h"
 #include "debug/observer.h"
@@ -41,7 +42,7 @@ static sel_backend by_name(const char *name)
 
 static sel_backend choose_default(void)
 {
-    const char *name = secure_getenv("SELKIE_BACKEND");
+    const char *name = sel__getenv("SELKIE_BACKEND");
 
     if (name != NULL)
         return by_name(name);

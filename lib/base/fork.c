@@ -7,6 +7,7 @@
  */
 #include "base/fork.h"
 
+#include "base/os.h"
 #include "base/own.h"
 
 #include <errno.h>

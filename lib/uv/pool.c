@@ -2,6 +2,7 @@
 #include "uv/pool.h"
 
 #include "base/fork.h"
+#include "base/os.h"
 #include "uv/loop.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* As libuv has them. Its threads have stacks of their own size from 1.45 on. */
@@ -44,7 +44,7 @@ static void pass_gate(void *data)
 {
     trial *self = data;
 
-    self->id = gettid();
+    self->id = sel__thread_id();
     pthread_mutex_lock(self->gate);
     pthread_mutex_unlock(self->gate);
 }
@@ -69,16 +69,11 @@ static int start(trial *trials, int count, pthread_mutex_t *gate, int *ret_error
     return made;
 }
 
-static bool is_there(const trial *each)
-{
-    return syscall(SYS_tgkill, getpid(), each->id, 0) == 0;
-}
-
 /* A thread that was joined counts against the limits until the kernel has let go of it. */
 static void end(trial *each)
 {
     uv_thread_join(&each->thread);
-    while (is_there(each))
+    while (sel__thread_is_there(each->id))
         sched_yield();
 }
 
