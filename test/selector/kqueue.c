@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a backend on kqueue(2) relies on, as the manual pages of macOS and the BSDs have it.
- * Where there is none it is asked of the tests' own, test/kqueue/kqueue.c.
+ * Where there is none it is asked of the tests' own, which is in test/kqueue.
  */
 #include "support/support.h"
 
