@@ -507,7 +507,7 @@ int main(void)
     add_backend_test(tcase, what_is_known_of_the_number_is_not_told_of_the_file_before);
     add_backend_test(tcase, an_urgent_byte_for_the_file_before_is_no_change_of_a_regular_one);
     add_backend_test(tcase, a_ghost_beside_a_closed_key_wakes_no_wait);
-    tcase_add_loop_test(tcase, a_ghost_does_not_make_fileno_readable, first_backend(), 2);
+    add_fileno_test(tcase, a_ghost_does_not_make_fileno_readable);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -344,8 +344,7 @@ int main(void)
     TCase *tcase = new_tcase("the kernel's traps");
 
     add_backend_test(tcase, what_epoll_refuses_is_refused_and_nothing_else);
-    tcase_add_loop_test(tcase, a_change_of_the_mounts_is_every_event_once,
-                        first_backend(), 3);
+    add_test_between(tcase, a_change_of_the_mounts_is_every_event_once, 0, BACKENDS - 1);
     add_backend_test(tcase, a_file_that_a_child_keeps_open_ends_no_wait_of_its_parent);
     if (may_open(FD_SETSIZE + 2, "what an fd_set cannot hold"))
         add_backend_test(tcase,

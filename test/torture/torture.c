@@ -41,7 +41,8 @@ static const scenario *const groups[] = {
     opening_scenarios, key_scenarios, wait_scenarios, reactor_scenarios, fork_scenarios};
 static const char *const backend_names[] = {
     [SEL_BACKEND_UV] = "uv", [SEL_BACKEND_EPOLL] = "epoll",
-    [SEL_BACKEND_POLL] = "poll", [SEL_BACKEND_SELECT] = "select"};
+    [SEL_BACKEND_POLL] = "poll", [SEL_BACKEND_SELECT] = "select",
+    [SEL_BACKEND_KQUEUE] = "kqueue"};
 static const fault_plan no_fault;
 
 static fault_plan *plans; /* shared, as fault_run is */
@@ -369,7 +370,7 @@ static bool is_left_out(const scenario *test)
     return true;
 }
 
-/* Of two scenarios in a row one has uv and poll, the other epoll and select. */
+/* Of two scenarios in a row one has uv, poll and kqueue, the other epoll and select. */
 static bool is_its_turn(int number, int backend)
 {
     return !takes_turns || (number + backend) % 2 == 0;
@@ -380,6 +381,9 @@ static int try_all(const char *name, const char *backend_name)
     int failures = 0, scenarios = 0, number = 0;
     bool is_whole = name == NULL && backend_name == NULL && !takes_turns;
     int first = SEL_BACKEND_UV, end = SEL_BACKEND_SELECT + 1;
+
+    if (sel_backend_available(SEL_BACKEND_KQUEUE))
+        end = SEL_BACKEND_KQUEUE + 1;
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         for (const scenario *test = groups[i]; test->name != NULL; test++) {
