@@ -121,6 +121,11 @@ queue *find_queue(int number)
 
 /* --- what is in a queue --- */
 
+int control(int set, int operation, int fd, struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, set, operation, fd, event);
+}
+
 watch *watch_of(queue *q, int fd)
 {
     return fd < q->capacity && q->watches[fd].generation != 0 ? &q->watches[fd] : NULL;
@@ -133,7 +138,7 @@ void forget(queue *q, int number, int fd)
     if (w == NULL)
         return;
     if (w->is_in_set)
-        epoll_ctl(number, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+        control(number, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
     q->files -= w->is_file;
     *w = (watch){.generation = 0};
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 enum { FILTERS = 3 };
 
@@ -32,6 +33,9 @@ typedef struct {
     int files;   /* of the watches */
     uint32_t generation, round;
 } queue;
+
+/* As a system call: the program may count its own calls of epoll_ctl(). */
+int control(int set, int operation, int fd, struct epoll_event *event);
 
 /* All of this is done between the two; in a child the first forgets the parent's queues. */
 void enter(void);
