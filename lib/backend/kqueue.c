@@ -10,6 +10,7 @@
  * all TCP sockets of macOS and FreeBSD have the same device and inode, 0.
  */
 #include "backend/urgent.h"
+#include "base/descriptor.h"
 #include "base/grow.h"
 #include "base/kqueue.h"
 #include "base/own.h"
@@ -157,15 +158,15 @@ static bool knows(void *data, int fd)
 /* --- waiting --- */
 
 /*
- * Of a hang-up each filter tells by itself: what one direction's end is to the other
- * only an error says, and the knotes of a key that is watched for EXCEPT have no say in that.
+ * Of a socket's two directions each may have ended for itself, and tells of that. Only
+ * EXCEPT has no knote to tell of both.
  */
-static int from_kevent(const struct kevent *event, int fd, int events)
+static int from_kevent(const struct kevent *event, const sel__entry *entry, int fd)
 {
     bool is_end = event->flags & EV_EOF;
 
-    if (is_end && (event->fflags != 0 ||
-                   ((events & SEL_EVENT_EXCEPT) && sel__kqueue_says_hung_up(fd))))
+    if (is_end && (event->fflags != 0 || entry->kind != SEL__SOCKET ||
+                   ((entry->events & SEL_EVENT_EXCEPT) && sel__kqueue_says_hung_up(fd))))
         return SEL__EVERY_EVENT;
     return event->filter == EVFILT_READ ? SEL_EVENT_READ : SEL_EVENT_WRITE;
 }
@@ -181,7 +182,7 @@ static int wait_for_knotes(struct state *state, int64_t deadline)
         int fd = (int)event->ident;
         sel__entry *entry = sel__entry_at(sel, fd);
 
-        sel__report_entry(sel, entry, fd, from_kevent(event, fd, entry->events));
+        sel__report_entry(sel, entry, fd, from_kevent(event, entry, fd));
     }
     return count < 0 ? -errno : 0;
 }
