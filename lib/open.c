@@ -43,7 +43,7 @@ static sel_backend by_name(const char *name)
 
 static sel_backend choose_default(void)
 {
-    const char *name = sel__getenv("SELKIE_BACKEND");
+    const char *name = secure_getenv("SELKIE_BACKEND");
 
     if (name != NULL)
         return by_name(name);

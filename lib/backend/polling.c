@@ -28,7 +28,7 @@ static int wait_or_look(struct pollfd *fds, unsigned length, int64_t timeout)
     if (timeout == SEL__FOREVER)
         return poll(fds, length, -1);
     if (timeout > 0 && timeout < SEL__NS_PER_MS)
-        return sel__poll_briefly(fds, length, &rest);
+        return ppoll(fds, length, &rest, NULL);
     return poll(fds, length, sel__to_ms(timeout - timeout % SEL__NS_PER_MS));
 }
 

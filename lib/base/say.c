@@ -38,7 +38,7 @@ ssize_t sel__write_quietly(int fd, const void *bytes, size_t length, off_t offse
     written = offset < 0 ? write(fd, bytes, length) : pwrite(fd, bytes, length, offset);
     error = errno;
     if (written < 0)
-        sel__take_pending(&brought);
+        sigtimedwait(&brought, NULL, &(struct timespec){0});
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     pthread_setcancelstate(cancelling, NULL);
     errno = error;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/set.h"
 
-#include "base/os.h"
 #include "base/own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ int sel__set_renew(int number)
 
     if (fresh < 0)
         return -errno;
-    if (sel__dup_over(fresh, number) < 0)
+    if (dup3(fresh, number, O_CLOEXEC) < 0)
         error = -errno;
     close(fresh);
     return error;

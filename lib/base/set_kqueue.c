@@ -22,7 +22,7 @@ int sel__set_renew(int number)
 
     if (fresh < 0)
         return -errno;
-    if (fresh != number && sel__dup_over(fresh, number) < 0)
+    if (fresh != number && dup3(fresh, number, O_CLOEXEC) < 0)
         error = -errno;
     if (fresh != number)
         close(fresh);

@@ -72,7 +72,7 @@ int sel__observer_open(sel__observer **observer)
 
 static int64_t slow_from_environment(void)
 {
-    const char *text = sel__getenv("SELKIE_SLOW_MS");
+    const char *text = secure_getenv("SELKIE_SLOW_MS");
     char *end;
     double ms = text != NULL ? strtod(text, &end) : DEFAULT_SLOW_MS;
 
@@ -83,8 +83,8 @@ static int64_t slow_from_environment(void)
 
 int sel__observer_from_environment(sel__observer **observer)
 {
-    const char *debug = sel__getenv("SELKIE_DEBUG");
-    const char *path = sel__getenv("SELKIE_TRACE");
+    const char *debug = secure_getenv("SELKIE_DEBUG");
+    const char *path = secure_getenv("SELKIE_TRACE");
     bool debugging = debug != NULL && debug[0] != '\0' && strcmp(debug, "0") != 0;
     bool tracing = path != NULL && path[0] != '\0';
     int error;
@@ -126,17 +126,17 @@ void sel__observe_thread(sel__observer *observer, const char *call)
 {
     pid_t inside = atomic_load(&observer->inside);
 
-    if (observer->debug && inside != 0 && inside != sel__thread_id())
+    if (observer->debug && inside != 0 && inside != gettid())
         sel__say("thread %d calls %s while thread %d is in %s; only sel_wakeup and "
                  "sel_call_soon_threadsafe may be called beside it",
-                 (int)sel__thread_id(), call, (int)inside, observer->doing);
+                 (int)gettid(), call, (int)inside, observer->doing);
 }
 
 static void enter(sel__observer *observer, const char *doing)
 {
     sel__observe_thread(observer, doing);
     observer->doing = doing;
-    atomic_store(&observer->inside, sel__thread_id());
+    atomic_store(&observer->inside, gettid());
 }
 
 /* --- descriptors that nobody reads --- */

@@ -108,7 +108,7 @@ static int begin(void)
     trace.length = (size_t)snprintf(
         trace.buffer, sizeof trace.buffer,
         "[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%d,\"tid\":%d,"
-        "\"args\":{\"name\":\"selkie\"}}", (int)getpid(), (int)sel__thread_id());
+        "\"args\":{\"name\":\"selkie\"}}", (int)getpid(), (int)gettid());
     if (error == 0)
         error = flush();
     trace.phase = error == 0 ? BEGUN : FRESH;
@@ -303,7 +303,7 @@ static void add_event(const char *category, const char *name, int fd, int64_t st
         trace.buffer + trace.length, LONGEST_EVENT,
         ",\n{\"ph\":\"X\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,"
         "\"ts\":%lld.%03d,\"dur\":%lld.%03d%s}",
-        category, escape(name, escaped), (int)getpid(), (int)sel__thread_id(),
+        category, escape(name, escaped), (int)getpid(), (int)gettid(),
         (long long)(start / 1000), (int)(start % 1000), (long long)(duration / 1000),
         (int)(duration % 1000), args);
     if (trace.length < BUFFER_SIZE)

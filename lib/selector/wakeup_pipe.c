@@ -8,34 +8,26 @@
 #include <pthread.h>
 #include <unistd.h>
 
-static int own_end(int fd)
-{
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-        int error = -errno;
-
-        close(fd);
-        return error;
-    }
-    return sel__own(fd);
-}
-
 int sel__wakeup_open(sel__wakeup *wakeup)
 {
-    int ends[2];
+    int ends[] = {-1, -1};
+    int error = pipe(ends) < 0 ? -errno : 0;
 
+    for (int i = 0; i < 2 && error == 0; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+        ends[i] = sel__own(ends[i]);
+    }
+    wakeup->fd = ends[0];
+    wakeup->out = ends[1];
     atomic_init(&wakeup->pending, false);
     atomic_init(&wakeup->requested, false);
     atomic_init(&wakeup->senders, 0);
-    wakeup->fd = wakeup->out = -1;
-    if (pipe(ends) < 0)
-        return -errno;
-    wakeup->fd = own_end(ends[0]);
-    wakeup->out = own_end(ends[1]);
-    if (wakeup->fd >= 0 && wakeup->out >= 0)
-        return 0;
-    ends[0] = wakeup->fd < 0 ? wakeup->fd : wakeup->out;
-    sel__wakeup_close(wakeup);
-    return ends[0];
+    if (error == 0)
+        error = ends[0] < 0 ? ends[0] : ends[1] < 0 ? ends[1] : 0;
+    if (error < 0)
+        sel__wakeup_close(wakeup);
+    return error;
 }
 
 void sel__wakeup_close(sel__wakeup *wakeup)
@@ -60,13 +52,13 @@ void sel__wakeup_write(sel__wakeup *wakeup)
     errno = saved;
 }
 
+/* The flag lets in one at a time. */
 void sel__wakeup_empty(sel__wakeup *wakeup)
 {
     char bytes[64];
     int cancelling;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-    while (read(wakeup->fd, bytes, sizeof bytes) == sizeof bytes)
-        continue;
+    read(wakeup->fd, bytes, sizeof bytes);
     pthread_setcancelstate(cancelling, NULL);
 }

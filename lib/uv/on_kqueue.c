@@ -41,26 +41,20 @@ static int flag(int events, int event)
     return (events & event) ? EV_ENABLE : EV_DISABLE;
 }
 
-static int add(int queue, int fd, int events)
-{
-    struct kevent read = sel__kevent(fd, EVFILT_READ, EV_ADD | flag(events, SEL_EVENT_READ));
-    struct kevent write = sel__kevent(fd, EVFILT_WRITE, EV_ADD | flag(events, SEL_EVENT_WRITE));
-    int error = sel__kqueue_add(queue, &read, 1);
-    int write_error = error == 0 ? sel__kqueue_add(queue, &write, 1) : 0;
-
-    return error == 0 && (events & SEL_EVENT_WRITE) ? write_error : error;
-}
-
-/* READ's refusal comes before WRITE's. */
-static int change(int queue, int fd, int events)
+/*
+ * `added`: EV_ADD, or 0 where the knotes are there. A refusal for WRITE, which comes after
+ * READ's, is none where nobody wants to write.
+ */
+static int tell(int queue, int fd, int events, int added)
 {
     struct kevent changes[] = {
-        sel__kevent(fd, EVFILT_READ, flag(events, SEL_EVENT_READ)),
-        sel__kevent(fd, EVFILT_WRITE, flag(events, SEL_EVENT_WRITE)),
+        sel__kevent(fd, EVFILT_READ, added | flag(events, SEL_EVENT_READ)),
+        sel__kevent(fd, EVFILT_WRITE, added | flag(events, SEL_EVENT_WRITE)),
     };
-    int error = sel__kqueue_tell(queue, changes, 2);
+    int error = added ? sel__kqueue_add(queue, changes, 2) : sel__kqueue_tell(queue, changes, 2);
+    bool is_taken = (changes[0].flags & EV_ERROR) && changes[0].data == 0;
 
-    return changes[0].data == 0 && !(events & SEL_EVENT_WRITE) ? 0 : error;
+    return is_taken && !(events & SEL_EVENT_WRITE) ? 0 : error;
 }
 
 static int drop(int queue, int fd)
@@ -91,8 +85,8 @@ int sel__uv_control(sel__uv_state *state, int set, sel__uv_operation operation, 
     if (operation != SEL__UV_REMOVE)
         error = watch_urgent(state, set, fd, events);
     if (error == 0 && !is_parents(state))
-        error = operation == SEL__UV_ADD    ? add(set, fd, events) :
-                operation == SEL__UV_CHANGE ? change(set, fd, events) : drop(set, fd);
+        error = operation == SEL__UV_REMOVE ?
+                drop(set, fd) : tell(set, fd, events, operation == SEL__UV_ADD ? EV_ADD : 0);
     if (operation == SEL__UV_REMOVE || (operation == SEL__UV_ADD && error < 0))
         watch_urgent(state, set, fd, 0);
     return error;
@@ -114,7 +108,7 @@ bool sel__uv_knows(void *data, int fd)
     bool is_there = watcher->phase == SEL__UV_UNSENT || watcher->phase == SEL__UV_WATCHED;
 
     return !is_there || is_parents(state) ||
-           !sel__means_gone(change(sel__uv_set(state), fd, watcher->entry->armed));
+           !sel__means_gone(tell(sel__uv_set(state), fd, watcher->entry->armed, 0));
 }
 
 /* --- the whole --- */

@@ -44,7 +44,7 @@ static void pass_gate(void *data)
 {
     trial *self = data;
 
-    self->id = sel__thread_id();
+    self->id = gettid();
     pthread_mutex_lock(self->gate);
     pthread_mutex_unlock(self->gate);
 }
@@ -69,11 +69,10 @@ static int start(trial *trials, int count, pthread_mutex_t *gate, int *ret_error
     return made;
 }
 
-/* A thread that was joined counts against the limits until the kernel has let go of it. */
 static void end(trial *each)
 {
     uv_thread_join(&each->thread);
-    while (sel__thread_is_there(each->id))
+    while (SEL__THREAD_IS_THERE(each->id))
         sched_yield();
 }
 
