@@ -14,6 +14,8 @@
  *   and poll() on the queue doesn't. Other files that nothing can be waited for are EINVAL,
  *   as on macOS, and so is a queue that would be in itself.
  *
+ * An epoll set that somebody else made is taken for a queue, too: libuv's.
+ *
  * Not here: timers, signals, processes and EVFILT_USER; the socket's error in `fflags`,
  * which can't be had without taking it away; EV_CLEAR for one filter of a number alone.
  */
