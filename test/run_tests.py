@@ -5,8 +5,8 @@
 Without an option the quick whole: gcc and clang with warnings as errors, every suite on
 every backend, the packaging, the programs from outside.  --thorough is what CI runs
 besides: the same suites under sanitizers, memcheck and helgrind, without libuv, with musl,
-on machines of another kind, and the random and timed ones longer; how much of lib/ they
-run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
+on the tests' own kqueue, on machines of another kind, and the random and timed ones longer;
+how much of lib/ they run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
 a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
 bookworm-i386).  --anywhere is the quick suites where the machine is another:
 CIRCUMSTANCE... are among the SUITEs.  Else SUITE names suites of test/meson.build, files of

@@ -97,8 +97,8 @@ const fault_row fault_rows[CALLS] = {
 #ifdef TORTURES_KQUEUE
     [KEVENT_TO_ADD] = {
         .symbol = "kevent", .use = "EV_ADD",
-        .errnos = {EBADF, EINVAL, ENOMEM},
-        .lies = {EBADF, EINVAL},
+        .errnos = {EBADF, ENOMEM},
+        .lies = {EBADF},
     },
     [KEVENT_TO_CHANGE] = {
         .symbol = "kevent", .use = "EV_ENABLE or EV_DISABLE",

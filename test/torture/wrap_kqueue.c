@@ -23,14 +23,16 @@ static fault_call use_of(const struct kevent *changes, int count)
 }
 
 /* That a change is refused is an event where there is room. */
-static int refuse(const struct kevent *changes, int count, struct kevent *events, int room)
+static int refuse(const struct kevent *changes, int count, struct kevent *events, int room,
+                  int error)
 {
+    errno = error;
     if (count == 0 || count > room)
         return -1;
     for (int i = 0; i < count; i++) {
         events[i] = changes[i];
         events[i].flags |= EV_ERROR;
-        events[i].data = errno;
+        events[i].data = error;
     }
     return count;
 }
@@ -43,9 +45,13 @@ int __wrap_kevent(int queue, const struct kevent *changes, int count, struct kev
 int __wrap_kevent(int queue, const struct kevent *changes, int count, struct kevent *events,
                   int room, const struct timespec *timeout)
 {
-    int fd = count > 0 ? (int)changes->ident : -1;
+    fault_call use = use_of(changes, count);
+    int error;
 
-    return faults_strike_about(use_of(changes, count), fd) ?
-               refuse(changes, count, events, room) :
-               __real_kevent(queue, changes, count, events, room, timeout);
+    if (!faults_strike_about(use, count > 0 ? (int)changes->ident : -1))
+        return __real_kevent(queue, changes, count, events, room, timeout);
+    error = errno;
+    if (use == KEVENT_TO_REMOVE) /* that can fail only because there is nothing any more */
+        __real_kevent(queue, changes, count, events, room, timeout);
+    return refuse(changes, count, events, room, error);
 }
