@@ -3,6 +3,7 @@
  * A selector's life: opened, forked, closed. This is the only file that names the
  * backends, and no other file uses anything from it.
  */
+#include "base/os.h"
 #include "base/own.h"
 #include "base/set.h"
 #include "debug/observer.h"
@@ -23,9 +24,10 @@ static const struct {
     const sel__backend *backend;
 } backends[] = {
     [SEL_BACKEND_UV] = {"uv", UV_BACKEND},
-    [SEL_BACKEND_EPOLL] = {"epoll", &sel__epoll_backend},
+    [SEL_BACKEND_EPOLL] = {"epoll", EPOLL_BACKEND},
     [SEL_BACKEND_POLL] = {"poll", &sel__poll_backend},
     [SEL_BACKEND_SELECT] = {"select", &sel__select_backend},
+    [SEL_BACKEND_KQUEUE] = {"kqueue", KQUEUE_BACKEND},
 };
 
 enum { COUNT = sizeof backends / sizeof backends[0] };
@@ -45,7 +47,9 @@ static sel_backend choose_default(void)
 
     if (name != NULL)
         return by_name(name);
-    return backends[SEL_BACKEND_UV].backend != NULL ? SEL_BACKEND_UV : SEL_BACKEND_EPOLL;
+    if (backends[SEL_BACKEND_UV].backend != NULL)
+        return SEL_BACKEND_UV;
+    return backends[SEL_BACKEND_EPOLL].backend != NULL ? SEL_BACKEND_EPOLL : SEL_BACKEND_KQUEUE;
 }
 
 static const sel__backend *find_backend(sel_backend backend, int *ret_error)
@@ -140,7 +144,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
  */
 static void forget_closed(sel_selector *sel)
 {
-    if (sel->outer >= 0 && !sel__is_own(sel->outer))
+    if (sel->outer >= 0 && !sel__set_is_ours(sel->outer))
         sel->outer = -1;
     if (sel->wakeup.fd >= 0 && !sel__is_own(sel->wakeup.fd)) {
         sel__remove_internal(sel, sel->wakeup.fd);
@@ -175,24 +179,28 @@ int sel_close(sel_selector *sel)
     return 0;
 }
 
-/* The wake-up descriptor is an eventfd, which the child shares with its parent. */
+/* The child shares what is behind the wake-up descriptor with its parent. */
 static int replace_wakeup(sel_selector *sel)
 {
     sel__wakeup fresh;
     int error = sel__wakeup_open(&fresh);
-    int number = error == 0 ? sel__free_number(sel, fresh.fd) : error;
+    int opened = fresh.fd;
 
-    if (number != fresh.fd)
-        sel__wakeup_close(&fresh);
-    error = number >= 0 ? sel__add_wakeup(sel, number) : number;
+    if (error < 0)
+        return error;
+    fresh.fd = sel__free_number(sel, opened);
+    if (fresh.fd != opened)
+        sel__close_own(opened);
+    error = fresh.fd >= 0 ? sel__add_wakeup(sel, fresh.fd) : fresh.fd;
     if (error < 0) {
-        sel__close_own(number);
+        sel__wakeup_close(&fresh);
         return error;
     }
     if (sel->wakeup.fd >= 0)
         sel__remove_internal(sel, sel->wakeup.fd);
     sel__wakeup_close(&sel->wakeup);
-    sel->wakeup.fd = number;
+    sel->wakeup.fd = fresh.fd;
+    sel->wakeup.out = fresh.out;
     atomic_store(&sel->wakeup.pending, false);
     atomic_store(&sel->wakeup.requested, false);
     atomic_store(&sel->wakeup.senders, 0); /* they are the parent's threads */

@@ -36,6 +36,8 @@ NOTHING_MORE = ['-Dtests=disabled', '-Ddemos=disabled', '-Dbench=disabled', '-Dd
 PREFIX = BUILD / 'packaged' / 'prefix'  # where the packaging tests install
 EXIT = TOP / 'test' / 'harness' / 'coverage_exit.h'
 ELSEWHERE = TOP / 'test' / 'elsewhere'
+KQUEUE = TOP / 'test' / 'kqueue'  # over epoll, where there is none
+SHIM = BUILD / 'kqueue-shim.so'
 # musl's FD_SET is a macro that mixes signs; the kernel's headers are not musl's.
 MUSL = ['-Wno-sign-conversion', '-idirafter /usr/include',
         f'-idirafter /usr/include/{platform.machine()}-linux-gnu']
@@ -69,6 +71,14 @@ def elsewhere(environment, *options, c_args=()):
         '-Dlibuv=disabled', f'-Dc_args={words}', *options]
 
 
+def shimmed(*options):
+    """A build with a kqueue of the tests' own, whose close() must come before the C library's."""
+    environment, made = strict('gcc', '--buildtype=debugoptimized', *options,
+                               c_args=[f'-I{shlex.quote(str(KQUEUE / "include"))}'])
+    before = f'-Wl,--no-as-needed {shlex.quote(str(SHIM))} -Wl,--as-needed'
+    return environment, [*made, f'-Dc_link_args={before}']
+
+
 # name: the environment's changes, the options of `meson setup`
 BUILDS = {
     'release': ({}, ['--buildtype=release', '-Dtests=disabled', '-Dbench=disabled',
@@ -99,6 +109,9 @@ BUILDS = {
     'packaged': ({}, [
         '-Ddefault_library=both', f'--prefix={PREFIX}', '-Dlibdir=lib', *NOTHING_MORE]),
     'aarch64': elsewhere({}, f'--cross-file={ELSEWHERE / "aarch64.ini"}'),
+    'kqueue': shimmed(*SUITES_ALONE),
+    # As where there is no epoll: libuv's own set stands for its kqueue.
+    'kqueue-alone': shimmed(*SUITES_ALONE, '-Depoll=disabled'),
     'musl': elsewhere({'CC': 'musl-gcc'}, c_args=MUSL),
     's390x': elsewhere({}, f'--cross-file={ELSEWHERE / "s390x.ini"}'),
 }
@@ -120,6 +133,13 @@ def run_tool(command, log, environment):
     if status != 0:
         lines = log.read_text(errors='replace').splitlines()
         raise BuildError('\n'.join([*lines[-60:], f'{command[0]}: {status}; see {log}']))
+
+
+def make_shim(log):
+    """The library of test/kqueue, which Meson's own questions to the compiler are linked with."""
+    sources = sorted(map(str, KQUEUE.glob('*.c')))
+    run_tool(['gcc', '-std=c11', '-D_GNU_SOURCE', *WARNINGS, '-Werror', '-O2', '-g', '-shared',
+              '-fPIC', f'-I{KQUEUE / "include"}', '-o', str(SHIM), *sources], log, {})
 
 
 def libraries_there():
@@ -156,6 +176,8 @@ def build(name, *targets):
     with open(BUILD / f'{name}.lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         log.write_bytes(b'')
+        if name.startswith('kqueue'):
+            make_shim(log)
         configure(directory, log, environment, options)
         run_tool(['ninja', '-C', str(directory), *targets], log, environment)
     return directory

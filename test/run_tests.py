@@ -4,14 +4,14 @@
 
 Without an option these are the quick tests: gcc and clang with warnings as errors, every
 suite on every backend, the packaging, and the programs from outside.  --thorough is what CI
-runs besides: the same suites under sanitizers, memcheck and helgrind, with musl and on other
-architectures; the random and the timed ones for longer; how much of lib/ they run, with libuv
-and without; and the analysers.  --full is --thorough with every size at its largest.  --fresh
-does what a newcomer does, in newly made Debians: bookworm, trixie, sid and bookworm-i386,
-or those that SUITE names.  --anywhere is the quick suites on a machine that is unusual in
-some way: in all ways, or in those that SUITE names.  Otherwise SUITE names suites of
-test/meson.build, files of test/python, test/strangers and test/packaging, or those
-directories.
+runs besides: the same suites under sanitizers, memcheck and helgrind, with musl, over the
+tests' own kqueue and on other architectures; the random and the timed ones for longer; how
+much of lib/ they run, with libuv and without; and the analysers.  --full is --thorough with
+every size at its largest.  --fresh does what a newcomer does, in newly made Debians:
+bookworm, trixie, sid and bookworm-i386, or those that SUITE names.  --anywhere is the quick
+suites on a machine that is unusual in some way: in all ways, or in those that SUITE names.
+Otherwise SUITE names suites of test/meson.build, files of test/python, test/strangers and
+test/packaging, or those directories.
 
 The last line is `N passed, N failed`; the exit status is 0 only if none failed.
 """
@@ -154,9 +154,13 @@ def on_backends(session, test, manner):
     return {**test, 'env': {**test['env'], **TAKES_TURNS}}
 
 
+def is_script(test):
+    return test['cmd'][0].rpartition('/')[2].startswith('python')
+
+
 def instrumented(session, tests, manner, size):
     """The group of the suites under an instrument, at its size."""
-    scripts = [t for t in tests if t['cmd'][0].rpartition('/')[2].startswith('python')]
+    scripts = [t for t in tests if is_script(t)]
     session.skips += [(f'{t["name"]} under {manner.instrument}', JUDGES) for t in scripts]
     fit = session.fit([t for t in tests if t not in scripts], manner.instrument)
     chosen = [sized(on_backends(session, test, manner), size) for test in fit]
@@ -197,9 +201,20 @@ def at_length(session, tests):
                          Manner({'CK_TIMEOUT_MULTIPLIER': str(LONG[session.level] // 60)}))
 
 
+def on_kqueue(session):
+    """The group of the suites on the fifth backend, over the tests' own kqueue."""
+    directory = session.make('kqueue')
+    if directory is None:
+        return []
+    programs_alone = [test for test in session.choose(directory) if not is_script(test)]
+    manner = Manner({'TEST_BACKEND': 'kqueue'})
+    return [session.group('on kqueue over epoll', programs_alone, manner)]
+
+
 def elsewhere(session):
-    """The groups of the suites with another C library and on other machines: without libuv."""
-    groups = []
+    """The groups of the suites on kqueue, with another C library, and on other machines: the
+    last two without libuv."""
+    groups = on_kqueue(session)
     directory = session.make('musl')
     if directory is not None:
         groups.append(session.group('with musl', session.choose(directory)))

@@ -95,18 +95,20 @@ struct sel_ready {
 
 /* What a selector waits with: Python's family of selector classes. */
 typedef enum {
-    SEL_BACKEND_DEFAULT, /* `uv` or `epoll`, or what SELKIE_BACKEND names */
+    SEL_BACKEND_DEFAULT, /* `uv`, `epoll` or `kqueue`, or what SELKIE_BACKEND names */
     SEL_BACKEND_UV,      /* one libuv poll handle for every descriptor */
     SEL_BACKEND_EPOLL,   /* epoll(7) itself */
     SEL_BACKEND_POLL,    /* poll(2) */
-    SEL_BACKEND_SELECT   /* select(2): descriptors below 1024 */
+    SEL_BACKEND_SELECT,  /* select(2): descriptors below 1024 */
+    SEL_BACKEND_KQUEUE   /* kqueue(2): macOS and the BSDs. Since 0.2.0 */
 } sel_backend;
 
 /*
  * Open a selector.
  *
- * SEL_BACKEND_DEFAULT is `uv`, or `epoll` in a build without libuv, unless the environment
- * variable SELKIE_BACKEND says uv, epoll, poll or select; a setuid program ignores it.
+ * SEL_BACKEND_DEFAULT is `uv`, or in a build without libuv `epoll`, or `kqueue` where there is
+ * no epoll(7), unless the environment variable SELKIE_BACKEND says uv, epoll, poll, select or
+ * kqueue; a setuid program ignores it.
  *
  * Returns 0 and the selector in *ret_sel.
  * Errors: -EINVAL   ret_sel is NULL; no such backend; SELKIE_BACKEND names none
@@ -364,7 +366,7 @@ SEL_API int sel_wakeup(sel_selector *sel);
 SEL_API int sel_after_fork(sel_selector *sel);
 
 /*
- * The name of a selector's backend: "uv", "epoll", "poll" or "select"; NULL
+ * The name of a selector's backend: "uv", "epoll", "poll", "select" or "kqueue"; NULL
  * for a NULL selector.
  *
  * Errors: none.

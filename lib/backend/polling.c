@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/os.h"
 #include "base/own.h"
 #include "base/set.h"
 

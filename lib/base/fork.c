@@ -8,6 +8,7 @@
  */
 #include "base/fork.h"
 
+#include "base/os.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ static void in_child(void)
 {
     if (!empties_itself)
         *mark = 0;
+    sel__lose_own();
     sel__unlock_own();
 }
 
@@ -68,6 +70,8 @@ int sel__count_forks(void)
     int error = 0;
 
     sel__lock_own();
+    if (mark != NULL && *mark == 0)
+        sel__lose_own(); /* no handler was called, perhaps */
     if (mark == NULL || *mark == 0)
         error = make_mark();
     if (error == 0)

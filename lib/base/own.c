@@ -15,6 +15,7 @@ struct own {
     int fd;
     uint32_t serial;
     uint64_t file;
+    enum { KEPT, UNTIL_FORK, LOST } phase;
 };
 
 /* Sorted by number. The memory is freed when the list becomes empty. */
@@ -92,6 +93,8 @@ static bool is_same(const struct own *own)
     sel__kind kind;
     int error = sel__identify(own->fd, &file, &kind);
 
+    if (own->phase == LOST)
+        return false;
     return error == 0 ? file == own->file : error != -EBADF;
 }
 
@@ -103,7 +106,7 @@ static int enter(int fd, uint64_t file)
 {
     struct own *own = find(fd);
 
-    if (own != NULL && own->file == file)
+    if (own != NULL && own->file == file && own->phase != LOST)
         return 0;
     if (own == NULL)
         own = insert(fd);
@@ -111,6 +114,13 @@ static int enter(int fd, uint64_t file)
         return -ENOMEM;
     *own = (struct own){.fd = fd, .serial = ++list.serial, .file = file};
     return 0;
+}
+
+void sel__lose_own(void)
+{
+    for (size_t i = 0; i < list.length; i++)
+        if (list.all[i].phase == UNTIL_FORK)
+            list.all[i].phase = LOST;
 }
 
 /* --- calls --- */
@@ -136,6 +146,17 @@ int sel__own(int fd)
     if (error < 0 && fd >= 0)
         close(fd);
     return error < 0 ? error : fd;
+}
+
+int sel__own_until_fork(int fd)
+{
+    int owned = sel__own(fd);
+
+    sel__lock_own();
+    if (owned >= 0)
+        find(owned)->phase = UNTIL_FORK;
+    sel__unlock_own();
+    return owned;
 }
 
 void sel__disown(int fd)

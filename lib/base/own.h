@@ -25,6 +25,12 @@ int sel__own(int fd);
 int sel__note_own(int fd);
 
 /*
+ * sel__own() for a descriptor that no child inherits: there the number is free, or stands
+ * for somebody else's file.
+ */
+int sel__own_until_fork(int fd);
+
+/*
  * Close one of the library's descriptors, unless it is another file by now. A negative
  * one is ignored.
  */
@@ -51,5 +57,8 @@ uint32_t sel__get_serial(int fd);
  */
 void sel__lock_own(void);
 void sel__unlock_own(void);
+
+/* In a child, with the lock: those that no child has are not the library's. */
+void sel__lose_own(void);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/say.h"
 
+#include "base/os.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

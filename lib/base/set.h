@@ -6,11 +6,16 @@
 #ifndef SEL_SET_H
 #define SEL_SET_H
 
+#include <stdbool.h>
+
 /* Returns a descriptor of the library's own, or a negative errno. */
 int sel__set_open(void);
 
 /* Make this number stand for a new, empty set. Returns 0 or a negative errno. */
 int sel__set_renew(int number);
+
+/* In a forked child: may the number of a set of the parent's be renewed? */
+bool sel__set_is_ours(int number);
 
 /*
  * Make the set readable whenever `fd` is; adding it twice does no harm. Returns 0,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/grow.h"
+#include "base/os.h"
 #include "base/say.h"
 #include "debug/trace.h"
 

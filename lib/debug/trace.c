@@ -3,6 +3,7 @@
 
 #include "base/fork.h"
 #include "base/lock.h"
+#include "base/os.h"
 #include "base/say.h"
 
 #include <selkie/selectors.h>

@@ -85,16 +85,23 @@ typedef struct sel__backend {
      * sel_fileno() and sel_attach_loop() return -ENOTSUP.
      */
     int (*fileno)(void *state);
+
+    /*
+     * Does the number still mean what was added, as far as this engine knows more than
+     * the file's device and inode say? NULL: it does not.
+     */
+    bool (*knows)(void *state, int fd);
 } sel__backend;
 
 extern const sel__backend sel__uv_backend;
 extern const sel__backend sel__epoll_backend;
 extern const sel__backend sel__poll_backend;
 extern const sel__backend sel__select_backend;
+extern const sel__backend sel__kqueue_backend;
 
 /*
- * What epoll_ctl() returns for a registered descriptor that has been closed or is
- * another file by now: one that is not in the set, or one that is always ready.
+ * What epoll_ctl() and kevent() return for a registered descriptor that has been closed or
+ * is another file by now: one that is not in the set, or one that is always ready.
  */
 static inline bool sel__means_gone(int error)
 {

@@ -127,7 +127,8 @@ bool sel__is_same(const sel_selector *sel, int fd)
 
     if (error < 0)
         return error != -EBADF; /* it is open, and no more can be found out */
-    return identity == sel__entry_at(sel, fd)->identity;
+    return identity == sel__entry_at(sel, fd)->identity &&
+           (sel->backend->knows == NULL || sel->backend->knows(sel->state, fd));
 }
 
 void sel__gone(sel_selector *sel, int fd)

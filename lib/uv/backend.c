@@ -56,6 +56,7 @@ static void close_uv(void *data, bool forked)
         return;
     }
     sel__loop_close(&state->loop, close_handle);
+    free(state->urgent.fds);
     free(state->watchers);
     free(state);
 }
@@ -225,4 +226,5 @@ const sel__backend sel__uv_backend = {
     .wait = wait_uv,
     .rearm = rearm,
     .fileno = get_fileno,
+    .knows = sel__uv_knows,
 };

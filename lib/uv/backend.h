@@ -2,13 +2,15 @@
 /*
  * The `uv` backend: one libuv loop, with nothing on it but watchers and a timer.
  *
- *   set.c      what is in the loop's epoll set: sending, renewing, following a fork
+ *   set.c      what is in the loop's set: sending, renewing, following a fork
+ *   on_epoll.c, on_kqueue.c   how the kernel is told
  *   rounds.c   more events than libuv takes at a time
  *   watcher.c  one descriptor
  */
 #ifndef SEL_UV_BACKEND_H
 #define SEL_UV_BACKEND_H
 
+#include "backend/urgent.h"
 #include "base/descriptor.h"
 #include "selector/selector.h"
 #include "uv/loop.h"
@@ -53,7 +55,8 @@ typedef struct sel__uv_watcher {
 
 /* See rounds.c. */
 typedef struct {
-    int set;   /* the loop's epoll set under another number; -1: not needed yet */
+    int set;   /* the loop's epoll set under another number; -1: not needed yet. With
+                  kqueue: the queue, while something is watched for EXCEPT */
     int empty; /* an empty set */
     int told;  /* how many libuv has reported in this run */
     bool over; /* the loop's number stands for the empty set */
@@ -69,6 +72,7 @@ typedef struct sel__uv_state {
     bool unsent; /* something was started that libuv has yet to tell the kernel */
     bool stale;  /* the kernel may hold a ghost: a closed file under a number */
     sel__uv_rounds rounds;
+    sel__urgent urgent; /* with kqueue: libuv can't tell of out-of-band bytes there */
     uv_timer_t alarm;
     int64_t alarm_deadline; /* that the alarm is for; SEL__FOREVER: it is not set */
 } sel__uv_state;
@@ -79,13 +83,42 @@ static inline int sel__uv_set(const sel__uv_state *state)
     return state->rounds.over ? state->rounds.set : uv_backend_fd(&state->loop.uv);
 }
 
-/* --- set.c --- */
+static inline int sel__from_uv(int events)
+{
+    return ((events & UV_READABLE) ? SEL_EVENT_READ : 0) |
+           ((events & UV_WRITABLE) ? SEL_EVENT_WRITE : 0) |
+           ((events & UV_PRIORITIZED) ? SEL_EVENT_EXCEPT : 0);
+}
+
+/* --- on_epoll.c or on_kqueue.c --- */
+
+/* epoll's numbers. */
+typedef enum { SEL__UV_ADD = 1, SEL__UV_REMOVE = 2, SEL__UV_CHANGE = 3 } sel__uv_operation;
 
 /*
- * epoll_ctl() the way libuv calls it: it finds a handle by data.fd. With no events the
- * key is paused, and a hang-up is reported at most once. Returns 0 or -errno.
+ * Tell the kernel what libuv would: libuv finds a handle by what comes back with an event.
+ * With no events the key is paused, and a hang-up is reported at most once. Returns 0 or
+ * -errno.
  */
-int sel__uv_control(int set, int operation, int fd, int events);
+int sel__uv_control(sel__uv_state *state, int set, sel__uv_operation operation, int fd,
+                    int events);
+
+/* What libuv is told to watch for: all that there is, so that it need be told once only. */
+int sel__uv_everything(const sel__uv_watcher *watcher);
+
+/* What is ready where libuv says `events`, and may not say all. */
+int sel__uv_ask(const sel__uv_watcher *watcher, int events);
+
+/* As sel__backend has it. */
+bool sel__uv_knows(void *state, int fd);
+
+/* Look at every key, and give the loop a new set: what can't be taken out is left in the old. */
+int sel__uv_renew(sel__uv_state *state);
+
+/* In a child, until libuv has followed: what libuv takes out of the set is the parent's. */
+void sel__uv_hide_set(sel__uv_state *state);
+
+/* --- set.c --- */
 
 /*
  * Check that each started descriptor still stands for its file, let libuv tell the
@@ -93,13 +126,13 @@ int sel__uv_control(int set, int operation, int fd, int events);
  */
 int sel__uv_send(sel__uv_state *state);
 
-/* Check every key, and give the loop a new epoll set. */
-int sel__uv_renew(sel__uv_state *state);
+/* Put every watched key into a new set for the loop. */
+int sel__uv_fill(sel__uv_state *state, int set);
 
 /* Follow a fork. */
 int sel__uv_follow_fork(sel__uv_state *state);
 
-/* --- rounds.c --- */
+/* --- rounds.c, or on_kqueue.c, where there are none --- */
 
 /* Called before a watcher is added. Returns 0 or a negative errno. */
 int sel__uv_prepare_rounds(sel__uv_state *state);
@@ -118,7 +151,7 @@ static inline int sel__uv_run(sel__uv_state *state, uv_run_mode mode)
     return 0;
 }
 
-/* Make the loop's number stand for this set. Returns 0 or -errno. */
+/* With epoll: make the loop's number stand for this set. Returns 0 or -errno. */
 int sel__uv_replace_set(sel__uv_state *state, int fresh);
 
 void sel__uv_close_rounds(sel__uv_state *state);

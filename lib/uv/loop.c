@@ -2,13 +2,13 @@
 #include "uv/loop.h"
 
 #include "base/descriptor.h"
+#include "base/fork.h"
 #include "base/own.h"
 #include "selector/selector.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /*
@@ -30,13 +30,6 @@ typedef struct {
 static const holding nothing_held = {{-1, -1, -1}};
 static atomic_bool is_warm; /* this process has had a loop */
 
-static int open_any(void)
-{
-    int fd = eventfd(0, EFD_CLOEXEC);
-
-    return fd >= 0 ? fd : -errno;
-}
-
 static void release(holding *held)
 {
     for (int i = 0; i < 3; i++)
@@ -54,7 +47,7 @@ static int hold(holding *held)
     for (int i = 0; i < 3; i++) {
         if (sel__is_open(i))
             continue;
-        held->fds[i] = open_any();
+        held->fds[i] = sel__loop_open_any();
         if (held->fds[i] < 0) {
             int error = held->fds[i];
 
@@ -73,7 +66,7 @@ static int try_to_open(int count)
     int error = 0;
 
     while (error == 0 && opened < count) {
-        fds[opened] = open_any();
+        fds[opened] = sel__loop_open_any();
         if (fds[opened] < 0)
             error = fds[opened];
         else
@@ -158,7 +151,7 @@ bool sel__loop_check(sel__loop *loop)
     int numbers[NUMBERS];
 
     get_numbers(&loop->uv, numbers);
-    for (int i = 0; i < NUMBERS; i++)
+    for (int i = sel__loop_set_is_inherited ? 0 : 1; i < NUMBERS; i++)
         if (numbers[i] >= 0 && !sel__is_own(numbers[i]))
             loop->state = SEL__LOOP_GONE;
     return loop->state != SEL__LOOP_GONE;
@@ -198,23 +191,25 @@ int sel__loop_open(sel__loop *loop, sel_selector *sel)
     error = init_loop(&loop->uv);
     release(&held);
     set_up(&releases_in_child, after_libuv);
+    loop->process = sel__forks();
     if (error == 0)
         atomic_store(&is_warm, true);
     return error;
 }
 
-static int follow(uv_loop_t *loop)
+static int follow(sel__loop *loop)
 {
     holding held = nothing_held;
     int error = hold(&held);
 
     if (error < 0)
         return error;
-    disown_loop(loop);
-    error = uv_loop_fork(loop);
+    disown_loop(&loop->uv);
+    error = uv_loop_fork(&loop->uv);
+    loop->process = sel__forks();
     release(&held);
     if (error == 0)
-        own_loop(loop);
+        own_loop(&loop->uv);
     return error;
 }
 
@@ -239,7 +234,7 @@ static void forget_pending(uv_handle_t *handle, void *unused)
 int sel__loop_fork(sel__loop *loop)
 {
     int error = loop->state == SEL__LOOP_LOST ? -ENOMEM :
-                sel__loop_check(loop) ? follow(&loop->uv) : -EBADF;
+                sel__loop_check(loop) ? follow(loop) : -EBADF;
 
     if (error < 0 && loop->state == SEL__LOOP_OPEN)
         loop->state = SEL__LOOP_LOST;

@@ -57,9 +57,20 @@ typedef enum {
 typedef struct sel__loop {
     uv_loop_t uv; /* first: all that libuv's callbacks get */
     sel__loop_state state;
+    unsigned int process;   /* in which its set was made, as sel__forks() counts */
     bool inherited;         /* has requests that one of the parent's threads works on */
     struct sel__loop *next; /* in the list of those left behind */
 } sel__loop;
+
+/* --- on_epoll.c or on_kqueue.c --- */
+
+/* Has a forked child the set of its parent's loop? */
+extern const bool sel__loop_set_is_inherited;
+
+/* A descriptor of whatever kind, or -errno. */
+int sel__loop_open_any(void);
+
+/* --- loop.c --- */
 
 /*
  * uv_loop_init(). Checks the keys of `sel`, if it is not NULL, so that none is taken

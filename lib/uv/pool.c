@@ -2,6 +2,7 @@
 #include "uv/pool.h"
 
 #include "base/fork.h"
+#include "base/os.h"
 #include "uv/loop.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* As in libuv, which sets its threads' stack size from 1.45 on. */
@@ -70,16 +70,11 @@ static int start(trial *trials, int count, pthread_mutex_t *gate, int *ret_error
     return made;
 }
 
-static bool is_there(const trial *each)
-{
-    return syscall(SYS_tgkill, getpid(), each->id, 0) == 0;
-}
-
 /* A joined thread counts against the limits until the kernel has let go of it. */
 static void end(trial *each)
 {
     uv_thread_join(&each->thread);
-    while (is_there(each))
+    while (SEL__THREAD_IS_THERE(each->id))
         sched_yield();
 }
 

@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is in the loop's epoll set: what libuv puts there, and what we put there first
- * so that libuv never meets a refusal.
+ * What is in the loop's set in the kernel: what libuv puts there, and what we put there
+ * first so that libuv never meets a refusal.
  */
 #include "uv/backend.h"
-
-#include <fcntl.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
-int sel__uv_control(int set, int operation, int fd, int events)
-{
-    struct epoll_event event = {
-        .events = events != 0 ? (uint32_t)sel__to_poll(events) : EPOLLONESHOT,
-        .data.fd = fd,
-    };
-
-    return epoll_ctl(set, operation, fd, &event) == 0 ? 0 : -errno;
-}
 
 static int arm_unsent(sel__uv_state *state)
 {
@@ -57,7 +43,8 @@ int sel__uv_send(sel__uv_state *state)
 /* Put a watched key into a new set for its loop. */
 static int put(sel__uv_watcher *watcher, int set)
 {
-    int error = sel__uv_control(set, EPOLL_CTL_ADD, watcher->fd, watcher->entry->events);
+    int error = sel__uv_control(watcher->state, set, SEL__UV_ADD, watcher->fd,
+                                watcher->entry->events);
 
     if (!sel__means_gone(error))
         return error;
@@ -66,7 +53,7 @@ static int put(sel__uv_watcher *watcher, int set)
 }
 
 /* libuv need not be told anything: it looks for the same numbers in the new set. */
-static int fill(sel__uv_state *state, int set)
+int sel__uv_fill(sel__uv_state *state, int set)
 {
     int error = 0;
 
@@ -81,40 +68,6 @@ static int fill(sel__uv_state *state, int set)
 }
 
 /*
- * A new set, under the old number, gets rid of whatever can't be taken out of the old
- * one. uv_loop_fork() would do much the same, but leaves the loop without any set if it
- * fails. The set of sel_fileno() watches the old set, which must be taken out while its
- * number still stands for it.
- */
-static int replace_set(sel__uv_state *state, int fresh)
-{
-    int number = uv_backend_fd(&state->loop.uv);
-    int error = fill(state, fresh);
-    int entered;
-
-    if (error < 0)
-        return error;
-    sel__leave_outer(state->sel, number);
-    error = sel__uv_replace_set(state, fresh);
-    entered = sel__enter_outer(state->sel, number);
-    return error < 0 ? error : entered;
-}
-
-int sel__uv_renew(sel__uv_state *state)
-{
-    int fresh, error;
-
-    sel__check_all(state->sel);
-    fresh = epoll_create1(EPOLL_CLOEXEC);
-    if (fresh < 0)
-        return -errno;
-    error = replace_set(state, fresh);
-    close(fresh);
-    state->stale = error < 0;
-    return error;
-}
-
-/*
  * When libuv follows a fork, it opens descriptors, and one may get the number of a
  * resting watcher. So these are stopped first. libuv stops a handle by taking its
  * number out of the set, which is still the parent's: until a new one is made, the
@@ -122,7 +75,7 @@ int sel__uv_renew(sel__uv_state *state)
  */
 static void stop_resting(sel__uv_state *state)
 {
-    dup3(state->loop.uv.async_io_watcher.fd, uv_backend_fd(&state->loop.uv), O_CLOEXEC);
+    sel__uv_hide_set(state);
     for (int fd = 0; fd < state->length; fd++)
         if (state->watchers[fd] != NULL)
             sel__uv_stop(state->watchers[fd]);
@@ -136,7 +89,7 @@ static int restart(sel__uv_state *state)
             sel__uv_list_unsent(state->watchers[fd]);
     state->unsent = true;
     state->stale = false;
-    return fill(state, uv_backend_fd(&state->loop.uv));
+    return sel__uv_fill(state, uv_backend_fd(&state->loop.uv));
 }
 
 int sel__uv_follow_fork(sel__uv_state *state)

@@ -6,13 +6,9 @@
 #include "uv/backend.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-enum {
-    EVERYTHING = UV_READABLE | UV_WRITABLE | UV_PRIORITIZED,
-    NEVER = 1 << 7 /* none of libuv's bits */
-};
+enum { NEVER = 1 << 7 }; /* none of libuv's bits */
 
 static int to_uv(int events)
 {
@@ -21,16 +17,9 @@ static int to_uv(int events)
            ((events & SEL_EVENT_EXCEPT) ? UV_PRIORITIZED : 0);
 }
 
-static int from_uv(int events)
+static int control(const sel__uv_watcher *watcher, sel__uv_operation operation)
 {
-    return ((events & UV_READABLE) ? SEL_EVENT_READ : 0) |
-           ((events & UV_WRITABLE) ? SEL_EVENT_WRITE : 0) |
-           ((events & UV_PRIORITIZED) ? SEL_EVENT_EXCEPT : 0);
-}
-
-static int control(const sel__uv_watcher *watcher, int operation)
-{
-    return sel__uv_control(sel__uv_set(watcher->state), operation, watcher->fd,
+    return sel__uv_control(watcher->state, sel__uv_set(watcher->state), operation, watcher->fd,
                            watcher->entry->events);
 }
 
@@ -43,33 +32,9 @@ static void enter(sel__uv_watcher *watcher, sel__uv_phase phase)
     watcher->expected = is_plain && entry->events != 0 ? to_uv(entry->events) : NEVER;
 }
 
-/*
- * Guard 3. libuv shows a hang-up only if nothing else was ready, and hides an error
- * when there is an urgent condition. A change in a regular file in /proc or /sys is
- * always both, but is reported once, so there is nothing left to ask about. poll(2)
- * asks about the number, so what it adds is believed only if that still stands for the
- * registered file.
- */
-static int ask(const sel__uv_watcher *watcher, int events)
-{
-    sel_selector *sel = watcher->poll.data;
-    struct pollfd polled = {.fd = watcher->fd, .events = sel__to_poll(watcher->entry->events)};
-    int ready = from_uv(events);
-    int more;
-
-    if ((events & UV_PRIORITIZED) && sel__is_regular(watcher->fd))
-        return sel__check(sel, watcher->fd) ? SEL__EVERY_EVENT : 0;
-    if (poll(&polled, 1, 0) < 0)
-        return ready;
-    more = sel__from_poll(polled.revents) & ~ready;
-    if (more == 0 && !(polled.revents & POLLNVAL))
-        return ready;
-    return sel__check(sel, watcher->fd) ? ready | more : 0;
-}
-
 static void take_out(sel__uv_watcher *watcher)
 {
-    if (control(watcher, EPOLL_CTL_DEL) < 0)
+    if (control(watcher, SEL__UV_REMOVE) < 0)
         watcher->state->stale = true;
 }
 
@@ -96,7 +61,7 @@ SEL__RARE static void report_unsure(sel__uv_watcher *watcher, int status, int ev
     if (status != 0)
         on_error(watcher);
     else if (watcher->phase == SEL__UV_WATCHED)
-        sel__report(watcher->poll.data, watcher->fd, is_plain ? ask(watcher, events) : 0);
+        sel__report(watcher->poll.data, watcher->fd, is_plain ? sel__uv_ask(watcher, events) : 0);
 }
 
 /* On an error there are no events. */
@@ -166,9 +131,9 @@ void sel__uv_sent(sel__uv_watcher *watcher)
 /* -EEXIST: an earlier registration left a ghost with this number and this file. */
 static int put_in(const sel__uv_watcher *watcher)
 {
-    int error = control(watcher, EPOLL_CTL_ADD);
+    int error = control(watcher, SEL__UV_ADD);
 
-    return error == -EEXIST ? control(watcher, EPOLL_CTL_MOD) : error;
+    return error == -EEXIST ? control(watcher, SEL__UV_CHANGE) : error;
 }
 
 /*
@@ -182,7 +147,7 @@ int sel__uv_watch(sel__uv_watcher *watcher)
     int error;
 
     if (!is_resting)
-        uv_poll_start(&watcher->poll, EVERYTHING,
+        uv_poll_start(&watcher->poll, sel__uv_everything(watcher),
                       watcher->state->rounds.set < 0 ? on_poll : on_poll_counted);
     error = put_in(watcher);
     if (error == 0 && is_resting)
@@ -196,7 +161,7 @@ int sel__uv_watch(sel__uv_watcher *watcher)
 
 int sel__uv_arm(sel__uv_watcher *watcher)
 {
-    int error = control(watcher, EPOLL_CTL_MOD);
+    int error = control(watcher, SEL__UV_CHANGE);
 
     if (error == 0)
         enter(watcher, watcher->phase);

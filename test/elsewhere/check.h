@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHECK_TESTS = 256, CHECK_CASES = 16, CHECK_MESSAGE = 500, CHECK_TIMEOUT = 4 };
+enum { CHECK_TESTS = 1024, CHECK_CASES = 16, CHECK_MESSAGE = 500, CHECK_TIMEOUT = 4 };
 enum print_output { CK_ENV };
 
 typedef void check_function(int _i);

@@ -89,10 +89,15 @@ void check_descriptors(int before)
 
 void warm_up(void)
 {
-    for (int backend = SEL_BACKEND_UV; backend <= SEL_BACKEND_SELECT; backend++) {
+    for (int backend = SEL_BACKEND_UV; backend <= SEL_BACKEND_KQUEUE; backend++) {
         sel_selector *sel = NULL;
 
         if (sel_open((sel_backend)backend, &sel) == 0)
             sel_close(sel);
     }
+}
+
+int count_backends(void)
+{
+    return sel_backend_available(SEL_BACKEND_KQUEUE) ? SEL_BACKEND_KQUEUE : SEL_BACKEND_SELECT;
 }

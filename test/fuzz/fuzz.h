@@ -41,4 +41,7 @@ void check_descriptors(int before);
 /* Open and close every backend: what libuv makes once for the process is made then. */
 void warm_up(void);
 
+/* From SEL_BACKEND_UV on, so that an input means the same where there is no kqueue. */
+int count_backends(void);
+
 #endif

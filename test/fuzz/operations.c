@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKENDS = 4, MOST_STEPS = 128, MOST_TCP = 2, KINDS_OF_TCP = 2, FIRST_TCP = 3 };
+enum { BACKENDS = 5, MOST_STEPS = 128, MOST_TCP = 2, KINDS_OF_TCP = 2, FIRST_TCP = 3 };
 
 typedef struct {
     uint8_t code, place, argument;
@@ -297,10 +297,10 @@ static void read_program(fuzz_input *input)
 static void open_all(int chosen)
 {
     all.first = all.end = contestants;
-    for (int i = 0; i < BACKENDS; i++) {
+    for (int i = 0; i < count_backends(); i++) {
         sel_backend backend = (sel_backend)(SEL_BACKEND_UV + i);
 
-        if (sel_backend_available(backend) && (chosen >= BACKENDS || chosen == i))
+        if (sel_backend_available(backend) && (chosen >= count_backends() || chosen == i))
             open_contestant(all.end++, backend, work);
     }
 }
@@ -355,7 +355,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, bytes + size};
-    int chosen = take_byte(&input) % (2 * BACKENDS);
+    int chosen = take_byte(&input) % (2 * count_backends());
     int descriptors = count_descriptors();
     bool files_first = (size & 1) != 0;
 

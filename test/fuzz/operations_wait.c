@@ -229,7 +229,7 @@ void try_select(contestant *one, bool wait)
 void try_fileno(contestant *one)
 {
     int descriptor = sel_fileno(one->sel);
-    bool has_one = one->backend == SEL_BACKEND_UV || one->backend == SEL_BACKEND_EPOLL;
+    bool has_one = one->backend != SEL_BACKEND_POLL && one->backend != SEL_BACKEND_SELECT;
 
     one->quiet = false;
     if (!has_one)

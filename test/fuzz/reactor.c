@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BACKENDS = 4, MOST_STEPS = 64, MOST_WAITS = 3, MOST_HANDLES = 3 };
+enum { MOST_STEPS = 64, MOST_WAITS = 3, MOST_HANDLES = 3 };
 
 /* A handle of the program's: its memory goes in its close callback, or at the end. */
 typedef struct {
@@ -281,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fuzz_input input = {bytes, bytes + size};
     int descriptors = count_descriptors();
 
-    backend = (sel_backend)(SEL_BACKEND_UV + take_byte(&input) % BACKENDS);
+    backend = (sel_backend)(SEL_BACKEND_UV + take_byte(&input) % count_backends());
     waits = 0;
     shares_loop = false;
     read_program(&input);

@@ -9,16 +9,14 @@ import re
 # One test on one backend (column '' where it belongs to none).
 Outcome = collections.namedtuple('Outcome', 'suite test column passed message')
 
-COLUMNS = ['uv', 'epoll', 'poll', 'select', 'default']
+COLUMNS = ['uv', 'epoll', 'kqueue', 'poll', 'select', 'default']
 OTHER = 'other'
 FREE = '(tests of no backend)'
 
 RECORD = re.compile(r'<test result="(\w+)">(.*?)</test>', re.DOTALL)
 BACKEND_TEST = re.compile(
-    r'\badd_(?:backend|selector)_test\(\s*\w+,\s*(\w+)\s*\)'
-    r'|\btcase_add_loop_test\(\s*\w+,\s*(\w+),\s*first_backend\(\)')
-ROW_TEST = re.compile(
-    r'\btcase_add_loop_test\(\s*\w+,\s*(\w+),\s*0,\s*[^;]*\b(?:rows|BACKENDS)\s*\)')
+    r'\badd_(?:backend|selector|fileno)_test\(\s*\w+,\s*(\w+)\s*\)'
+    r'|\badd_test_between\(\s*\w+,\s*(\w+),')
 RAN = re.compile(r'^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)', re.MULTILINE)
 FAILURE = re.compile(r'^(?:FAIL|ERROR): (\w+) \(([\w.]+)\) ?(.*)$', re.MULTILINE)
 # With -v a test's line is `name (where) ... ok`; its first line of documentation, if it
@@ -28,22 +26,15 @@ VERDICT = re.compile(
 
 
 class Columns:
-    """Which column a test's loop variable means, read from where the tests are added.
-
-    A loop from first_backend() on goes over the backends; one over `rows`, or over some
-    multiple of BACKENDS, has the backend in _i % BACKENDS.
-    """
+    """Which column a test's loop variable means, read from where the tests are added."""
 
     def __init__(self, directory):
         text = '\n'.join(p.read_text() for p in sorted(directory.glob('*/*.c')))
         self.backend_tests = {a or b for a, b in BACKEND_TEST.findall(text)}
-        self.row_tests = set(ROW_TEST.findall(text))
 
     def column(self, test, iteration):
         if test in self.backend_tests:
             return COLUMNS[iteration]
-        if test in self.row_tests:
-            return COLUMNS[iteration % 4]
         return OTHER
 
 

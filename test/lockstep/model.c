@@ -38,7 +38,7 @@ static void open_selector(contestant *one)
 void open_selectors(void)
 {
     contestants_length = 0;
-    for (int backend = SEL_BACKEND_UV; backend <= SEL_BACKEND_SELECT; backend++) {
+    for (int backend = SEL_BACKEND_UV; backend <= SEL_BACKEND_KQUEUE; backend++) {
         if (!sel_backend_available((sel_backend)backend))
             continue;
         contestants[contestants_length] = (contestant){.backend = (sel_backend)backend};

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-enum { BACKENDS = 4, EVERY_EVENT = 7 };
+enum { BACKENDS = 5, EVERY_EVENT = 7 };
 
 /* What the model knows of the key of a place. */
 typedef struct {

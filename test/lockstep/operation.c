@@ -191,7 +191,8 @@ static const struct {
 
 enum { VERBS = (int)(sizeof verbs / sizeof verbs[0]) };
 
-static const char *const backends[] = {"default", "uv", "epoll", "poll", "select"};
+static const char *const backends[] = {"default", "uv",     "epoll",
+                                       "poll",    "select", "kqueue"};
 
 enum { BACKEND_NAMES = (int)(sizeof backends / sizeof backends[0]) };
 

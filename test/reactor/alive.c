@@ -135,7 +135,7 @@ START_TEST(signal_handlers_and_jobs_count)
 {
     sel_selector *sel;
 
-    if (first_backend() > 0)
+    if (!sel_backend_available(SEL_BACKEND_UV))
         return;
     sel = open_selector(_i);
     assert_ok(sel_add_signal_handler(sel, SIGUSR1, note, "s"));

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, FIRST_WITHOUT_FILENO = 2 };
+enum { READ = SEL_EVENT_READ };
 
 static void open_attached(int backend, uv_loop_t *loop, sel_selector **ret_sel)
 {
@@ -271,23 +271,17 @@ START_TEST(an_attached_selector_sleeps_while_nothing_is_ready)
 }
 END_TEST
 
-/* Only uv and epoll can be watched by another loop. */
-#define add_attach_test(tcase, test)                                            \
-    tcase_add_loop_test(tcase, test, first_backend(), FIRST_WITHOUT_FILENO)
-
 int main(void)
 {
     Suite *suite = suite_create("attach");
     TCase *tcase = new_tcase("attached");
 
-    add_attach_test(tcase, an_idle_selector_does_not_keep_the_loop_going);
-    add_attach_test(tcase,
-                    keys_tasks_timers_and_jobs_keep_the_loop_going_until_they_are_done);
-    add_attach_test(tcase, a_signal_handler_keeps_the_loop_going_until_it_is_removed);
-    add_attach_test(tcase,
-                    the_loop_goes_on_for_what_its_last_callback_gives_an_idle_selector);
-    add_attach_test(tcase, neither_the_loop_nor_the_selector_starves_the_other);
-    add_attach_test(tcase, an_attached_selector_sleeps_while_nothing_is_ready);
+    add_fileno_test(tcase, an_idle_selector_does_not_keep_the_loop_going);
+    add_fileno_test(tcase, keys_tasks_timers_and_jobs_keep_the_loop_going_until_they_are_done);
+    add_fileno_test(tcase, a_signal_handler_keeps_the_loop_going_until_it_is_removed);
+    add_fileno_test(tcase, the_loop_goes_on_for_what_its_last_callback_gives_an_idle_selector);
+    add_fileno_test(tcase, neither_the_loop_nor_the_selector_starves_the_other);
+    add_fileno_test(tcase, an_attached_selector_sleeps_while_nothing_is_ready);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

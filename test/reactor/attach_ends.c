@@ -9,7 +9,7 @@
 #include <selkie/uv.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, FIRST_WITHOUT_FILENO = 2 };
+enum { READ = SEL_EVENT_READ };
 
 static void take_and_unregister(sel_selector *sel, const sel_key *key, int mask)
 {
@@ -211,23 +211,17 @@ START_TEST(a_selector_attached_to_anothers_loop_lets_it_end)
 }
 END_TEST
 
-/* Only uv and epoll can be watched by another loop. */
 int main(void)
 {
     Suite *suite = suite_create("attach_ends");
     TCase *tcase = new_tcase("attached: forks, foreign ends, circles");
 
-    tcase_add_loop_test(tcase, a_child_follows_with_the_loop_in_either_order, 0,
-                        FIRST_WITHOUT_FILENO);
-    tcase_add_loop_test(tcase, a_child_that_only_closes_leaves_the_parents_attached, 0,
-                        FIRST_WITHOUT_FILENO);
-    tcase_add_loop_test(tcase, a_childs_loop_sleeps_until_the_selector_follows, 0,
-                        FIRST_WITHOUT_FILENO);
-    tcase_add_loop_test(tcase, a_selector_outlives_the_handles_that_attached_it, 0,
-                        FIRST_WITHOUT_FILENO);
-    tcase_add_loop_test(tcase, a_circle_is_refused_where_it_closes, 0, FIRST_WITHOUT_FILENO);
-    tcase_add_loop_test(tcase, a_selector_attached_to_anothers_loop_lets_it_end, 0,
-                        FIRST_WITHOUT_FILENO);
+    add_fileno_test(tcase, a_child_follows_with_the_loop_in_either_order);
+    add_fileno_test(tcase, a_child_that_only_closes_leaves_the_parents_attached);
+    add_fileno_test(tcase, a_childs_loop_sleeps_until_the_selector_follows);
+    add_fileno_test(tcase, a_selector_outlives_the_handles_that_attached_it);
+    add_fileno_test(tcase, a_circle_is_refused_where_it_closes);
+    add_fileno_test(tcase, a_selector_attached_to_anothers_loop_lets_it_end);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, FIRST_WITHOUT_FILENO = 2, ECHOES = 20 };
+enum { READ = SEL_EVENT_READ, ECHOES = 20 };
 
 static void open_attached(int backend, uv_loop_t *loop, sel_selector **ret_sel)
 {
@@ -375,22 +375,17 @@ START_TEST(a_callback_of_the_loop_may_close_the_selector)
 }
 END_TEST
 
-/* Only uv and epoll can be watched by another loop. */
-#define add_attach_test(tcase, test)                                            \
-    tcase_add_loop_test(tcase, test, first_backend(), FIRST_WITHOUT_FILENO)
-
 int main(void)
 {
     Suite *suite = suite_create("attach_program");
     TCase *tcase = new_tcase("a libuv program");
 
-    add_attach_test(tcase, a_selector_runs_beside_connections_timers_and_processes);
-    add_attach_test(tcase, two_selectors_can_be_attached_to_one_loop);
-    add_attach_test(tcase, the_loop_may_be_run_pass_by_pass);
-    add_attach_test(tcase, a_descriptor_closed_by_the_loops_callback_does_no_harm);
-    add_attach_test(tcase,
-                    close_detaches_and_its_memory_goes_when_the_loop_next_runs);
-    add_attach_test(tcase, a_callback_of_the_loop_may_close_the_selector);
+    add_fileno_test(tcase, a_selector_runs_beside_connections_timers_and_processes);
+    add_fileno_test(tcase, two_selectors_can_be_attached_to_one_loop);
+    add_fileno_test(tcase, the_loop_may_be_run_pass_by_pass);
+    add_fileno_test(tcase, a_descriptor_closed_by_the_loops_callback_does_no_harm);
+    add_fileno_test(tcase, close_detaches_and_its_memory_goes_when_the_loop_next_runs);
+    add_fileno_test(tcase, a_callback_of_the_loop_may_close_the_selector);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

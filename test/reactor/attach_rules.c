@@ -8,7 +8,7 @@
 #include <selkie/uv.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, FIRST_WITHOUT_FILENO = 2 };
+enum { READ = SEL_EVENT_READ };
 
 static const int64_t second = 1000000000;
 
@@ -192,22 +192,17 @@ START_TEST(a_backend_without_fileno_cannot_be_attached)
 }
 END_TEST
 
-/* Only uv and epoll can be watched by another loop. */
-#define add_attach_test(tcase, test)                                            \
-    tcase_add_loop_test(tcase, test, first_backend(), FIRST_WITHOUT_FILENO)
-
 int main(void)
 {
     Suite *suite = suite_create("attach_rules");
     TCase *tcase = new_tcase("attached");
 
-    add_attach_test(tcase, timers_of_an_attached_selector_are_on_time);
-    add_attach_test(tcase,
-                    a_timer_that_is_rescheduled_just_before_the_loop_sleeps_is_on_time);
-    add_attach_test(tcase, a_task_from_another_thread_wakes_the_loop);
-    add_attach_test(tcase, while_attached_the_loop_alone_waits_and_dispatches);
-    tcase_add_loop_test(tcase, a_backend_without_fileno_cannot_be_attached,
-                        FIRST_WITHOUT_FILENO, BACKENDS);
+    add_fileno_test(tcase, timers_of_an_attached_selector_are_on_time);
+    add_fileno_test(tcase, a_timer_that_is_rescheduled_just_before_the_loop_sleeps_is_on_time);
+    add_fileno_test(tcase, a_task_from_another_thread_wakes_the_loop);
+    add_fileno_test(tcase, while_attached_the_loop_alone_waits_and_dispatches);
+    add_test_between(tcase, a_backend_without_fileno_cannot_be_attached, FIRST_WITHOUT_FILENO,
+                     BACKENDS);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

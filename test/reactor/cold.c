@@ -122,7 +122,7 @@ static int in_a_process(int backend, int kind, int world, int room)
 /* Refused with up to some room, and done with any more. */
 START_TEST(the_first_of_a_kind_in_a_process_is_done_or_refused)
 {
-    for (int kind = OPEN; kind < (_i < 2 ? KINDS : ATTACH); kind++)
+    for (int kind = OPEN; kind < (_i < FIRST_WITHOUT_FILENO ? KINDS : ATTACH); kind++)
         for (int world = AS_IT_IS; world < WORLDS; world++) {
             int last = REFUSED;
 

@@ -310,8 +310,7 @@ int main(void)
     add_backend_test(tcase, a_daemon_that_follows_keeps_its_files);
     add_backend_test(tcase, a_daemon_that_could_not_follow_before_keeps_its_files);
     add_backend_test(tcase, a_daemon_that_nobody_is_told_of_has_its_signals_as_before);
-    tcase_add_loop_test(tcase, a_daemon_whose_selector_is_attached_can_only_close_it,
-                        first_backend(), 2);
+    add_fileno_test(tcase, a_daemon_whose_selector_is_attached_can_only_close_it);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, FIRST_WITHOUT_FILENO = 2 };
+enum { READ = SEL_EVENT_READ };
 
 static const int64_t millisecond = 1000000;
 
@@ -292,21 +292,17 @@ START_TEST(the_outer_loop_sleeps_while_the_selector_has_nothing_to_do)
 }
 END_TEST
 
-/* Only uv and epoll can be watched by another loop. */
-#define add_nesting_test(tcase, test)                                           \
-    tcase_add_loop_test(tcase, test, first_backend(), FIRST_WITHOUT_FILENO)
-
 int main(void)
 {
     Suite *suite = suite_create("glib");
     TCase *tcase = new_tcase("inside GLib's loop");
 
-    add_nesting_test(tcase, ready_descriptors_are_dispatched);
-    add_nesting_test(tcase, timers_run_and_none_is_early);
-    add_nesting_test(tcase, tasks_of_another_thread_arrive_while_the_outer_loop_sleeps);
-    add_nesting_test(tcase, tasks_signals_and_results_arrive);
-    add_nesting_test(tcase, changes_made_outside_are_seen_before_the_next_sleep);
-    add_nesting_test(tcase, the_outer_loop_sleeps_while_the_selector_has_nothing_to_do);
+    add_fileno_test(tcase, ready_descriptors_are_dispatched);
+    add_fileno_test(tcase, timers_run_and_none_is_early);
+    add_fileno_test(tcase, tasks_of_another_thread_arrive_while_the_outer_loop_sleeps);
+    add_fileno_test(tcase, tasks_signals_and_results_arrive);
+    add_fileno_test(tcase, changes_made_outside_are_seen_before_the_next_sleep);
+    add_fileno_test(tcase, the_outer_loop_sleeps_while_the_selector_has_nothing_to_do);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

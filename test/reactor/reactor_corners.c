@@ -13,7 +13,7 @@
 #include <sys/select.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, WITH_FILENO = 2 };
+enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE };
 
 /* --- timers beside keys --- */
 
@@ -349,11 +349,10 @@ static TCase *attached(void)
 {
     TCase *tcase = new_tcase("attached");
 
-#define add_attached_test(test) tcase_add_loop_test(tcase, test, 0, WITH_FILENO)
-    add_attached_test(a_run_of_the_loop_inside_a_callback_dispatches_nothing);
-    add_attached_test(a_child_that_runs_the_loop_before_it_follows_dispatches_nothing);
-    add_attached_test(what_a_task_changes_is_heard_before_the_loop_sleeps);
-    add_attached_test(keys_from_before_keep_an_attached_loop_going);
+    add_fileno_test(tcase, a_run_of_the_loop_inside_a_callback_dispatches_nothing);
+    add_fileno_test(tcase, a_child_that_runs_the_loop_before_it_follows_dispatches_nothing);
+    add_fileno_test(tcase, what_a_task_changes_is_heard_before_the_loop_sleeps);
+    add_fileno_test(tcase, keys_from_before_keep_an_attached_loop_going);
     return tcase;
 }
 

@@ -450,7 +450,8 @@ int main(void)
     add_backend_test(tcase, no_task_waits_for_another_wakeup);
     add_backend_test(tcase, the_selector_may_be_closed_as_soon_as_the_last_task_has_run);
     add_backend_test(tcase, close_drops_tasks_of_other_threads);
-    if (first_backend() == 0 && may_start(THREADS + POOL, "reactors on threads of their own"))
+    if (sel_backend_available(SEL_BACKEND_UV) &&
+        may_start(THREADS + POOL, "reactors on threads of their own"))
         add_backend_test(tcase, reactors_on_threads_of_their_own_do_not_meet);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -209,7 +209,7 @@ START_TEST(a_modify_that_the_kernel_refuses_ends_alike_on_every_backend)
         if (j == 0)
             ck_assert_int_eq(first.modified, -EBADF);
         ck_assert_int_eq(first.keys_left, first.modified == 0 ? 1 : 0);
-        for (int i = first_backend() + 1; i < BACKENDS; i++) {
+        for (int i = next_backend(first_backend()); i < BACKENDS; i = next_backend(i)) {
             refusal other = modify_after_replacement(i, files[j]);
 
             ck_assert_int_eq(other.modified, first.modified);

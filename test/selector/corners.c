@@ -222,7 +222,7 @@ int main(void)
     add_backend_test(tcase, get_key_needs_somewhere_to_put_the_key);
     add_backend_test(tcase, the_same_file_under_the_same_number_is_watched_anew);
     add_backend_test(tcase, ghosts_that_fill_the_batch_hide_nobody);
-    tcase_add_loop_test(tcase, a_circle_of_sets_harms_nobody_else, first_backend(), 2);
+    add_fileno_test(tcase, a_circle_of_sets_harms_nobody_else);
     add_backend_test(tcase, without_descriptors_what_can_be_watched_is);
     add_backend_test(tcase, a_child_that_a_callback_forks_cannot_follow_inside_it);
     tcase_add_test(tcase, compat_select_can_count_without_telling_which);

@@ -401,7 +401,7 @@ int main(void)
     add_backend_test(tcase, a_childs_child_is_a_child_like_any_other);
     add_backend_test(tcase, close_in_the_child_leaves_no_descriptor_of_either_behind);
     add_backend_test(tcase, without_a_fork_after_fork_changes_nothing);
-    tcase_add_loop_test(tcase, the_childs_fileno_is_its_own, first_backend(), 2);
+    add_fileno_test(tcase, the_childs_fileno_is_its_own);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

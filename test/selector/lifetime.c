@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[BACKENDS] = {"uv", "epoll", "poll", "select"};
-
 START_TEST(a_null_selector_is_einval_but_for_close)
 {
     const sel_ready *ready = NULL;
@@ -42,7 +40,7 @@ START_TEST(each_backend_is_available_and_has_its_name)
     sel_selector *sel = open_selector(_i);
 
     ck_assert_int_eq(sel_backend_available(backend_at(_i)), 1);
-    ck_assert_str_eq(sel_backend_name(sel), names[_i]);
+    ck_assert_str_eq(sel_backend_name(sel), backend_names[_i]);
     assert_ok(sel_close(sel));
 }
 END_TEST
@@ -51,11 +49,11 @@ START_TEST(a_backend_that_there_is_not_is_einval_and_not_available)
 {
     sel_selector *sel = NULL;
 
-    assert_error(sel_open((sel_backend)5, &sel), EINVAL);
+    assert_error(sel_open((sel_backend)6, &sel), EINVAL);
     assert_error(sel_open((sel_backend)99, &sel), EINVAL);
     assert_error(sel_open((sel_backend)-1, &sel), EINVAL);
     assert_error(sel_open((sel_backend)INT_MIN, &sel), EINVAL);
-    ck_assert_int_eq(sel_backend_available((sel_backend)5), 0);
+    ck_assert_int_eq(sel_backend_available((sel_backend)6), 0);
     ck_assert_int_eq(sel_backend_available((sel_backend)-1), 0);
     ck_assert_ptr_null(sel);
 }
@@ -76,10 +74,13 @@ END_TEST
 START_TEST(the_default_is_uv_where_there_is_one)
 {
     sel_selector *sel;
+    int i = 0;
 
+    while (!sel_backend_available(backend_at(i)))
+        i++;
     ck_assert_int_eq(sel_backend_available(SEL_BACKEND_DEFAULT), 1);
     assert_ok(sel_open(SEL_BACKEND_DEFAULT, &sel));
-    ck_assert_str_eq(sel_backend_name(sel), names[first_backend()]);
+    ck_assert_str_eq(sel_backend_name(sel), backend_names[i]);
     assert_ok(sel_close(sel));
 }
 END_TEST
@@ -88,13 +89,13 @@ START_TEST(the_environment_chooses_the_default_and_nothing_else)
 {
     sel_selector *sel;
 
-    ck_assert_int_eq(setenv("SELKIE_BACKEND", names[_i], 1), 0);
+    ck_assert_int_eq(setenv("SELKIE_BACKEND", backend_names[_i], 1), 0);
     assert_ok(sel_open(SEL_BACKEND_DEFAULT, &sel));
-    ck_assert_str_eq(sel_backend_name(sel), names[_i]);
+    ck_assert_str_eq(sel_backend_name(sel), backend_names[_i]);
     assert_ok(sel_close(sel));
-    for (int i = first_backend(); i < BACKENDS; i++) {
+    for (int i = first_backend(); i < BACKENDS; i = next_backend(i)) {
         sel = open_selector(i);
-        ck_assert_str_eq(sel_backend_name(sel), names[i]);
+        ck_assert_str_eq(sel_backend_name(sel), backend_names[i]);
         assert_ok(sel_close(sel));
     }
 }
@@ -102,7 +103,7 @@ END_TEST
 
 START_TEST(an_unknown_name_in_the_environment_is_einval_for_the_default)
 {
-    static const char *const unknown[] = {"kqueue", "EPOLL", "uv ", "default", "p"};
+    static const char *const unknown[] = {"devpoll", "EPOLL", "uv ", "default", "p"};
     sel_selector *sel = NULL;
 
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
@@ -211,16 +212,16 @@ START_TEST(several_selectors_watch_one_descriptor_independently)
     int fd = make_eventfd(0);
     sel_selector *sels[BACKENDS];
 
-    for (int i = first_backend(); i < BACKENDS; i++) {
+    for (int i = first_backend(); i < BACKENDS; i = next_backend(i)) {
         sels[i] = open_selector(i);
         assert_ok(sel_register(sels[i], fd, SEL_EVENT_READ, NULL, NULL));
         ck_assert_int_eq(count_ready(sels[i]), 0);
     }
     ck_assert_int_eq(write(fd, &(uint64_t){1}, 8), 8);
-    for (int i = first_backend(); i < BACKENDS; i++)
+    for (int i = first_backend(); i < BACKENDS; i = next_backend(i))
         ck_assert_int_eq(look(sels[i], fd), SEL_EVENT_READ);
     assert_ok(sel_unregister(sels[first_backend()], fd));
-    for (int i = first_backend(); i < BACKENDS; i++) {
+    for (int i = first_backend(); i < BACKENDS; i = next_backend(i)) {
         ck_assert_int_eq(look(sels[i], fd), i == first_backend() ? 0 : SEL_EVENT_READ);
         assert_ok(sel_close(sels[i]));
     }
@@ -273,6 +274,7 @@ START_TEST(key_and_pair_are_laid_out_as_published)
     ck_assert_int_eq(SEL_EVENT_EXCEPT, 4);
     ck_assert_int_eq(SEL_BACKEND_DEFAULT, 0);
     ck_assert_int_eq(SEL_BACKEND_SELECT, 4);
+    ck_assert_int_eq(SEL_BACKEND_KQUEUE, 5);
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include <sys/select.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, HIGH_NUMBER = 900, WITH_FILENO = 2 };
+enum { READ = SEL_EVENT_READ, HIGH_NUMBER = 900 };
 
 START_TEST(open_without_descriptors_is_emfile_and_leaves_nothing)
 {
@@ -69,7 +69,7 @@ START_TEST(fileno_without_descriptors_is_emfile_until_there_are_some)
 {
     sel_selector *sel = open_selector(_i);
     int fd, ready = make_eventfd(1);
-    bool has_one = _i < WITH_FILENO;
+    bool has_one = _i < FIRST_WITHOUT_FILENO;
 
     assert_ok(sel_register(sel, ready, READ, NULL, NULL));
     leave_room(0);

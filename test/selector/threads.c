@@ -302,11 +302,12 @@ START_TEST(selectors_on_threads_of_their_own_do_not_meet)
     enum { THREADS = 8 };
     int backends[THREADS];
     pthread_t threads[THREADS];
+    int other = first_backend();
 
     for (int i = 0; i < THREADS; i++) { /* half of them the same, half all kinds */
-        int kinds = BACKENDS - first_backend();
-
-        backends[i] = i % 2 == 0 ? _i : first_backend() + i / 2 % kinds;
+        backends[i] = i % 2 == 0 ? _i : other;
+        if (i % 2 == 1)
+            other = next_backend(other) < BACKENDS ? next_backend(other) : first_backend();
         start_thread(&threads[i], live_alone, &backends[i]);
     }
     for (int i = 0; i < THREADS; i++)

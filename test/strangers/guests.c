@@ -138,7 +138,7 @@ static void hosting(sel_backend backend)
     uv_loop_t *loop = sel_loop(guest.sel);
     CHECK(hosted != NULL && loop != NULL);
     CHECK_IS(sel_attach_loop(guest.sel, loop),
-             backend >= SEL_BACKEND_POLL ? -ENOTSUP : -ELOOP);
+             has_fileno(backend) ? -ELOOP : -ENOTSUP);
     add_handles(hosted, loop);
     CHECK_IS(sel_run(guest.sel), 0);
     CHECK(hosted->timers == 3 && hosted->connections == 1 && hosted->exits == 1);
@@ -152,7 +152,7 @@ static void hosting(sel_backend backend)
 static void guests(sel_backend backend)
 {
     hosting(backend);
-    if (backend < SEL_BACKEND_POLL)
+    if (has_fileno(backend))
         attached(backend);
 }
 

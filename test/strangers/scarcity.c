@@ -160,7 +160,7 @@ static int call_executor(void)
 static int call_fileno(void)
 {
     int fd = sel_fileno(sel);
-    return fd == -ENOTSUP && backend >= SEL_BACKEND_POLL ? 0 : fd;
+    return fd == -ENOTSUP && !has_fileno(backend) ? 0 : fd;
 }
 
 static const struct call {

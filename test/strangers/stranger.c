@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,7 +51,14 @@ unsigned pick(unsigned below)
 
 sel_backend pick_backend(void)
 {
-    return (sel_backend)(SEL_BACKEND_UV + pick(4));
+    unsigned count = sel_backend_available(SEL_BACKEND_KQUEUE) ? 5 : 4;
+
+    return (sel_backend)(SEL_BACKEND_UV + pick(count));
+}
+
+bool has_fileno(sel_backend backend)
+{
+    return backend != SEL_BACKEND_POLL && backend != SEL_BACKEND_SELECT;
 }
 
 int count_descriptors(void)
@@ -145,8 +153,9 @@ static void unblock_signals(void)
 
 int stranger_main(int argc, char **argv, int rounds, void (*round)(sel_backend backend))
 {
-    static const char *const names[] = {"", "uv", "epoll", "poll", "select"};
+    static const char *const names[] = {"", "uv", "epoll", "poll", "select", "kqueue"};
     const char *given_seed = getenv("TEST_SEED"), *given_rounds = getenv("TEST_ROUNDS");
+    const char *only = argc > 1 ? argv[1] : getenv("TEST_BACKEND");
     const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
     struct timespec now;
 
@@ -161,10 +170,12 @@ int stranger_main(int argc, char **argv, int rounds, void (*round)(sel_backend b
         slower = (unsigned)atoi(multiplier);
     printf("seed: %llu, rounds: %d\n", (unsigned long long)first, rounds);
     fflush(stdout);
-    for (int backend = SEL_BACKEND_UV; backend <= SEL_BACKEND_SELECT; backend++) {
+    for (int backend = SEL_BACKEND_UV; backend <= SEL_BACKEND_KQUEUE; backend++) {
+        if (!sel_backend_available((sel_backend)backend))
+            continue;
         backend_name = names[backend];
         seed = first;
-        if (argc < 2 || argv[1][0] == backend_name[0])
+        if (only == NULL || strcmp(only, backend_name) == 0)
             run_rounds((sel_backend)backend, rounds, round);
     }
     return 0;

@@ -41,6 +41,7 @@ unsigned pick(unsigned below);
 unsigned pick_from(uint64_t *state, unsigned below);
 
 sel_backend pick_backend(void);
+bool has_fileno(sel_backend backend);
 
 int count_descriptors(void);
 

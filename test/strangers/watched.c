@@ -91,7 +91,7 @@ static void nested(sel_backend backend)
 
 static void watched(sel_backend backend)
 {
-    if (backend >= SEL_BACKEND_POLL) {
+    if (!has_fileno(backend)) {
         sel_selector *sel;
         CHECK_IS(sel_open(backend, &sel), 0);
         CHECK_IS(sel_fileno(sel), -ENOTSUP);

@@ -25,34 +25,63 @@
 
 static int descriptors_before;
 
+const char *const backend_names[BACKENDS] = {"uv", "epoll", "kqueue", "poll", "select"};
+
 sel_backend backend_at(int i)
 {
     static const sel_backend backends[BACKENDS + 1] = {
-        SEL_BACKEND_UV,     SEL_BACKEND_EPOLL,   SEL_BACKEND_POLL,
-        SEL_BACKEND_SELECT, SEL_BACKEND_DEFAULT,
+        SEL_BACKEND_UV,   SEL_BACKEND_EPOLL,  SEL_BACKEND_KQUEUE,
+        SEL_BACKEND_POLL, SEL_BACKEND_SELECT, SEL_BACKEND_DEFAULT,
     };
 
     return backends[i];
 }
 
+/* The default is one of the others. */
+bool has_backend(int i)
+{
+    const char *only = getenv("TEST_BACKEND");
+
+    if (i == BACKENDS)
+        return only == NULL;
+    return sel_backend_available(backend_at(i)) &&
+           (only == NULL || strcmp(only, backend_names[i]) == 0);
+}
+
+bool remembers_files(int i)
+{
+    return backend_at(i) != SEL_BACKEND_KQUEUE;
+}
+
+int next_backend(int i)
+{
+    do
+        i++;
+    while (i < BACKENDS && !has_backend(i));
+    return i;
+}
+
 int first_backend(void)
 {
-    return sel_backend_available(SEL_BACKEND_UV) ? 0 : 1;
+    return next_backend(-1);
 }
 
-test_loops take_turn(int turn, int end)
+bool runs_on(int i, int turn, int end)
 {
-    test_loops all = {first_backend(), end};
-    int one = all.first + turn % (all.end - all.first);
+    int place = 0, count = 0;
 
-    return getenv("TEST_TAKES_TURNS") == NULL ? all : (test_loops){one, one + 1};
+    for (int j = 0; j < end; j++) {
+        place += j < i && has_backend(j);
+        count += has_backend(j);
+    }
+    return has_backend(i) && (getenv("TEST_TAKES_TURNS") == NULL || place == turn % count);
 }
 
-test_loops choose_loops(int end)
+int next_turn(void)
 {
     static int turn;
 
-    return take_turn(turn++, end);
+    return turn++;
 }
 
 sel_selector *open_selector(int i)
@@ -117,13 +146,17 @@ bool is_open(int fd)
 }
 
 
-/*
- * libuv's first loop in a process opens a pipe that stays open, so the count starts
- * after one has been opened and closed.
- */
+void open_libuvs_first_loop(void)
+{
+    sel_selector *sel;
+
+    if (sel_open(SEL_BACKEND_UV, &sel) == 0)
+        sel_close(sel);
+}
+
 static void count_before(void)
 {
-    assert_ok(sel_close(open_selector(first_backend())));
+    open_libuvs_first_loop();
     descriptors_before = count_descriptors();
 }
 

@@ -13,31 +13,49 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { BACKENDS = 4, EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
+enum { BACKENDS = 5, EVERY_EVENT = SEL_EVENT_READ | SEL_EVENT_WRITE | SEL_EVENT_EXCEPT };
+
+/* Those before it have a sel_fileno(), and report ready what a loop around them waits for. */
+enum { FIRST_WITHOUT_FILENO = 3 };
 
 /*
- * The i-th backend of uv, epoll, poll, select: tcase_add_loop_test's _i.  At
+ * The i-th backend of uv, epoll, kqueue, poll, select: tcase_add_loop_test's _i.  At
  * BACKENDS stands the default.
  */
 sel_backend backend_at(int i);
+extern const char *const backend_names[BACKENDS];
 
-/* The first backend of this build: 1 in a build without libuv. */
+/* Is it in this build, and named by TEST_BACKEND if that is set? */
+bool has_backend(int i);
+
+/* A file that leaves its number and comes back is still watched; kqueue forgets it. */
+bool remembers_files(int i);
+
+/* This build's backends: for (int i = first_backend(); i < BACKENDS; i = next_backend(i)) */
 int first_backend(void);
+int next_backend(int i);
 
-/* Which backends a test's loops run on: on all, or with TEST_TAKES_TURNS on the next one. */
-typedef struct {
-    int first, end;
-} test_loops;
+/*
+ * Does a test, the `turn`th, run on the i-th of `end` backends? On every one that there is,
+ * or with TEST_TAKES_TURNS on one.
+ */
+bool runs_on(int i, int turn, int end);
+int next_turn(void);
 
-test_loops choose_loops(int end);
-
-/* The same for a test that loops over the backends itself; `turn` is its number. */
-test_loops take_turn(int turn, int end);
-
-#define add_test_on(tcase, test, count)                                        \
+#define add_test_between(tcase, test, first, end)                              \
     do {                                                                       \
-        test_loops loops_ = choose_loops(count);                               \
-        tcase_add_loop_test(tcase, test, loops_.first, loops_.end);            \
+        for (int i_ = first; i_ < (end); i_++)                                 \
+            if (has_backend(i_))                                               \
+                tcase_add_loop_test(tcase, test, i_, i_ + 1);                  \
+    } while (0)
+
+#define add_test_on(tcase, test, end)                                          \
+    do {                                                                       \
+        int turn_ = next_turn();                                               \
+                                                                               \
+        for (int i_ = 0; i_ < (end); i_++)                                     \
+            if (runs_on(i_, turn_, end))                                       \
+                tcase_add_loop_test(tcase, test, i_, i_ + 1);                  \
     } while (0)
 
 /*
@@ -47,6 +65,11 @@ test_loops take_turn(int turn, int end);
 #define add_backend_test(tcase, test) add_test_on(tcase, test, BACKENDS)
 /* The same, and once again on the default one. */
 #define add_selector_test(tcase, test) add_test_on(tcase, test, BACKENDS + 1)
+/* On those that another loop can watch. */
+#define add_fileno_test(tcase, test) add_test_between(tcase, test, 0, FIRST_WITHOUT_FILENO)
+
+/* It opens a pipe that stays for good, and so belongs before any count of descriptors. */
+void open_libuvs_first_loop(void);
 
 /* sel_open() on the i-th backend; the test fails if that fails. */
 sel_selector *open_selector(int i);

@@ -387,7 +387,7 @@ static void attached(world *w)
     uv_loop_t loop;
 
     CHECK(uv_loop_init(&loop) == 0);
-    if (w->backend == SEL_BACKEND_UV || w->backend == SEL_BACKEND_EPOLL)
+    if (w->backend != SEL_BACKEND_POLL && w->backend != SEL_BACKEND_SELECT)
         attach_and_run(w, &loop);
     else
         EXPECT(w, -ENOTSUP, sel_attach_loop(w->sel, &loop));

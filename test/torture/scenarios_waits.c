@@ -154,7 +154,7 @@ static void ghost_and_wake_up(world *w)
 
 static bool is_nestable(world *w)
 {
-    return w->backend == SEL_BACKEND_UV || w->backend == SEL_BACKEND_EPOLL;
+    return w->backend != SEL_BACKEND_POLL && w->backend != SEL_BACKEND_SELECT;
 }
 
 static void closed_while_registered(world *w)

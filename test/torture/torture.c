@@ -41,7 +41,8 @@ static const scenario *const groups[] = {
     opening_scenarios, key_scenarios, wait_scenarios, reactor_scenarios, fork_scenarios};
 static const char *const backend_names[] = {
     [SEL_BACKEND_UV] = "uv", [SEL_BACKEND_EPOLL] = "epoll",
-    [SEL_BACKEND_POLL] = "poll", [SEL_BACKEND_SELECT] = "select"};
+    [SEL_BACKEND_POLL] = "poll", [SEL_BACKEND_SELECT] = "select",
+    [SEL_BACKEND_KQUEUE] = "kqueue"};
 static const fault_plan no_fault;
 
 static fault_plan *plans; /* shared, as fault_run is */
@@ -369,7 +370,7 @@ static bool is_left_out(const scenario *test)
     return true;
 }
 
-/* Of two scenarios in a row one has uv and poll, the other epoll and select. */
+/* Of two scenarios in a row one has uv, poll and kqueue, the other epoll and select. */
 static bool is_its_turn(int number, int backend)
 {
     return !takes_turns || (number + backend) % 2 == 0;
@@ -380,6 +381,9 @@ static int try_all(const char *name, const char *backend_name)
     int failures = 0, scenarios = 0, number = 0;
     bool is_whole = name == NULL && backend_name == NULL && !takes_turns;
     int first = SEL_BACKEND_UV, end = SEL_BACKEND_SELECT + 1;
+
+    if (sel_backend_available(SEL_BACKEND_KQUEUE))
+        end = SEL_BACKEND_KQUEUE + 1;
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         for (const scenario *test = groups[i]; test->name != NULL; test++) {
@@ -415,7 +419,8 @@ static void *make_shared(size_t size)
 static void print_table(void)
 {
     for (fault_call call = NO_CALL + 1; call < CALLS; call++)
-        printf("fails %s\n", fault_rows[call].symbol);
+        if (fault_rows[call].symbol != NULL)
+            printf("fails %s\n", fault_rows[call].symbol);
     for (const fault_exception *each = fault_exceptions; each->symbols != NULL; each++)
         printf("never %s: %s\n", each->symbols, each->reason);
 }
@@ -462,6 +467,6 @@ int main(int argc, char **argv)
         printf("there is no epoll_pwait2() here that could fail\n");
         return SKIPPED;
     }
-    failures = try_all(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL);
+    failures = try_all(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : getenv("TEST_BACKEND"));
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -441,8 +441,9 @@ int main(void)
     add_backend_test(cold, the_threads_that_are_tried_have_libuvs_stacks);
     add_backend_test(cold, without_threads_what_the_program_does_at_exit_is_done);
     add_backend_test(cold, a_child_of_one_that_was_refused_its_threads_starts_none);
-    tcase_add_loop_test(course, an_error_of_a_closed_keys_file_is_nobodys, 0, 1);
-    tcase_add_loop_test(course, a_question_to_poll_that_fails_is_the_waits_error, 2, BACKENDS);
+    add_test_between(course, an_error_of_a_closed_keys_file_is_nobodys, 0, 1);
+    add_test_between(course, a_question_to_poll_that_fails_is_the_waits_error,
+                     FIRST_WITHOUT_FILENO, BACKENDS);
     add_backend_test(course, where_libuvs_clock_is_behind_a_wait_is_short_and_not_none);
     suite_add_tcase(suite, cold);
     suite_add_tcase(suite, course);

@@ -565,25 +565,19 @@ int main(void)
     add_backend_test(tcase, a_child_that_follows_may_open_what_was_a_keys_number);
     add_backend_test(tcase, what_the_child_stops_the_parent_does_not_feel);
     add_backend_test(tcase, only_the_first_registration_of_a_number_sets_nonblock);
-    /* poll and select have no sel_fileno() */
     if (may_open(2 * CROWD, "a selector that has grown"))
-        tcase_add_loop_test(tcase,
-                            a_selector_that_has_grown_is_surrounded_before_its_next_wait,
-                            first_backend(), 2);
-    tcase_add_loop_test(tcase, what_the_kernel_refuses_to_watch_is_no_key,
-                        first_backend(), 2);
-    tcase_add_loop_test(tcase, after_a_refusal_the_fork_can_be_followed_again,
-                        first_backend(), 2);
+        add_fileno_test(tcase, a_selector_that_has_grown_is_surrounded_before_its_next_wait);
+    add_fileno_test(tcase, what_the_kernel_refuses_to_watch_is_no_key);
+    add_fileno_test(tcase, after_a_refusal_the_fork_can_be_followed_again);
     if (may_open(2 * CROWD, "a crowd")) {
         add_backend_test(tcase, ghosts_of_a_crowd_are_driven_out);
         add_backend_test(tcase, a_crowd_follows_a_fork);
     }
-    tcase_add_loop_test(tcase, what_the_kernel_refuses_at_a_wait_is_the_waits_error, 0, 1);
-    tcase_add_loop_test(tcase, a_refusal_while_ghosts_are_driven_out_is_the_waits, 0, 1);
-    tcase_add_loop_test(tcase, what_another_thread_closes_before_it_is_added_is_silent, 0,
-                        1);
-    tcase_add_loop_test(
-        tcase, what_another_thread_closes_while_ghosts_are_driven_out_is_silent, 0, 1);
+    add_test_between(tcase, what_the_kernel_refuses_at_a_wait_is_the_waits_error, 0, 1);
+    add_test_between(tcase, a_refusal_while_ghosts_are_driven_out_is_the_waits, 0, 1);
+    add_test_between(tcase, what_another_thread_closes_before_it_is_added_is_silent, 0, 1);
+    add_test_between(tcase, what_another_thread_closes_while_ghosts_are_driven_out_is_silent,
+                     0, 1);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -4,7 +4,6 @@
 #include "base/own.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -13,6 +12,7 @@
 int sel__wakeup_open(sel__wakeup *wakeup)
 {
     wakeup->fd = sel__own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    wakeup->out = -1;
     atomic_init(&wakeup->pending, false);
     atomic_init(&wakeup->requested, false);
     atomic_init(&wakeup->senders, 0);
@@ -23,12 +23,6 @@ void sel__wakeup_close(sel__wakeup *wakeup)
 {
     sel__close_own(wakeup->fd);
     wakeup->fd = -1;
-}
-
-void sel__wakeup_wait_for_senders(sel__wakeup *wakeup)
-{
-    while (atomic_load(&wakeup->senders) > 0)
-        sched_yield();
 }
 
 /*
@@ -49,26 +43,9 @@ void sel__wakeup_write(sel__wakeup *wakeup)
     errno = saved;
 }
 
-void sel__wakeup_request(sel__wakeup *wakeup)
-{
-    atomic_store(&wakeup->requested, true);
-    sel__wakeup_send(wakeup);
-}
-
-/*
- * The descriptor is emptied before the flag is cleared. In the opposite order, the
- * write of a sender between the two would be read away and the flag would stay set for
- * good.
- */
-void sel__wakeup_receive(sel__wakeup *wakeup)
+void sel__wakeup_empty(sel__wakeup *wakeup)
 {
     uint64_t count;
 
     syscall(SYS_read, wakeup->fd, &count, sizeof count);
-    atomic_exchange(&wakeup->pending, false);
-}
-
-bool sel__wakeup_take_request(sel__wakeup *wakeup)
-{
-    return atomic_exchange(&wakeup->requested, false);
 }

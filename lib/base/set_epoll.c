@@ -27,6 +27,11 @@ int sel__set_renew(int number)
     return error;
 }
 
+bool sel__set_is_ours(int number)
+{
+    return sel__is_own(number);
+}
+
 /* With the number in `data`, as libuv does in its loops' sets. */
 int sel__set_add(int set, int fd)
 {
