@@ -54,11 +54,12 @@ static void tell_phases(const char *waiting, const char *copying)
     printf("  waiting: %s; copying: %s\n", waiting, copying);
 }
 
-/* Answer each question after a while, until there are no more. */
+/* Say that we are here; answer each question after a while, until there are no more. */
 static _Noreturn void be_the_peer(int sock)
 {
     char question;
     const struct timespec delay = {.tv_nsec = DELAY_MS * 1000000L};
+    send(sock, "!", 1, MSG_NOSIGNAL);
     while (recv(sock, &question, 1, 0) == 1) {
         nanosleep(&delay, NULL);
         send(sock, "answer", strlen("answer"), MSG_NOSIGNAL);
@@ -222,6 +223,7 @@ int main(int argc, char **argv)
 {
     static const command_option options[] = {{.name = NULL}};
     int pair[2];
+    char here;
     read_command_line(argc, argv, "Receive the same answer in five ways.", options);
     open_pair(SOCK_STREAM, pair);
     pid_t peer = checked(fork(), "fork");
@@ -230,6 +232,7 @@ int main(int argc, char **argv)
         be_the_peer(pair[1]);
     }
     close(pair[1]);
+    checked((int)recv(pair[0], &here, 1, 0), "hear the peer"); /* it takes time to begin */
 
     blocking(pair[0]);
     non_blocking(pair[0]);

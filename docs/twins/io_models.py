@@ -43,7 +43,8 @@ def tell_phases(waiting, copying):
 
 
 def be_the_peer(sock):
-    """Answer each question after a while, until there are no more."""
+    """Say that we are here; answer each question after a while, until there are no more."""
+    sock.send(b"!")
     while sock.recv(1):
         time.sleep(DELAY_MS / 1e3)
         sock.send(b"answer")
@@ -204,6 +205,7 @@ def main():
         sock.close()
         be_the_peer(other)
     other.close()
+    sock.recv(1)  # it takes the peer time to begin
 
     blocking(sock)
     non_blocking(sock)
