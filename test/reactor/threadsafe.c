@@ -422,10 +422,14 @@ START_TEST(reactors_on_threads_of_their_own_do_not_meet)
 {
     int backends[THREADS];
     pthread_t threads[THREADS];
+    int other = first_backend();
 
     for (int i = 0; i < THREADS; i++) {
-        backends[i] = i % 2 ? _i : i / 2;
+        backends[i] = i % 2 ? _i : other;
         start_thread(&threads[i], live_alone, &backends[i]);
+        other = next_backend(other);
+        if (other == BACKENDS)
+            other = first_backend();
     }
     for (int i = 0; i < THREADS; i++)
         join_thread(threads[i]);
