@@ -207,7 +207,7 @@ def on_kqueue(session):
     if directory is None:
         return []
     programs_alone = [test for test in session.choose(directory) if not is_script(test)]
-    manner = Manner({'TEST_BACKEND': 'kqueue'})
+    manner = Manner({'TEST_BACKEND': 'kqueue'}, slower=4)
     return [session.group('on kqueue over epoll', programs_alone, manner)]
 
 
