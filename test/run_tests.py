@@ -5,8 +5,8 @@
 Without an option the quick whole: gcc and clang with warnings as errors, every suite on
 every backend, the packaging, the programs from outside.  --thorough is what CI runs
 besides: the same suites under sanitizers, memcheck and helgrind, without libuv, with musl,
-on machines of another kind, and the random and timed ones longer; how much of lib/ they
-run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
+on the tests' own kqueue, on machines of another kind, and the random and timed ones longer;
+how much of lib/ they run; and the analysers.  --full is --thorough with every size at its full.  --fresh is what
 a newcomer does, in the Debians made for it that SUITE names (bookworm, trixie, sid,
 bookworm-i386).  --anywhere is the quick suites where the machine is another:
 CIRCUMSTANCE... are among the SUITEs.  Else SUITE names suites of test/meson.build, files of
@@ -151,9 +151,13 @@ def on_backends(session, test, manner):
     return {**test, 'env': {**test['env'], **TAKES_TURNS}}
 
 
+def is_script(test):
+    return test['cmd'][0].rpartition('/')[2].startswith('python')
+
+
 def instrumented(session, tests, manner, size):
     """The group of the suites under an instrument, at its size."""
-    scripts = [t for t in tests if t['cmd'][0].rpartition('/')[2].startswith('python')]
+    scripts = [t for t in tests if is_script(t)]
     session.skips += [(f'{t["name"]} under {manner.instrument}', JUDGES) for t in scripts]
     fit = session.fit([t for t in tests if t not in scripts], manner.instrument)
     chosen = [sized(on_backends(session, test, manner), size) for test in fit]
@@ -194,9 +198,20 @@ def at_length(session, tests):
                          Manner({'CK_TIMEOUT_MULTIPLIER': str(LONG[session.level] // 60)}))
 
 
+def on_kqueue(session):
+    """The group of the suites on the fifth backend, over the tests' own kqueue."""
+    directory = session.make('kqueue')
+    if directory is None:
+        return []
+    programs_alone = [test for test in session.choose(directory) if not is_script(test)]
+    manner = Manner({'TEST_BACKEND': 'kqueue'}, slower=4)
+    return [session.group('on kqueue over epoll', programs_alone, manner)]
+
+
 def elsewhere(session):
-    """The groups of the suites without libuv, with another C library, and on other machines."""
-    groups = []
+    """The groups of the suites without libuv, with another C library, on kqueue, and on other
+    machines."""
+    groups = on_kqueue(session)
     for name, title in (('without-libuv', 'without libuv'), ('musl', 'with musl')):
         directory = session.make(name)
         if directory is not None:

@@ -89,6 +89,24 @@ servers     postgresql.deb       postgresql
 --thorough  psql                 postgresql-client
 '
 
+# What Homebrew calls a package of Debian's; what it has no name for stays as it is.
+homebrew='
+libuv1-dev         libuv
+pkg-config         pkgconf
+ninja-build        ninja
+libglib2.0-dev     glib
+clang              llvm
+python3-sphinx     sphinx-doc
+libcurl4-openssl-dev curl
+libc-ares-dev      c-ares
+libssl-dev         openssl
+libhiredis-dev     hiredis
+libmosquitto-dev   mosquitto
+libpq-dev          libpq
+libdbus-1-dev      dbus
+gnuplot-nox        gnuplot
+'
+
 # Is it there?  A Debian package is asked for by name only where nothing else tells.
 has()
 {
@@ -166,6 +184,22 @@ wish()
     done
 }
 
+# Packages under the names that this system has for them, and whose names they are.
+name_packages()
+{
+    if command -v apt-get >/dev/null || ! command -v brew >/dev/null; then
+        echo "$* (Debian's names)"
+        return
+    fi
+    for package; do
+        name=$(echo "$homebrew" | while read -r debian brew; do
+            [ "$debian" != "$package" ] || echo "$brew"
+        done)
+        printf '%s ' "${name:-$package}"
+    done
+    echo "(Homebrew's names)"
+}
+
 # insist GROUP...: install what they lack; where that can't be done, say so and end.
 insist()
 {
@@ -179,7 +213,8 @@ insist()
         packages=$(missing "$@")
         [ -n "$packages" ] || return 0
     fi
-    echo "run: please install ${packages}(Debian's names), then try again" >&2
+    # shellcheck disable=SC2086
+    echo "run: please install $(name_packages $packages), then try again" >&2
     exit 1
 }
 

@@ -45,7 +45,8 @@ static void check_environment(void)
     } backends[] = {{SEL_BACKEND_UV, "uv"},
                     {SEL_BACKEND_EPOLL, "epoll"},
                     {SEL_BACKEND_POLL, "poll"},
-                    {SEL_BACKEND_SELECT, "select"}};
+                    {SEL_BACKEND_SELECT, "select"},
+                    {SEL_BACKEND_KQUEUE, "kqueue"}};
     char names[64] = "";
     if (sel_backend_available(SEL_BACKEND_DEFAULT))
         return;

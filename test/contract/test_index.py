@@ -84,7 +84,7 @@ def tests_of(suite):
                              for path in (TEST / 'torture').glob('scenarios_*.c')))
     path = next((TEST / room / f'{suite}.c' for room in ROOMS
                  if (TEST / room / f'{suite}.c').exists()), TEST / f'{suite}.c')
-    added = names_in(path, r'add\w*_test\(\s*\w+,\s*(\w+)')
+    added = names_in(path, r'add\w*_test(?:_between)?\(\s*\w+,\s*(\w+)')
     return names_in(path, r'^START_TEST\((\w+)\)') & added
 
 

@@ -14,6 +14,8 @@
  *   and poll() on the queue doesn't. Other files that nothing can be waited for are EINVAL,
  *   as on macOS, and so is a queue that would be in itself.
  *
+ * An epoll set that somebody else made is taken for a queue, too: libuv's.
+ *
  * Not here: timers, signals, processes and EVFILT_USER; the socket's error in `fflags`,
  * which can't be had without taking it away; EV_CLEAR for one filter of a number alone.
  */
@@ -76,14 +78,14 @@ static int tell_set(queue *q, int number, watch *w, int fd)
     if (w->is_file)
         return 0;
     if (w->is_in_set)
-        return epoll_ctl(number, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : ENOENT;
+        return control(number, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : ENOENT;
     /* What is disabled is put in and taken out: a file that can't be waited for is found. */
-    if (epoll_ctl(number, EPOLL_CTL_ADD, fd, &event) < 0 &&
-        (errno != EEXIST || epoll_ctl(number, EPOLL_CTL_MOD, fd, &event) < 0))
+    if (control(number, EPOLL_CTL_ADD, fd, &event) < 0 &&
+        (errno != EEXIST || control(number, EPOLL_CTL_MOD, fd, &event) < 0))
         return take_refused(q, w, fd);
     w->is_in_set = true;
     if (!is_wanted) {
-        epoll_ctl(number, EPOLL_CTL_DEL, fd, &event);
+        control(number, EPOLL_CTL_DEL, fd, &event);
         w->is_in_set = false;
     }
     return 0;
@@ -106,7 +108,7 @@ static int update(queue *q, int number, int fd)
     }
     error = tell_set(q, number, w, fd);
     if (error == 0 && w->is_in_set && !is_enabled) {
-        epoll_ctl(number, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+        control(number, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
         w->is_in_set = false;
     }
     return error;
@@ -151,6 +153,8 @@ static int apply(queue *q, int number, const struct kevent *change)
         forget(q, number, fd);
         return change->flags & EV_ADD ? apply(q, number, change) : ENOENT;
     }
+    if (error == EINVAL && !(change->flags & EV_ADD))
+        error = 0; /* nobody looks at a file again */
     if (error != 0) {
         w->knotes[i] = before;
         update(q, number, fd);
@@ -275,7 +279,7 @@ static int wait_for_events(queue *q, int number, struct kevent *events, int room
 
         most = most < 1 ? 1 : most > CHUNK ? CHUNK : most;
         let_go();
-        length = (int)syscall(SYS_epoll_pwait2, number, chunk, most, timeout, NULL, 0);
+        length = epoll_pwait2(number, chunk, most, timeout, NULL); /* a cancellation point */
         enter();
         if (length <= 0)
             return length < 0 && count == 0 ? -1 : count;

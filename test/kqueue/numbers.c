@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -43,8 +44,11 @@ static void forget_parents(void)
     pthread_mutex_init(&lock, NULL);
     for (int number = 0; number < capacity; number++)
         if (queues[number] != NULL) {
+            bool is_foreign = queues[number]->is_foreign;
+
             release(number);
-            syscall(SYS_close, number);
+            if (!is_foreign)
+                syscall(SYS_close, number);
         }
     *mark = true;
 }
@@ -106,6 +110,25 @@ int name(queue *q, int number)
     return 0;
 }
 
+static queue *adopt(int number)
+{
+    static const char kind[] = "anon_inode:[eventpoll]";
+    char path[32], found[sizeof kind];
+    queue *q;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", number);
+    if (readlink(path, found, sizeof found) != sizeof kind - 1 ||
+        memcmp(found, kind, sizeof kind - 1) != 0)
+        return NULL;
+    q = calloc(1, sizeof *q);
+    if (q == NULL || name(q, number) != 0) {
+        free(q);
+        return NULL;
+    }
+    q->is_foreign = true;
+    return q;
+}
+
 queue *find_queue(int number)
 {
     pid_t self = getpid();
@@ -116,10 +139,15 @@ queue *find_queue(int number)
         if (queues[known] != NULL &&
             syscall(SYS_kcmp, self, self, KCMP_FILE, known, number) == 0)
             return name(queues[known], number) == 0 ? queues[number] : NULL;
-    return NULL;
+    return adopt(number);
 }
 
 /* --- what is in a queue --- */
+
+int control(int set, int operation, int fd, struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, set, operation, fd, event);
+}
 
 watch *watch_of(queue *q, int fd)
 {
@@ -133,7 +161,7 @@ void forget(queue *q, int number, int fd)
     if (w == NULL)
         return;
     if (w->is_in_set)
-        epoll_ctl(number, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+        control(number, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
     q->files -= w->is_file;
     *w = (watch){.generation = 0};
 }
@@ -179,7 +207,7 @@ int dup3(int old, int fresh, int flags)
     queue *q;
 
     enter();
-    q = find_queue(old);
+    q = old >= 0 && old < capacity ? queues[old] : NULL;
     if (old != fresh && fcntl(old, F_GETFD) >= 0)
         end_number(fresh);
     result = (int)syscall(SYS_dup3, old, fresh, flags);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 enum { FILTERS = 3 };
 
@@ -30,14 +31,21 @@ typedef struct {
     int capacity;
     int numbers; /* that mean this queue */
     int files;   /* of the watches */
+    bool is_foreign; /* an epoll set that is not ours to close */
     uint32_t generation, round;
 } queue;
+
+/* As a system call: the program may count its own calls of epoll_ctl(). */
+int control(int set, int operation, int fd, struct epoll_event *event);
 
 /* All of this is done between the two; in a child the first forgets the parent's queues. */
 void enter(void);
 void let_go(void);
 
-/* The queue of a number, or NULL; one that fcntl() made is known by its file. */
+/*
+ * The queue of a number, or NULL; one that fcntl() made is known by its file. Any other epoll
+ * set becomes one: where libuv has its own set, it stands for libuv's kqueue.
+ */
 queue *find_queue(int number);
 /* Another number of a queue. 0 or ENOMEM. */
 int name(queue *q, int number);

@@ -3,6 +3,7 @@
 """test/setup.sh: what a verb needs is installed or asked for, what it wishes for only tried."""
 
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -30,9 +31,9 @@ class Needs(unittest.TestCase):
             (self.directory / name).write_text(text)
             (self.directory / name).chmod(0o755)
 
-    def need(self, thing):
+    def need(self, thing, path='"$1:$PATH"', script=SCRIPT):
         return subprocess.run(
-            ['sh', '-c', f'PATH="$1:$PATH"\n{SCRIPT}', 'sh', self.directory,
+            ['sh', '-c', f'PATH={path}\n{script}', 'sh', self.directory,
              tree.TEST / 'setup.sh', thing], text=True, capture_output=True, timeout=60,
             stdin=subprocess.DEVNULL)
 
@@ -47,6 +48,16 @@ class Needs(unittest.TestCase):
         self.assertEqual((ended.returncode, ended.stdout), (1, ''))
         self.assertIn("run: please install package (Debian's names)", ended.stderr)
         self.assertNotIn('other', (self.directory / 'asked').read_text())
+
+    def test_where_there_is_homebrew_and_no_apt_it_says_homebrews_names(self):
+        (self.directory / 'apt-get').unlink()
+        for tool in 'mkdir', 'sort', 'tr':
+            (self.directory / tool).symlink_to(shutil.which(tool))
+        (self.directory / 'brew').symlink_to(shutil.which('true'))
+        script = SCRIPT.replace('$3 package', '$3 ninja-build')
+        ended = self.need('no_such_program', path='"$1"', script=script)
+        self.assertEqual((ended.returncode, ended.stdout), (1, ''))
+        self.assertEqual(ended.stderr, "run: please install ninja (Homebrew's names), then try again\n")
 
 
 if __name__ == '__main__':

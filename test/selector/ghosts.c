@@ -269,7 +269,7 @@ START_TEST(a_duplicate_closed_and_made_again_is_watched_again)
         ck_assert_int_eq(count_ready(sel), 2);
         close(copy); /* and made again behind the selector's back */
         ck_assert_int_eq(dup3(ends[0], copy, O_CLOEXEC), copy);
-        ck_assert_int_eq(count_ready(sel), 2);
+        ck_assert_int_eq(count_ready(sel), remembers_files(_i) ? 2 : 1);
     }
     take_byte(copy);
     assert_quiet(sel, 0.01);
@@ -371,11 +371,13 @@ START_TEST(a_fifo_that_is_opened_anew_under_its_number_leaves_no_ghost)
         assert_quiet(sel, 0.01);
         close(ends[0]);
         open_fifo_again(copy, ends[0]);
-        assert_ok(sel_modify(sel, ends[0], READ | WRITE, NULL, NULL));
+        ck_assert_int_eq(sel_modify(sel, ends[0], READ | WRITE, NULL, NULL),
+                         remembers_files(_i) ? 0 : -EBADF);
         if (beside)
             assert_ok(sel_register(sel, other, READ, NULL, NULL));
         count_ready(sel);
-        assert_ok(sel_unregister(sel, ends[0]));
+        if (remembers_files(_i))
+            assert_ok(sel_unregister(sel, ends[0]));
         put_byte(ends[1]);
         assert_quiet(sel, 0.05);
         assert_ok(sel_close(sel));

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -154,6 +155,7 @@ int stranger_main(int argc, char **argv, int rounds, void (*round)(sel_backend b
 {
     static const char *const names[] = {"", "uv", "epoll", "poll", "select", "kqueue"};
     const char *given_seed = getenv("TEST_SEED"), *given_rounds = getenv("TEST_ROUNDS");
+    const char *only = argc > 1 ? argv[1] : getenv("TEST_BACKEND");
     const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
     struct timespec now;
 
@@ -173,7 +175,7 @@ int stranger_main(int argc, char **argv, int rounds, void (*round)(sel_backend b
             continue;
         backend_name = names[backend];
         seed = first;
-        if (argc < 2 || argv[1][0] == backend_name[0])
+        if (only == NULL || strcmp(only, backend_name) == 0)
             run_rounds((sel_backend)backend, rounds, round);
     }
     return 0;

@@ -48,6 +48,11 @@ bool has_backend(int i)
            (only == NULL || strcmp(only, backend_names[i]) == 0);
 }
 
+bool remembers_files(int i)
+{
+    return backend_at(i) != SEL_BACKEND_KQUEUE;
+}
+
 int next_backend(int i)
 {
     do

@@ -28,6 +28,9 @@ extern const char *const backend_names[BACKENDS];
 /* This build has it, and TEST_BACKEND, where that is set, names it. */
 bool has_backend(int i);
 
+/* A file that leaves its number and comes back is watched on; kqueue forgets it. */
+bool remembers_files(int i);
+
 /* Those that there are: for (int i = first_backend(); i < BACKENDS; i = next_backend(i)) */
 int first_backend(void);
 int next_backend(int i);

@@ -94,6 +94,28 @@ const fault_row fault_rows[CALLS] = {
         .symbol = "ioctl", .use = "FIONREAD",
         .errnos = {EBADF, EFAULT, EINVAL, ENOTTY},
     },
+#ifdef TORTURES_KQUEUE
+    [KEVENT_TO_ADD] = {
+        .symbol = "kevent", .use = "EV_ADD",
+        .errnos = {EBADF, ENOMEM},
+        .lies = {EBADF},
+    },
+    [KEVENT_TO_CHANGE] = {
+        .symbol = "kevent", .use = "EV_ENABLE or EV_DISABLE",
+        .errnos = {EBADF, ENOENT, ENOMEM},
+        .lies = {EBADF, ENOENT},
+    },
+    [KEVENT_TO_REMOVE] = {
+        .symbol = "kevent", .use = "EV_DELETE",
+        .errnos = {EBADF, ENOENT},
+        .lies = {EBADF, ENOENT},
+    },
+    [KEVENT_TO_WAIT] = {
+        .symbol = "kevent", .use = "to wait",
+        .errnos = {EBADF, EFAULT, EINTR, EINVAL, ENOMEM},
+    },
+    [KQUEUE] = {.symbol = "kqueue", .use = "", .errnos = {EMFILE, ENFILE, ENOMEM}},
+#endif
     [MADVISE] = {
         .symbol = "madvise", .use = "",
         .errnos = {EACCES, EAGAIN, EBADF, EINVAL, EIO, ENOMEM, EPERM},

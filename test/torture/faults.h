@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What can be made to fail: rows of fault_calls. */
+/* What can be made to fail: rows of fault_calls, of which kqueue(2)'s may be empty. */
 typedef enum {
     NO_CALL,
     MEMORY,
@@ -39,6 +39,11 @@ typedef enum {
     FTRUNCATE,
     IOCTL_FIONBIO,
     IOCTL_FIONREAD,
+    KEVENT_TO_ADD,
+    KEVENT_TO_CHANGE,
+    KEVENT_TO_REMOVE,
+    KEVENT_TO_WAIT,
+    KQUEUE,
     MADVISE,
     MMAP,
     OPEN,

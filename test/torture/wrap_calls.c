@@ -127,11 +127,12 @@ int __wrap_fcntl64(int fd, int operation, ...)
     va_list arguments;
     int argument;
 
-    if (operation == F_GETFD) /* asked of 0 to 2 alone, and no is an answer */
-        return __real_fcntl64(fd, operation);
     va_start(arguments, operation);
-    argument = operation == F_GETFL ? 0 : va_arg(arguments, int);
+    argument = operation == F_GETFL || operation == F_GETFD ? 0 : va_arg(arguments, int);
     va_end(arguments);
+    /* Asked of 0 to 2 alone, and no is an answer; set of a queue, where no harms nobody. */
+    if (operation == F_GETFD || operation == F_SETFD)
+        return __real_fcntl64(fd, operation, argument);
     return faults_strike_about(fcntl_use(operation), fd) ?
                -1 : __real_fcntl64(fd, operation, argument);
 }

