@@ -31,7 +31,7 @@
 #define dup3(fd, number, flags) (dup2(fd, number) < 0 ? -1 : fcntl(number, F_SETFD, FD_CLOEXEC))
 
 /* For less than a millisecond. */
-#define ppoll(fds, length, timeout, mask) poll(fds, length, 1)
+#define ppoll(fds, length, timeout, mask) ((void)(timeout), poll(fds, length, 1))
 
 #ifndef O_PATH
 #define O_PATH 0

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "config.h"
+
 void sel__list_changed(sel_selector *sel, sel__entry *entry, int fd)
 {
     if (entry->next_changed != SEL__UNLISTED)
@@ -128,7 +130,7 @@ bool sel__is_same(const sel_selector *sel, int fd)
     if (error < 0)
         return error != -EBADF; /* it is open, and no more can be found out */
     return identity == sel__entry_at(sel, fd)->identity &&
-           (sel->backend->knows == NULL || sel->backend->knows(sel->state, fd));
+           (!HAS_KQUEUE || sel->backend->knows == NULL || sel->backend->knows(sel->state, fd));
 }
 
 void sel__gone(sel_selector *sel, int fd)
