@@ -30,7 +30,7 @@ int sel__uv_control(sel__uv_state *state, int set, sel__uv_operation operation, 
     };
 
     (void)state;
-    return epoll_ctl(set, operation, fd, &event) == 0 ? 0 : -errno;
+    return epoll_ctl(set, (int)operation, fd, &event) == 0 ? 0 : -errno;
 }
 
 int sel__uv_everything(const sel__uv_watcher *watcher)
