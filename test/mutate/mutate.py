@@ -70,8 +70,8 @@ def prepare():
 
     def recorded(test, stopped):
         file = RECORDS / f'{test["name"]}.json'
-        record = json.loads(file.read_text()) if file.exists() else {'program': ''}
-        if record['program'] != digest(test, directory):
+        record = json.loads(file.read_text()) if file.exists() else {'passes': False}
+        if not record['passes'] or record['program'] != digest(test, directory):
             record = measure(test, suites, directory, stopped)
             if not stopped.is_set():
                 file.write_text(json.dumps(record))
