@@ -37,6 +37,8 @@ LONG = {'thorough': 900, 'full': 24 * 3600}  # seconds for a suite at length
 SOAK_SECONDS = {'thorough': 60, 'full': 3600}
 FUZZ_SECONDS = {'thorough': 15, 'full': 3600}  # for each target
 TEST = build.TOP / 'test'
+WITHOUT_EPOLL = ['attach', 'contract', 'descriptors', 'executor', 'fork', 'readiness',
+                 'reactor_fork', 'signals', 'waits']
 SIZE = re.compile(r'^size: (.*)', re.MULTILINE)
 COUNTED = re.compile(r'^(?:.* failures injected .*|lockstep: \d+ steps .*)$', re.MULTILINE)
 
@@ -199,13 +201,19 @@ def at_length(session, tests):
 
 
 def on_kqueue(session):
-    """The group of the suites on the fifth backend, over the tests' own kqueue."""
-    directory = session.make('kqueue')
-    if directory is None:
-        return []
-    programs_alone = [test for test in session.choose(directory) if not is_script(test)]
+    """The groups of the suites on the fifth backend, over the tests' own kqueue: of all, and of
+    some where the library has nothing else, neither epoll nor eventfd."""
+    groups = []
     manner = Manner({'TEST_BACKEND': 'kqueue'}, slower=4)
-    return [session.group('on kqueue over epoll', programs_alone, manner)]
+    for name, suites in (('kqueue', None), ('kqueue-alone', WITHOUT_EPOLL)):
+        targets = [f'test/test_{suite}' for suite in suites or []]
+        directory = session.make(name, *targets)
+        if directory is None:
+            continue
+        groups.append(session.group(f'on {name}', [
+            test for test in session.choose(directory)
+            if not is_script(test) and test['name'] in (suites or [test['name']])], manner))
+    return groups
 
 
 def elsewhere(session):

@@ -87,13 +87,13 @@ class Session:
             print(*(f'    | {line}' for line in lines[-LAST_LINES:]), f'    in {run.log}',
                   sep='\n', flush=True)
 
-    def make(self, name):
-        """Build build/<name>; None, and one more failure, if it can't be built."""
+    def make(self, name, *targets):
+        """Build build/<name>, or targets of it; None, and one more failure, if it can't be."""
         start = time.monotonic()
         print(f'building {name}; what is said goes to {build.BUILD / name}.log', flush=True)
         with self.spending('building'):
             try:
-                directory, output = build.build(name), ''
+                directory, output = build.build(name, *targets), ''
             except build.BuildError as error:
                 directory, output = None, str(error)
         outcome = results.Outcome(
