@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -58,15 +59,21 @@ int sel__kqueue_add(int queue, struct kevent *changes, int count)
     return error;
 }
 
-/* In a queue that is asked for this alone: in any other its events would be mixed up. */
+/*
+ * macOS's poll(2) calls it a hang-up when the other's direction has ended. Of the own one
+ * a queue is asked that is for this alone: in any other its events would be mixed up.
+ */
 bool sel__kqueue_says_hung_up(int fd)
 {
     struct kevent event = sel__kevent(fd, EVFILT_WRITE, EV_ADD);
-    int queue = kqueue();
-    int count = -1;
+    struct pollfd polled = {.fd = fd};
+    int queue, count;
 
-    if (queue < 0)
+    if (poll(&polled, 1, 0) <= 0 || !(polled.revents & (POLLHUP | POLLERR)))
         return false;
+    queue = kqueue();
+    if (queue < 0)
+        return true; /* there is nobody else to ask */
     count = kevent(queue, &event, 1, &event, 1, &(struct timespec){0});
     close(queue);
     return count > 0 && (event.flags & (EV_EOF | EV_ERROR));

@@ -9,6 +9,7 @@
  */
 #include "uv/backend.h"
 
+#include "base/clock.h"
 #include "base/fork.h"
 #include "base/kqueue.h"
 
@@ -135,6 +136,14 @@ void sel__uv_told(sel__uv_state *state)
     (void)state;
 }
 
+/* What has slept until then is not libuv: its timer, for which it is too early, would stay. */
+static void end_alarm(sel__uv_state *state)
+{
+    uv_timer_stop(&state->alarm);
+    state->alarm_deadline = SEL__FOREVER;
+    state->sel->undue = SEL__FOREVER;
+}
+
 int sel__uv_run_rounds(sel__uv_state *state, uv_run_mode mode)
 {
     int64_t deadline = mode == UV_RUN_ONCE ? state->alarm_deadline : 0;
@@ -142,6 +151,8 @@ int sel__uv_run_rounds(sel__uv_state *state, uv_run_mode mode)
 
     if (error < 0)
         return error;
+    if (sel__left(state->alarm_deadline) == 0)
+        end_alarm(state);
     uv_run(&state->loop.uv, deadline == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     return 0;
 }
