@@ -72,7 +72,7 @@ def elsewhere(environment, *options, c_args=()):
 
 
 def shimmed(*options):
-    """A build with a kqueue of the tests' own, whose close() must come before the C library's."""
+    """A build with the tests' own kqueue, whose close() must come before the C library's."""
     environment, made = strict('gcc', '--buildtype=debugoptimized', *options,
                                c_args=[f'-I{shlex.quote(str(KQUEUE / "include"))}'])
     before = f'-Wl,--no-as-needed {shlex.quote(str(SHIM))} -Wl,--as-needed'
@@ -136,7 +136,7 @@ def run_tool(command, log, environment):
 
 
 def make_shim(log):
-    """The library of test/kqueue, which Meson's own questions to the compiler are linked with."""
+    """The library of test/kqueue; Meson's questions to the compiler are linked with it, too."""
     sources = sorted(map(str, KQUEUE.glob('*.c')))
     run_tool(['gcc', '-std=c11', '-D_GNU_SOURCE', *WARNINGS, '-Werror', '-O2', '-g', '-shared',
               '-fPIC', f'-I{KQUEUE / "include"}', '-o', str(SHIM), *sources], log, {})

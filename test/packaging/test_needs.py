@@ -57,7 +57,8 @@ class Needs(unittest.TestCase):
         script = SCRIPT.replace('$3 package', '$3 ninja-build')
         ended = self.need('no_such_program', path='"$1"', script=script)
         self.assertEqual((ended.returncode, ended.stdout), (1, ''))
-        self.assertEqual(ended.stderr, "run: please install ninja (Homebrew's names), then try again\n")
+        self.assertEqual(ended.stderr, "run: please install ninja (Homebrew's names), "
+                                       "then try again\n")
 
 
 if __name__ == '__main__':
