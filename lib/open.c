@@ -45,11 +45,7 @@ static sel_backend choose_default(void)
 {
     const char *name = secure_getenv("SELKIE_BACKEND");
 
-    if (name != NULL)
-        return by_name(name);
-    if (backends[SEL_BACKEND_UV].backend != NULL)
-        return SEL_BACKEND_UV;
-    return backends[SEL_BACKEND_EPOLL].backend != NULL ? SEL_BACKEND_EPOLL : SEL_BACKEND_KQUEUE;
+    return name != NULL ? by_name(name) : DEFAULT_BACKEND;
 }
 
 static const sel__backend *find_backend(sel_backend backend, int *ret_error)
@@ -186,9 +182,7 @@ static int replace_wakeup(sel_selector *sel)
     int error = sel__wakeup_open(&fresh);
     int opened = fresh.fd;
 
-    if (error < 0)
-        return error;
-    fresh.fd = sel__free_number(sel, opened);
+    fresh.fd = error == 0 ? sel__free_number(sel, opened) : error;
     if (fresh.fd != opened)
         sel__close_own(opened);
     error = fresh.fd >= 0 ? sel__add_wakeup(sel, fresh.fd) : fresh.fd;

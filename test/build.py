@@ -38,6 +38,9 @@ EXIT = TOP / 'test' / 'harness' / 'coverage_exit.h'
 ELSEWHERE = TOP / 'test' / 'elsewhere'
 KQUEUE = TOP / 'test' / 'kqueue'  # over epoll, where there is none
 SHIM = BUILD / 'kqueue-shim.so'
+WITH_SHIM = f'-I{shlex.quote(str(KQUEUE / "include"))}'
+# Its close() must come before the C library's.
+SHIM_FIRST = f'-Dc_link_args=-Wl,--no-as-needed {shlex.quote(str(SHIM))} -Wl,--as-needed'
 # musl's FD_SET is a macro that mixes signs; the kernel's headers are not musl's.
 MUSL = ['-Wno-sign-conversion', '-idirafter /usr/include',
         f'-idirafter /usr/include/{platform.machine()}-linux-gnu']
@@ -50,14 +53,14 @@ def strict(compiler, *options, c_args=()):
     return {'CC': compiler}, [*STRICT, f'-Dc_args={words}', *options]
 
 
-def covered(*options):
+def covered(*options, c_args=()):
     """A build that counts what runs, in threads and in forked children, too.
 
     The library is static in it: a shared one's counts would be beyond the programs' reach.
     """
     return strict('gcc', '--buildtype=debug', '-Db_coverage=true', '-Ddefault_library=static',
-                  *SUITES_ALONE, *options,
-                  c_args=['-fprofile-update=atomic', f'-include {shlex.quote(str(EXIT))}'])
+                  *SUITES_ALONE, *options, c_args=[
+                      '-fprofile-update=atomic', f'-include {shlex.quote(str(EXIT))}', *c_args])
 
 
 def elsewhere(environment, *options, c_args=()):
@@ -72,11 +75,9 @@ def elsewhere(environment, *options, c_args=()):
 
 
 def shimmed(*options):
-    """A build with the tests' own kqueue, whose close() must come before the C library's."""
-    environment, made = strict('gcc', '--buildtype=debugoptimized', *options,
-                               c_args=[f'-I{shlex.quote(str(KQUEUE / "include"))}'])
-    before = f'-Wl,--no-as-needed {shlex.quote(str(SHIM))} -Wl,--as-needed'
-    return environment, [*made, f'-Dc_link_args={before}']
+    """A build with the tests' own kqueue."""
+    return strict('gcc', '--buildtype=debugoptimized', SHIM_FIRST, *options,
+                  c_args=[WITH_SHIM])
 
 
 # name: the environment's changes, the options of `meson setup`
@@ -94,7 +95,9 @@ BUILDS = {
     'asan': strict('gcc', '--buildtype=debug', '-Db_sanitize=address,undefined',
                    '-Dbench=disabled', c_args=UBSAN),
     'coverage': covered(),
-    'coverage-without-libuv': covered('-Dlibuv=disabled', '-Ddemos=enabled'),
+    # With a fifth backend, so that what is there for its sake runs.
+    'coverage-without-libuv': covered(
+        '-Dlibuv=disabled', '-Ddemos=enabled', SHIM_FIRST, c_args=[WITH_SHIM]),
     'fuzz': strict(
         'clang', '--buildtype=debugoptimized', '-Db_sanitize=address,undefined',
         '-Db_lundef=false', '-Ddefault_library=static',
@@ -176,7 +179,7 @@ def build(name, *targets):
     with open(BUILD / f'{name}.lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         log.write_bytes(b'')
-        if name.startswith('kqueue'):
+        if SHIM_FIRST in options:
             make_shim(log)
         configure(directory, log, environment, options)
         run_tool(['ninja', '-C', str(directory), *targets], log, environment)

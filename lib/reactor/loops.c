@@ -132,7 +132,7 @@ int sel__nested_timeout(sel__nested *nested)
 
 void sel__check_nested(sel__nested *nested)
 {
-    if (!sel__loop_check(&nested->loop) || !sel__loop_set_is_inherited)
+    if (!sel__loop_check(&nested->loop) || !SEL__SET_IS_INHERITED)
         sel__unwatch_nested(nested);
 }
 

@@ -226,5 +226,5 @@ const sel__backend sel__uv_backend = {
     .wait = wait_uv,
     .rearm = rearm,
     .fileno = get_fileno,
-    .knows = sel__uv_knows,
+    .knows = HAS_EPOLL ? NULL : sel__uv_knows,
 };

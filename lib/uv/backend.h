@@ -109,7 +109,7 @@ int sel__uv_everything(const sel__uv_watcher *watcher);
 /* What is ready where libuv says `events`, and may not say all. */
 int sel__uv_ask(const sel__uv_watcher *watcher, int events);
 
-/* As sel__backend has it. */
+/* As in sel__backend. Only on_kqueue.c has it: with epoll, device and inode say it. */
 bool sel__uv_knows(void *state, int fd);
 
 /* Look at every key, and give the loop a new set: what can't be taken out is left in the old. */

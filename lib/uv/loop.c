@@ -151,7 +151,7 @@ bool sel__loop_check(sel__loop *loop)
     int numbers[NUMBERS];
 
     get_numbers(&loop->uv, numbers);
-    for (int i = sel__loop_set_is_inherited ? 0 : 1; i < NUMBERS; i++)
+    for (int i = SEL__SET_IS_INHERITED ? 0 : 1; i < NUMBERS; i++)
         if (numbers[i] >= 0 && !sel__is_own(numbers[i]))
             loop->state = SEL__LOOP_GONE;
     return loop->state != SEL__LOOP_GONE;

@@ -40,6 +40,8 @@
 #ifndef SEL_LOOP_H
 #define SEL_LOOP_H
 
+#include "config.h"
+
 #include <selkie/selectors.h>
 
 #include <stdbool.h>
@@ -62,10 +64,10 @@ typedef struct sel__loop {
     struct sel__loop *next; /* in the list of those left behind */
 } sel__loop;
 
-/* --- on_epoll.c or on_kqueue.c --- */
+/* A forked child has its parent's epoll set, but no kqueue of its parent's. */
+enum { SEL__SET_IS_INHERITED = HAS_EPOLL };
 
-/* Has a forked child the set of its parent's loop? */
-extern const bool sel__loop_set_is_inherited;
+/* --- on_epoll.c or on_kqueue.c --- */
 
 /* A descriptor of whatever kind, or -errno. */
 int sel__loop_open_any(void);

@@ -9,8 +9,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-const bool sel__loop_set_is_inherited = true;
-
 _Static_assert((int)SEL__UV_ADD == EPOLL_CTL_ADD && (int)SEL__UV_CHANGE == EPOLL_CTL_MOD &&
                (int)SEL__UV_REMOVE == EPOLL_CTL_DEL, "they are epoll's");
 
@@ -60,14 +58,6 @@ int sel__uv_ask(const sel__uv_watcher *watcher, int events)
     if (more == 0 && !(polled.revents & POLLNVAL))
         return ready;
     return sel__check(sel, watcher->fd) ? ready | more : 0;
-}
-
-/* The file's device and inode say it. */
-bool sel__uv_knows(void *state, int fd)
-{
-    (void)state;
-    (void)fd;
-    return true;
 }
 
 /*

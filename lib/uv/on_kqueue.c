@@ -13,8 +13,6 @@
 #include "base/fork.h"
 #include "base/kqueue.h"
 
-const bool sel__loop_set_is_inherited = false;
-
 int sel__loop_open_any(void)
 {
     int fd = kqueue();
