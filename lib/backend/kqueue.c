@@ -11,6 +11,7 @@
  */
 #include "backend/urgent.h"
 #include "base/descriptor.h"
+#include "base/fork.h"
 #include "base/grow.h"
 #include "base/kqueue.h"
 #include "base/own.h"
@@ -21,38 +22,49 @@
 struct state {
     sel_selector *sel;
     int queue;
+    unsigned int process; /* in which it was made, as sel__forks() counts */
     struct kevent *events; /* two for each key, and more */
     int capacity;
     sel__urgent urgent;
 };
 
+static int open_queue(struct state *state)
+{
+    state->queue = sel__kqueue_open();
+    state->process = sel__forks();
+    return state->queue < 0 ? state->queue : 0;
+}
+
+/* A number of the parent's is free in a child, or stands for somebody else's file. */
+static void close_queue(struct state *state)
+{
+    if (state->process == sel__forks())
+        sel__close_own(state->queue);
+    state->queue = -1;
+}
+
 static int open_kqueue(sel_selector *sel, void **ret_state)
 {
     struct state *state = calloc(1, sizeof *state);
+    int error;
 
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
-    state->queue = sel__kqueue_open();
-    if (state->queue < 0) {
-        int error = state->queue;
-
+    error = open_queue(state);
+    if (error < 0)
         free(state);
-        return error;
-    }
-    *ret_state = state;
-    return 0;
+    else
+        *ret_state = state;
+    return error;
 }
 
-/* A child's number of it is free, or a file of the child's. */
 static void close_kqueue(void *data, bool forked)
 {
     struct state *state = data;
 
-    if (forked)
-        sel__disown(state->queue);
-    else
-        sel__close_own(state->queue);
+    (void)forked;
+    close_queue(state);
     free(state->urgent.fds);
     free(state->events);
     free(state);
@@ -221,13 +233,12 @@ static int rearm(void *data)
     struct state *state = data;
     int error;
 
-    sel__disown(state->queue);
-    state->queue = sel__kqueue_open();
-    error = state->queue < 0 ? state->queue : fill(state);
-    if (error < 0) {
-        sel__close_own(state->queue);
-        state->queue = -1;
-    }
+    close_queue(state);
+    error = open_queue(state);
+    if (error == 0)
+        error = fill(state);
+    if (error < 0)
+        close_queue(state);
     return error;
 }
 

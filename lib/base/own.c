@@ -15,8 +15,11 @@ struct own {
     int fd;
     uint32_t serial;
     uint64_t file;
-    enum { KEPT, UNTIL_FORK, LOST } phase;
+    bool until_fork; /* a child has no such descriptor */
 };
+
+/* No file is this: whatever has the number is not the library's. */
+static const uint64_t NO_FILE = UINT64_MAX;
 
 /* Sorted by number. The memory is freed when the list becomes empty. */
 static struct {
@@ -93,8 +96,6 @@ static bool is_same(const struct own *own)
     sel__kind kind;
     int error = sel__identify(own->fd, &file, &kind);
 
-    if (own->phase == LOST)
-        return false;
     return error == 0 ? file == own->file : error != -EBADF;
 }
 
@@ -106,7 +107,7 @@ static int enter(int fd, uint64_t file)
 {
     struct own *own = find(fd);
 
-    if (own != NULL && own->file == file && own->phase != LOST)
+    if (own != NULL && own->file == file)
         return 0;
     if (own == NULL)
         own = insert(fd);
@@ -119,8 +120,8 @@ static int enter(int fd, uint64_t file)
 void sel__lose_own(void)
 {
     for (size_t i = 0; i < list.length; i++)
-        if (list.all[i].phase == UNTIL_FORK)
-            list.all[i].phase = LOST;
+        if (list.all[i].until_fork)
+            list.all[i] = (struct own){.fd = list.all[i].fd, .file = NO_FILE};
 }
 
 /* --- calls --- */
@@ -154,7 +155,7 @@ int sel__own_until_fork(int fd)
 
     sel__lock_own();
     if (owned >= 0)
-        find(owned)->phase = UNTIL_FORK;
+        find(owned)->until_fork = true;
     sel__unlock_own();
     return owned;
 }

@@ -23,7 +23,7 @@ LEFT_OUT = 10
 LISTED = 200  # of what was not run
 LIB = build.TOP / 'lib'
 # Made for a kernel's kqueue, which Linux has not.
-ELSEWHERE = r'.*/lib/(backend/(kqueue|urgent)|base/kqueue)\.[ch]'
+ELSEWHERE = rf'{re.escape(str(LIB))}/(backend/(kqueue|urgent)|base/kqueue)\.[ch]'
 MARKER = re.compile(r'\b(?:GCOVR?|LCOV)_EXCL_((?:BR_)?(?:LINE|START|STOP))\b[:,;]?\s*(.*)')
 
 # What the report says; `missed` are (file:line, what of it, its text), `left_out` the

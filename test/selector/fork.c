@@ -162,6 +162,34 @@ START_TEST(after_after_fork_the_child_has_the_keys_it_had)
 }
 END_TEST
 
+/* Where a child has none of its parent's sets, the second gets what was the first one's number. */
+static void follow_the_second_first(shared made[2])
+{
+    int fd;
+
+    assert_ok(sel_after_fork(made[1].sel));
+    fd = make_eventfd(1);
+    assert_ok(sel_register(made[1].sel, fd, READ, NULL, NULL));
+    assert_ok(sel_after_fork(made[0].sel));
+    assert_whole(&made[0]);
+    assert_ok(sel_close(made[0].sel));
+    ck_assert_int_eq(look(made[1].sel, fd), READ);
+    assert_ok(sel_close(made[1].sel));
+    close(fd);
+}
+
+START_TEST(of_two_selectors_the_second_may_follow_first)
+{
+    shared made[2] = {open_shared(_i), open_shared(_i)};
+
+    in_child(follow_the_second_first, made);
+    for (int i = 0; i < 2; i++) {
+        assert_whole(&made[i]);
+        close_shared(&made[i]);
+    }
+}
+END_TEST
+
 static void change_everything(shared *made)
 {
     int fd = make_eventfd(1);
@@ -394,6 +422,7 @@ int main(void)
     add_backend_test(tcase, a_close_in_the_child_leaves_the_parents_selector_working);
     add_backend_test(tcase, a_child_with_a_crowd_closes_it_without_following);
     add_backend_test(tcase, after_after_fork_the_child_has_the_keys_it_had);
+    add_backend_test(tcase, of_two_selectors_the_second_may_follow_first);
     add_backend_test(tcase, what_the_child_changes_the_parent_does_not_feel);
     add_backend_test(tcase, keys_whose_descriptors_the_child_closed_do_no_harm);
     add_backend_test(tcase, changes_that_no_wait_has_told_yet_reach_both);
