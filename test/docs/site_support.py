@@ -21,6 +21,7 @@ sys.path[:0] = [str(SITE / '_ext'), str(SITE)]
 
 # Quick is the default, so that each file can be run by itself.
 is_thorough = os.environ.get('TEST_LEVEL', 'quick') != 'quick'
+is_full = os.environ.get('TEST_LEVEL') == 'full'
 programs = os.environ.get('TEST_PROGRAMS')
 
 
