@@ -28,9 +28,3 @@ void take_stop(int stop)
     struct signalfd_siginfo taken;
     (void)!read(stop, &taken, sizeof taken);
 }
-
-void stop_loop(sel_selector *sel, void *data)
-{
-    (void)data;
-    sel_stop(sel);
-}

@@ -16,6 +16,10 @@ int open_stop(void);
 void take_stop(int stop);
 
 /* loop.stop() as a task, of a signal or a timer. */
-void stop_loop(sel_selector *sel, void *data);
+static inline void stop_loop(sel_selector *sel, void *data)
+{
+    (void)data;
+    sel_stop(sel);
+}
 
 #endif

@@ -37,3 +37,9 @@ int open_stop(void)
     sigaction(SIGTERM, &action, NULL);
     return ends[0];
 }
+
+void take_stop(int stop)
+{
+    char byte;
+    (void)!read(stop, &byte, 1);
+}
