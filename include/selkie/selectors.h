@@ -100,7 +100,7 @@ typedef enum {
     SEL_BACKEND_EPOLL,   /* epoll(7) itself */
     SEL_BACKEND_POLL,    /* poll(2) */
     SEL_BACKEND_SELECT,  /* select(2): descriptors below 1024 */
-    SEL_BACKEND_KQUEUE   /* kqueue(2): macOS and the BSDs. Since 0.2.0 */
+    SEL_BACKEND_KQUEUE   /* kqueue(2): macOS and the BSDs */
 } sel_backend;
 
 /*
@@ -354,10 +354,9 @@ SEL_API int sel_wakeup(sel_selector *sel);
  *                  is libuv that could not follow the fork, -ENOMEM stays, and all
  *                  that is left is sel_close(), which does not free what that loop
  *                  holds
- *         -EBADF   the child has closed the library's descriptors, and with them
- *                  those of a libuv loop: that of `uv`, of signal handlers or
- *                  sel_loop(), or one that the selector is attached to; all
- *                  that is left is sel_close()
+ *         -EBADF   the child has closed the library's descriptors, and with them those
+ *                  of a libuv loop: that of `uv`, of signal handlers or sel_loop(), or
+ *                  one that the selector is attached to; all that is left is sel_close()
  *         -EBUSY   called from inside a callback
  * Thread: the child's only thread.
  * Python: no counterpart; CPython's epoll selectors are shared by accident.

@@ -35,10 +35,15 @@ static int open_queue(struct state *state)
     return state->queue < 0 ? state->queue : 0;
 }
 
-/* A number of the parent's is free in a child, or stands for somebody else's file. */
+/* In a child its number is free, or stands for somebody else's file. */
+static bool is_parents(const struct state *state)
+{
+    return state->process != sel__forks();
+}
+
 static void close_queue(struct state *state)
 {
-    if (state->process == sel__forks())
+    if (!is_parents(state))
         sel__close_own(state->queue);
     state->queue = -1;
 }
@@ -147,13 +152,12 @@ static int change(void *data, int fd, int events)
     return 0;
 }
 
-/* What a child's number of the queue means is not ours to change. */
 static void remove_kqueue(void *data, int fd)
 {
     struct state *state = data;
 
     watch_urgent(state, fd, 0);
-    if (!sel__is_foreign(state->sel))
+    if (!is_parents(state))
         delete_knotes(state->queue, fd);
 }
 
@@ -163,7 +167,7 @@ static bool knows(void *data, int fd)
     struct state *state = data;
     int flag = read_flag(sel__entry_at(state->sel, fd)->armed);
 
-    return sel__is_foreign(state->sel) ||
+    return is_parents(state) ||
            !sel__means_gone(sel__kqueue_tell_one(state->queue, fd, EVFILT_READ, flag));
 }
 

@@ -8,7 +8,7 @@
  *     handle in uv_run()                                                       set.c
  *  2  takes 1,024 events and asks again, up to      after the first time its   rounds.c
  *     48 times                                      set is an empty one
- *  3  shows a hang-up only if nothing else is       poll(2) is asked           watcher.c
+ *  3  shows a hang-up only if nothing else is       poll(2) is asked           on_epoll.c
  *     ready, and UV_EBADF for any error
  *  4  sets O_NONBLOCK on the open file              the flag is restored       watcher.c
  *  5  runs timers before it polls (below 1.45):     an alarm stops the loop    backend.c

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The loop's set where it is epoll(7)'s.
- */
+/* The loop's set where it is epoll(7)'s. */
 #include "uv/backend.h"
 
 #include <fcntl.h>
@@ -38,10 +36,11 @@ int sel__uv_everything(const sel__uv_watcher *watcher)
 }
 
 /*
- * Guard 3. libuv shows a hang-up only where nothing else was ready, and no error beside an
- * urgent condition. The change that a regular file in /proc or /sys tells is always
- * both, but told once: there is nothing left to ask for. poll(2) asks the number,
- * so what it adds is believed of the file that was registered only.
+ * Guard 3. libuv shows a hang-up only if nothing else was ready, and hides an error
+ * when there is an urgent condition. A change in a regular file in /proc or /sys is
+ * always both, but is reported once, so there is nothing left to ask about. poll(2)
+ * asks about the number, so what it adds is believed only if that still stands for the
+ * registered file.
  */
 int sel__uv_ask(const sel__uv_watcher *watcher, int events)
 {
@@ -61,10 +60,10 @@ int sel__uv_ask(const sel__uv_watcher *watcher, int events)
 }
 
 /*
- * What can't be taken out of a set is left there by a new one, under the old number.
- * uv_loop_fork() would do much the same but leaves the loop without any set when it
- * fails. The set of sel_fileno() watches the old one and must leave it while its number
- * still means it.
+ * A new set, under the old number, gets rid of whatever can't be taken out of the old
+ * one. uv_loop_fork() would do much the same, but leaves the loop without any set if it
+ * fails. The set of sel_fileno() watches the old set, which must be taken out while its
+ * number still stands for it.
  */
 static int replace_set(sel__uv_state *state, int fresh)
 {

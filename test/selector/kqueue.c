@@ -270,16 +270,24 @@ START_TEST(what_can_not_be_changed_has_its_error)
 }
 END_TEST
 
+static int change_with_an_error_between(struct kevent *events, int room)
+{
+    struct kevent changes[] = {
+        make_change(ends[0], EVFILT_READ, EV_ADD),
+        make_change(ends[1], EVFILT_WRITE, EV_DELETE),
+        make_change(ends[1], EVFILT_WRITE, EV_ADD),
+    };
+
+    put_byte(ends[1]);
+    return kevent(queue, changes, 3, events, room, NULL);
+}
+
 /* And then there is no wait; what comes after it is done. */
 START_TEST(an_error_is_an_event_where_there_is_room)
 {
-    struct kevent changes[3], events[MOST];
+    struct kevent events[MOST];
 
-    put_byte(ends[1]);
-    changes[0] = make_change(ends[0], EVFILT_READ, EV_ADD);
-    changes[1] = make_change(ends[1], EVFILT_WRITE, EV_DELETE);
-    changes[2] = make_change(ends[1], EVFILT_WRITE, EV_ADD);
-    ck_assert_int_eq(kevent(queue, changes, 3, events, MOST, NULL), 1);
+    ck_assert_int_eq(change_with_an_error_between(events, MOST), 1);
     ck_assert_int_eq((int)events[0].ident, ends[1]);
     ck_assert_int_eq(events[0].filter, EVFILT_WRITE);
     ck_assert(events[0].flags & EV_ERROR);
@@ -290,13 +298,9 @@ END_TEST
 
 START_TEST(without_room_an_error_ends_the_call)
 {
-    struct kevent changes[3], events[MOST];
+    struct kevent events[MOST];
 
-    put_byte(ends[1]);
-    changes[0] = make_change(ends[0], EVFILT_READ, EV_ADD);
-    changes[1] = make_change(ends[1], EVFILT_WRITE, EV_DELETE);
-    changes[2] = make_change(ends[1], EVFILT_WRITE, EV_ADD);
-    ck_assert_int_eq(kevent(queue, changes, 3, NULL, 0, NULL), -1);
+    ck_assert_int_eq(change_with_an_error_between(NULL, 0), -1);
     ck_assert_int_eq(errno, ENOENT);
     ck_assert_int_eq(look_at(queue, events), 1); /* the first was made, the last was not */
     ck_assert_int_eq((int)events[0].ident, ends[0]);

@@ -44,13 +44,13 @@ BUTTONS = '''\
 </div>'''
 
 LANE = '''\
-<section class="player-lane" data-lane="{side}" aria-label="{title}">
+<div class="player-lane" data-lane="{side}" role="group" aria-label="{title}">
 <div class="player-head"><b>{title}</b> <span class="player-status" data-asleep="{asleep}"
  data-runs="{runs}"></span> <span class="player-file"></span></div>
 <code class="player-call"></code>
 <div class="player-code highlight"></div>
 <div class="player-into"></div>
-</section>'''
+</div>'''
 
 CHOICE = '''\
 <div class="player-choice"><b>{state}</b> <button type="button" data-show="c"
