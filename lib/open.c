@@ -122,6 +122,7 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
         error = found->open(sel, &sel->state);
     if (error == 0)
         error = sel__add_wakeup(sel, sel->wakeup.fd);
+    sel->wakeup_key = sel->wakeup.fd;
     if (error == 0)
         error = sel__observer_from_environment(&sel->observer);
     if (error < 0) {
@@ -133,6 +134,13 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
     return 0;
 }
 
+static void forget_wakeup(sel_selector *sel)
+{
+    if (sel->wakeup_key != SEL__NO_FD)
+        sel__remove_internal(sel, sel->wakeup_key);
+    sel->wakeup_key = SEL__NO_FD;
+}
+
 /*
  * In a forked child, before anything is opened: drop those of the library's descriptors
  * that the child has closed. Their numbers may belong to files of its own, or go to the
@@ -141,11 +149,9 @@ int sel_open(sel_backend backend, sel_selector **ret_sel)
 static void forget_closed(sel_selector *sel)
 {
     if (sel->outer >= 0 && !sel__set_is_ours(sel->outer))
-        sel->outer = -1;
-    if (sel->wakeup.fd >= 0 && !sel__is_own(sel->wakeup.fd)) {
-        sel__remove_internal(sel, sel->wakeup.fd);
-        sel->wakeup.fd = -1;
-    }
+        sel__disown(&sel->outer);
+    if (sel->wakeup.fd < 0 || !sel__is_own(sel->wakeup.fd))
+        forget_wakeup(sel);
     if (sel->services != NULL)
         sel->services->table->check(sel->services);
 }
@@ -180,21 +186,25 @@ static int replace_wakeup(sel_selector *sel)
 {
     sel__wakeup fresh;
     int error = sel__wakeup_open(&fresh);
-    int opened = fresh.fd;
+    int number, duplicate;
 
-    fresh.fd = error == 0 ? sel__free_number(sel, opened) : error;
-    if (fresh.fd != opened)
-        sel__close_own(opened);
-    error = fresh.fd >= 0 ? sel__add_wakeup(sel, fresh.fd) : fresh.fd;
+    if (error < 0)
+        return error;
+    number = sel__free_number(sel, fresh.fd, &duplicate);
+    if (number != fresh.fd) {
+        sel__close_own(&fresh.fd);
+        sel__move_own(&duplicate, &fresh.fd);
+    }
+    error = number >= 0 ? sel__add_wakeup(sel, number) : number;
     if (error < 0) {
         sel__wakeup_close(&fresh);
         return error;
     }
-    if (sel->wakeup.fd >= 0)
-        sel__remove_internal(sel, sel->wakeup.fd);
+    forget_wakeup(sel);
+    sel->wakeup_key = number;
     sel__wakeup_close(&sel->wakeup);
-    sel->wakeup.fd = fresh.fd;
-    sel->wakeup.out = fresh.out;
+    sel__move_own(&fresh.fd, &sel->wakeup.fd);
+    sel__move_own(&fresh.out, &sel->wakeup.out);
     atomic_store(&sel->wakeup.pending, false);
     atomic_store(&sel->wakeup.requested, false);
     atomic_store(&sel->wakeup.senders, 0); /* they are the parent's threads */
@@ -218,7 +228,7 @@ int sel_after_fork(sel_selector *sel)
     forget_closed(sel);
     sel__check_all(sel);
     if (sel->attachment != NULL) /* its loop watches this number */
-        error = sel->outer >= 0 ? sel__set_renew(sel->outer) : -EBADF;
+        error = sel->outer >= 0 ? sel__set_renew(&sel->outer) : -EBADF;
     else
         sel__close_outer(sel);
     if (error < 0)

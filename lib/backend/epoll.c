@@ -46,19 +46,17 @@ static int control(int set, int operation, int fd, uint32_t generation, int even
 static int open_epoll(sel_selector *sel, void **ret_state)
 {
     struct state *state = calloc(1, sizeof *state);
+    int error;
 
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
-    state->set = sel__set_open();
-    if (state->set < 0) {
-        int error = state->set;
-
+    error = sel__set_open(&state->set);
+    if (error < 0)
         free(state);
-        return error;
-    }
-    *ret_state = state;
-    return 0;
+    else
+        *ret_state = state;
+    return error;
 }
 
 /* Closing the set in a child does not affect the parent's, so `forked` makes no difference. */
@@ -67,7 +65,7 @@ static void close_epoll(void *data, bool forked)
     struct state *state = data;
 
     (void)forked;
-    sel__close_own(state->set);
+    sel__close_own(&state->set);
     free(state);
 }
 
@@ -139,19 +137,18 @@ static int renew(void *data)
     int set, error;
 
     sel__check_all(state->sel);
-    if (!sel__is_own(state->set))
-        state->set = -1; /* a child has closed it: the new set may get its number */
-    set = sel__set_open();
-    error = set >= 0 ? fill(state, set) : set;
+    error = sel__set_open(&set);
+    if (error == 0)
+        error = fill(state, set);
     if (error == 0)
         error = sel__enter_outer(state->sel, set);
     if (error < 0) {
-        sel__close_own(set);
+        sel__close_own(&set);
         return error;
     }
     sel__leave_outer(state->sel, state->set);
-    sel__close_own(state->set);
-    state->set = set;
+    sel__close_own(&state->set);
+    sel__move_own(&set, &state->set);
     state->ghosts = NO_GHOSTS;
     return 0;
 }

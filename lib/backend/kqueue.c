@@ -11,7 +11,6 @@
  */
 #include "backend/urgent.h"
 #include "base/descriptor.h"
-#include "base/fork.h"
 #include "base/grow.h"
 #include "base/kqueue.h"
 #include "base/own.h"
@@ -22,31 +21,10 @@
 struct state {
     sel_selector *sel;
     int queue;
-    unsigned int process; /* in which it was made, as sel__forks() counts */
     struct kevent *events; /* two for each key, and more */
     int capacity;
     sel__urgent urgent;
 };
-
-static int open_queue(struct state *state)
-{
-    state->queue = sel__kqueue_open();
-    state->process = sel__forks();
-    return state->queue < 0 ? state->queue : 0;
-}
-
-/* In a child its number is free, or stands for somebody else's file. */
-static bool is_parents(const struct state *state)
-{
-    return state->process != sel__forks();
-}
-
-static void close_queue(struct state *state)
-{
-    if (!is_parents(state))
-        sel__close_own(state->queue);
-    state->queue = -1;
-}
 
 static int open_kqueue(sel_selector *sel, void **ret_state)
 {
@@ -56,7 +34,7 @@ static int open_kqueue(sel_selector *sel, void **ret_state)
     if (state == NULL)
         return -ENOMEM;
     state->sel = sel;
-    error = open_queue(state);
+    error = sel__kqueue_open(&state->queue);
     if (error < 0)
         free(state);
     else
@@ -69,7 +47,7 @@ static void close_kqueue(void *data, bool forked)
     struct state *state = data;
 
     (void)forked;
-    close_queue(state);
+    sel__close_own(&state->queue);
     free(state->urgent.fds);
     free(state->events);
     free(state);
@@ -157,7 +135,7 @@ static void remove_kqueue(void *data, int fd)
     struct state *state = data;
 
     watch_urgent(state, fd, 0);
-    if (!is_parents(state))
+    if (!sel__is_foreign(state->sel))
         delete_knotes(state->queue, fd);
 }
 
@@ -167,7 +145,7 @@ static bool knows(void *data, int fd)
     struct state *state = data;
     int flag = read_flag(sel__entry_at(state->sel, fd)->armed);
 
-    return is_parents(state) ||
+    return sel__is_foreign(state->sel) ||
            !sel__means_gone(sel__kqueue_tell_one(state->queue, fd, EVFILT_READ, flag));
 }
 
@@ -237,12 +215,12 @@ static int rearm(void *data)
     struct state *state = data;
     int error;
 
-    close_queue(state);
-    error = open_queue(state);
+    sel__close_own(&state->queue);
+    error = sel__kqueue_open(&state->queue);
     if (error == 0)
         error = fill(state);
     if (error < 0)
-        close_queue(state);
+        sel__close_own(&state->queue);
     return error;
 }
 

@@ -57,28 +57,24 @@ static int reserve(sel__polling *polling, int fd)
 
 int sel__open_polling(sel__polling *polling)
 {
-    *polling = (sel__polling){.probe = sel__set_open()};
-    return polling->probe < 0 ? polling->probe : 0;
+    *polling = (sel__polling){0};
+    return sel__set_open(&polling->probe);
 }
 
 void sel__close_polling(sel__polling *polling)
 {
-    sel__close_own(polling->probe);
+    sel__close_own(&polling->probe);
     free(polling->words);
 }
 
-/* The child may have closed the probe and given its number to a file of its own. */
 int sel__rearm_polling(sel__polling *polling)
 {
-    int fresh;
+    int fresh, error = sel__set_open(&fresh);
 
-    if (!sel__is_own(polling->probe))
-        polling->probe = -1;
-    fresh = sel__set_open();
-    if (fresh < 0)
-        return fresh;
-    sel__close_own(polling->probe);
-    polling->probe = fresh;
+    if (error < 0)
+        return error;
+    sel__close_own(&polling->probe);
+    sel__move_own(&fresh, &polling->probe);
     return 0;
 }
 

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 /* Closed by exec(), as far as two calls can do it. */
-int sel__kqueue_open(void)
+int sel__kqueue_open(int *place)
 {
     int queue = kqueue();
 
     if (queue >= 0)
         fcntl(queue, F_SETFD, FD_CLOEXEC);
-    return sel__own_until_fork(queue);
+    return sel__own_until_fork(queue, place);
 }
 
 int sel__kqueue_tell(int queue, struct kevent *changes, int count)

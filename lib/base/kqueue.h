@@ -12,8 +12,8 @@
 
 #include <sys/event.h>
 
-/* A descriptor of the library's own, or a negative errno. */
-int sel__kqueue_open(void);
+/* As sel__own_until_fork(). */
+int sel__kqueue_open(int *place);
 
 /*
  * Make all of these changes that can be made. 0 or the first refusal: -ENOENT for what

@@ -13,6 +13,7 @@
 
 struct own {
     int fd;
+    int *place; /* that holds it */
     uint32_t serial;
     uint64_t file;
     bool until_fork; /* a child has no such descriptor */
@@ -100,33 +101,36 @@ static bool is_same(const struct own *own)
 }
 
 /*
- * If the number is already in the list, either it is the same file, or this is a forked
- * child that had closed its parent's.
+ * If the number is already in the list, this is a forked child that had closed its
+ * parent's, or that never had it.
  */
-static int enter(int fd, uint64_t file)
+static int enter(int fd, int *place, uint64_t file, bool until_fork)
 {
     struct own *own = find(fd);
 
-    if (own != NULL && own->file == file)
-        return 0;
-    if (own == NULL)
+    if (own != NULL)
+        *own->place = -1;
+    else
         own = insert(fd);
     if (own == NULL)
         return -ENOMEM;
-    *own = (struct own){.fd = fd, .serial = ++list.serial, .file = file};
+    *own = (struct own){fd, place, ++list.serial, file, until_fork};
+    *place = fd;
     return 0;
 }
 
 void sel__lose_own(void)
 {
     for (size_t i = 0; i < list.length; i++)
-        if (list.all[i].until_fork)
-            list.all[i] = (struct own){.fd = list.all[i].fd, .file = NO_FILE};
+        if (list.all[i].until_fork) {
+            list.all[i].file = NO_FILE;
+            list.all[i].serial = 0;
+        }
 }
 
 /* --- calls --- */
 
-int sel__note_own(int fd)
+static int note(int fd, int *place, bool until_fork)
 {
     uint64_t file;
     sel__kind kind;
@@ -135,47 +139,69 @@ int sel__note_own(int fd)
     if (error < 0)
         return error;
     sel__lock_own();
-    error = enter(fd, file);
+    error = enter(fd, place, file, until_fork);
     sel__unlock_own();
     return error;
 }
 
-int sel__own(int fd)
+static int take(int fd, int *place, bool until_fork)
 {
-    int error = fd >= 0 ? sel__note_own(fd) : -errno;
+    int error = fd >= 0 ? note(fd, place, until_fork) : -errno;
 
-    if (error < 0 && fd >= 0)
+    if (error == 0)
+        return 0;
+    if (fd >= 0)
         close(fd);
-    return error < 0 ? error : fd;
+    *place = -1;
+    return error;
 }
 
-int sel__own_until_fork(int fd)
+int sel__own(int fd, int *place)
 {
-    int owned = sel__own(fd);
+    return take(fd, place, false);
+}
+
+int sel__own_until_fork(int fd, int *place)
+{
+    return take(fd, place, true);
+}
+
+void sel__note_own(int *place)
+{
+    note(*place, place, false);
+}
+
+void sel__move_own(int *from, int *to)
+{
+    struct own *moved;
 
     sel__lock_own();
-    if (owned >= 0)
-        find(owned)->until_fork = true;
+    *to = *from;
+    *from = -1;
+    moved = find(*to);
+    if (moved != NULL)
+        moved->place = to;
     sel__unlock_own();
-    return owned;
 }
 
-void sel__disown(int fd)
+void sel__disown(int *place)
 {
     struct own *own;
 
     sel__lock_own();
-    own = find(fd);
+    own = find(*place);
+    *place = -1;
     if (own != NULL)
         drop(own);
     sel__unlock_own();
 }
 
-void sel__close_own(int fd)
+void sel__close_own(int *place)
 {
+    int fd = *place;
     bool still_own = fd >= 0 && sel__is_own(fd);
 
-    sel__disown(fd);
+    sel__disown(place);
     if (still_own)
         close(fd);
 }

@@ -6,7 +6,8 @@
  * child that has closed everything may open files of its own under the library's
  * numbers. All eventfds and epoll sets share one inode, so looking at the file reveals
  * neither. That is why the library's numbers are kept here, each with the file it was
- * opened for.
+ * opened for and with the place that holds it: a number that goes to another descriptor
+ * of the library's is -1 in its former place from then on.
  */
 #ifndef SEL_OWN_H
 #define SEL_OWN_H
@@ -16,28 +17,31 @@
 
 /*
  * Take ownership of a descriptor that the library has just opened; -1 means that
- * opening failed, with errno set. Returns the descriptor, or a negative errno after
- * closing it.
+ * opening failed, with errno set. `place`, which must stay where it is, gets it. Returns
+ * 0, or a negative errno after closing it; the place is -1 then.
  */
-int sel__own(int fd);
-
-/* The same, but on failure the descriptor stays open. Returns 0 or a negative errno. */
-int sel__note_own(int fd);
+int sel__own(int fd, int *place);
 
 /*
  * sel__own() for a descriptor that no child inherits: there the number is free, or stands
  * for somebody else's file.
  */
-int sel__own_until_fork(int fd);
+int sel__own_until_fork(int fd, int *place);
+
+/* The one in this place is the library's, though somebody else will close it. */
+void sel__note_own(int *place);
+
+/* From now on this place, which holds none, holds it. */
+void sel__move_own(int *from, int *to);
 
 /*
- * Close one of the library's descriptors, unless it is another file by now. A negative
- * one is ignored.
+ * Close one of the library's descriptors, unless it is another file by now. The place
+ * is -1 then; one that is negative already is ignored.
  */
-void sel__close_own(int fd);
+void sel__close_own(int *place);
 
 /* Somebody else is about to close it. */
-void sel__disown(int fd);
+void sel__disown(int *place);
 
 /*
  * Is it still the library's? A number that is not in the list is taken for the

@@ -8,11 +8,11 @@
 
 #include <stdbool.h>
 
-/* Returns a descriptor of the library's own, or a negative errno. */
-int sel__set_open(void);
+/* As sel__own(). */
+int sel__set_open(int *place);
 
-/* Make this number stand for a new, empty set. Returns 0 or a negative errno. */
-int sel__set_renew(int number);
+/* Make the number in this place stand for a new, empty set. Returns 0 or a negative errno. */
+int sel__set_renew(int *place);
 
 /* In a forked child: may the number of a set of the parent's be renewed? */
 bool sel__set_is_ours(int number);

@@ -8,20 +8,20 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-int sel__set_open(void)
+int sel__set_open(int *place)
 {
-    return sel__own(epoll_create1(EPOLL_CLOEXEC));
+    return sel__own(epoll_create1(EPOLL_CLOEXEC), place);
 }
 
 /* By dup3(), because nothing else may get the number in between. */
-int sel__set_renew(int number)
+int sel__set_renew(int *place)
 {
     int fresh = epoll_create1(EPOLL_CLOEXEC);
     int error = 0;
 
     if (fresh < 0)
         return -errno;
-    if (dup3(fresh, number, O_CLOEXEC) < 0)
+    if (dup3(fresh, *place, O_CLOEXEC) < 0)
         error = -errno;
     close(fresh);
     return error;

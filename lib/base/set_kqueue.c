@@ -9,15 +9,15 @@
 #include <errno.h>
 #include <unistd.h>
 
-int sel__set_open(void)
+int sel__set_open(int *place)
 {
-    return sel__kqueue_open();
+    return sel__kqueue_open(place);
 }
 
 /* The number may be free by now: a forked child has no set. */
-int sel__set_renew(int number)
+int sel__set_renew(int *place)
 {
-    int fresh = kqueue();
+    int number = *place, fresh = kqueue();
     int error = 0;
 
     if (fresh < 0)
@@ -27,8 +27,9 @@ int sel__set_renew(int number)
     if (fresh != number)
         close(fresh);
     if (error == 0)
-        error = sel__own_until_fork(number);
-    return error < 0 ? error : 0;
+        error = sel__own_until_fork(number, place);
+    *place = number; /* after a failure it is free again, for the next attempt */
+    return error;
 }
 
 bool sel__set_is_ours(int number)

@@ -13,11 +13,9 @@ static void close_handle(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-/* If a key already had the number of the loop's descriptor, a duplicate is watched instead. */
 static void close_duplicate(sel__nested *nested)
 {
-    if (nested->fd >= 0 && nested->fd != uv_backend_fd(&nested->loop.uv))
-        sel__close_own(nested->fd);
+    sel__close_own(&nested->duplicate);
     nested->fd = SEL__NO_FD;
 }
 
@@ -35,7 +33,8 @@ static int watch(sel__nested *nested)
 {
     int error;
 
-    nested->fd = sel__free_number(nested->sel, uv_backend_fd(&nested->loop.uv));
+    nested->fd = sel__free_number(nested->sel, uv_backend_fd(&nested->loop.uv),
+                                  &nested->duplicate);
     error = nested->fd < 0 ? nested->fd :
             sel__add_internal(nested->sel, nested->fd, on_ready, nested);
     if (error < 0)
@@ -105,6 +104,7 @@ int sel__open_nested(sel_selector *sel, struct sel__reactor *reactor, sel__neste
     nested->sel = sel;
     nested->reactor = reactor;
     nested->fd = SEL__NO_FD;
+    nested->duplicate = -1;
     sel__run_nested(nested); /* makes libuv register its own descriptors */
     error = watch(nested);
     if (error == 0)

@@ -37,9 +37,10 @@ typedef struct sel__nested {
     uv_prepare_t keeper; /* keeps uv_run() from returning at once */
     sel_selector *sel;
     struct sel__reactor *reactor;
-    int fd;      /* as registered; SEL__NO_FD if it is not */
-    bool shared; /* the program may put its handles on it */
-    bool hooked; /* its prepare or check handles have begun to run */
+    int fd;        /* as registered; SEL__NO_FD if it is not */
+    int duplicate; /* what is registered if a key already had the loop's number; or -1 */
+    bool shared;   /* the program may put its handles on it */
+    bool hooked;   /* its prepare or check handles have begun to run */
     sel__nested_phase phase;
 } sel__nested;
 

@@ -174,16 +174,17 @@ void sel__check_all(sel_selector *sel)
         sel__check(sel, fd);
 }
 
-int sel__free_number(const sel_selector *sel, int fd)
+int sel__free_number(const sel_selector *sel, int fd, int *ret_duplicate)
 {
     int number = fd;
 
+    *ret_duplicate = -1;
     while (number >= 0 && sel__table_find(&sel->table, number) != NULL) {
-        int next = sel__own(fcntl(fd, F_DUPFD_CLOEXEC, number + 1));
+        int next, error = sel__own(fcntl(fd, F_DUPFD_CLOEXEC, number + 1), &next);
 
-        if (number != fd)
-            sel__close_own(number);
-        number = next;
+        sel__close_own(ret_duplicate);
+        sel__move_own(&next, ret_duplicate);
+        number = error < 0 ? error : *ret_duplicate;
     }
     return number;
 }

@@ -45,6 +45,7 @@ struct sel_selector {
     int first_changed;  /* list of keys with changes that the backend has not heard of */
     int recorded;       /* how much the services have for the next dispatch */
     int outer;          /* sel_fileno(): a set around the backend's, or -1 */
+    int wakeup_key;     /* the wake-up's number, as long as it is watched; or SEL__NO_FD */
     uint8_t busy;  /* SEL__DISPATCHING, SEL__ATTACHED */
     bool stopping; /* sel_stop() */
     bool woken;    /* this wait ends even if no descriptor is ready */
@@ -127,9 +128,10 @@ void sel__check_all(sel_selector *sel);
 
 /*
  * A number for this file of the library's that no key has, not even a gone one: `fd`
- * itself, or a duplicate. Returns it, or a negative errno.
+ * itself, or that of a duplicate, which is the library's own; without one, its place is
+ * -1. Returns the number, or a negative errno.
  */
-int sel__free_number(const sel_selector *sel, int fd);
+int sel__free_number(const sel_selector *sel, int fd, int *ret_duplicate);
 
 /* Add a key of the library's own, for READ. Its callback is called during the wait. */
 int sel__add_internal(sel_selector *sel, int fd, sel_callback *callback, void *data);

@@ -238,8 +238,7 @@ void sel__leave_outer(sel_selector *sel, int fd)
 
 void sel__close_outer(sel_selector *sel)
 {
-    sel__close_own(sel->outer);
-    sel->outer = -1;
+    sel__close_own(&sel->outer);
 }
 
 int sel_fileno(sel_selector *sel)
@@ -253,8 +252,8 @@ int sel_fileno(sel_selector *sel)
     if (sel->outer >= 0)
         return sel->outer;
     sel__check_all(sel);
-    error = sel->outer = sel__set_open();
-    if (error >= 0)
+    error = sel__set_open(&sel->outer);
+    if (error == 0)
         error = sel__enter_outer(sel, sel->backend->fileno(sel->state));
     if (error < 0)
         sel__close_outer(sel);

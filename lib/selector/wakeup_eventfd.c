@@ -11,18 +11,16 @@
 
 int sel__wakeup_open(sel__wakeup *wakeup)
 {
-    wakeup->fd = sel__own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     wakeup->out = -1;
     atomic_init(&wakeup->pending, false);
     atomic_init(&wakeup->requested, false);
     atomic_init(&wakeup->senders, 0);
-    return wakeup->fd >= 0 ? 0 : wakeup->fd;
+    return sel__own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), &wakeup->fd);
 }
 
 void sel__wakeup_close(sel__wakeup *wakeup)
 {
-    sel__close_own(wakeup->fd);
-    wakeup->fd = -1;
+    sel__close_own(&wakeup->fd);
 }
 
 /*

@@ -10,21 +10,22 @@
 
 int sel__wakeup_open(sel__wakeup *wakeup)
 {
-    int ends[] = {-1, -1};
-    int error = pipe(ends) < 0 ? -errno : 0;
+    int ends[2], error, other;
 
-    for (int i = 0; i < 2 && error == 0; i++) {
-        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-        fcntl(ends[i], F_SETFL, O_NONBLOCK);
-        ends[i] = sel__own(ends[i]);
-    }
-    wakeup->fd = ends[0];
-    wakeup->out = ends[1];
+    wakeup->fd = wakeup->out = -1;
     atomic_init(&wakeup->pending, false);
     atomic_init(&wakeup->requested, false);
     atomic_init(&wakeup->senders, 0);
+    if (pipe(ends) < 0)
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    }
+    error = sel__own(ends[0], &wakeup->fd);
+    other = sel__own(ends[1], &wakeup->out);
     if (error == 0)
-        error = ends[0] < 0 ? ends[0] : ends[1] < 0 ? ends[1] : 0;
+        error = other;
     if (error < 0)
         sel__wakeup_close(wakeup);
     return error;
@@ -32,9 +33,8 @@ int sel__wakeup_open(sel__wakeup *wakeup)
 
 void sel__wakeup_close(sel__wakeup *wakeup)
 {
-    sel__close_own(wakeup->fd);
-    sel__close_own(wakeup->out);
-    wakeup->fd = wakeup->out = -1;
+    sel__close_own(&wakeup->fd);
+    sel__close_own(&wakeup->out);
 }
 
 /*

@@ -114,10 +114,8 @@ static void set_up(atomic_bool *is_set_up, void (*in_child)(void))
         atomic_store(is_set_up, false);
 }
 
-enum { NUMBERS = 5 };
-
-/* The descriptors that libuv keeps open for a loop; -1 for one that it does not have. */
-static void get_numbers(const uv_loop_t *loop, int numbers[NUMBERS])
+/* The set comes first. */
+static void get_numbers(const uv_loop_t *loop, int numbers[SEL__LOOP_NUMBERS])
 {
     numbers[0] = uv_backend_fd(loop);
     numbers[1] = loop->async_io_watcher.fd;
@@ -127,32 +125,26 @@ static void get_numbers(const uv_loop_t *loop, int numbers[NUMBERS])
 }
 
 /* If there is no memory to note a number, it stays as unknown as the program's own. */
-static void own_loop(const uv_loop_t *loop)
+static void own_loop(sel__loop *loop)
 {
-    int numbers[NUMBERS];
-
-    get_numbers(loop, numbers);
-    for (int i = 0; i < NUMBERS; i++)
-        if (numbers[i] >= 0)
-            sel__note_own(numbers[i]);
+    get_numbers(&loop->uv, loop->own);
+    for (int i = 0; i < SEL__LOOP_NUMBERS; i++)
+        sel__note_own(&loop->own[i]);
 }
 
-static void disown_loop(const uv_loop_t *loop)
+static void disown_loop(sel__loop *loop)
 {
-    int numbers[NUMBERS];
-
-    get_numbers(loop, numbers);
-    for (int i = 0; i < NUMBERS; i++)
-        sel__disown(numbers[i]);
+    for (int i = 0; i < SEL__LOOP_NUMBERS; i++)
+        sel__disown(&loop->own[i]);
 }
 
 bool sel__loop_check(sel__loop *loop)
 {
-    int numbers[NUMBERS];
+    int numbers[SEL__LOOP_NUMBERS];
 
     get_numbers(&loop->uv, numbers);
-    for (int i = SEL__SET_IS_INHERITED ? 0 : 1; i < NUMBERS; i++)
-        if (numbers[i] >= 0 && !sel__is_own(numbers[i]))
+    for (int i = SEL__SET_IS_INHERITED ? 0 : 1; i < SEL__LOOP_NUMBERS; i++)
+        if (loop->own[i] != numbers[i] || (numbers[i] >= 0 && !sel__is_own(numbers[i])))
             loop->state = SEL__LOOP_GONE;
     return loop->state != SEL__LOOP_GONE;
 }
@@ -166,14 +158,14 @@ static int count_for_first(void)
  * Guard 9. If a loop can't be made, libuv 1.44 leaves its epoll set open. Later
  * versions close it and leave -1; it is 0 if there was no memory to begin with.
  */
-static int init_loop(uv_loop_t *loop)
+static int init_loop(sel__loop *loop)
 {
-    int error = uv_loop_init(loop);
+    int error = uv_loop_init(&loop->uv);
 
     if (error == 0)
         own_loop(loop);
-    else if (uv_backend_fd(loop) > 0)
-        close(uv_backend_fd(loop));
+    else if (uv_backend_fd(&loop->uv) > 0)
+        close(uv_backend_fd(&loop->uv));
     return error;
 }
 
@@ -188,7 +180,7 @@ int sel__loop_open(sel__loop *loop, sel_selector *sel)
     error = prepare(&held, atomic_load(&is_warm) ? 0 : count_for_first());
     if (error < 0)
         return error;
-    error = init_loop(&loop->uv);
+    error = init_loop(loop);
     release(&held);
     set_up(&releases_in_child, after_libuv);
     loop->process = sel__forks();
@@ -204,12 +196,11 @@ static int follow(sel__loop *loop)
 
     if (error < 0)
         return error;
-    disown_loop(&loop->uv);
+    disown_loop(loop);
     error = uv_loop_fork(&loop->uv);
     loop->process = sel__forks();
     release(&held);
-    if (error == 0)
-        own_loop(&loop->uv);
+    own_loop(loop);
     return error;
 }
 
@@ -264,7 +255,7 @@ bool sel__loop_close(sel__loop *loop, uv_walk_cb close_handle)
         }
         uv_walk(&loop->uv, close_handle, NULL);
         uv_run(&loop->uv, loop->inherited ? UV_RUN_NOWAIT : UV_RUN_ONCE);
-        disown_loop(&loop->uv);
+        disown_loop(loop);
     } while (uv_loop_close(&loop->uv) == UV_EBUSY);
     return true;
 }

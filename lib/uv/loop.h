@@ -56,8 +56,11 @@ typedef enum {
     SEL__LOOP_GONE  /* a child has closed its descriptors: it must never run */
 } sel__loop_state;
 
+enum { SEL__LOOP_NUMBERS = 5 };
+
 typedef struct sel__loop {
     uv_loop_t uv; /* first: all that libuv's callbacks get */
+    int own[SEL__LOOP_NUMBERS]; /* the descriptors that libuv keeps open for it; or -1 */
     sel__loop_state state;
     unsigned int process;   /* in which its set was made, as sel__forks() counts */
     bool inherited;         /* has requests that one of the parent's threads works on */

@@ -24,16 +24,15 @@ enum { ROUND = 1024 };
 static int open_sets(sel__uv_state *state)
 {
     sel__uv_rounds *rounds = &state->rounds;
+    int error = sel__own(fcntl(uv_backend_fd(&state->loop.uv), F_DUPFD_CLOEXEC, 0),
+                         &rounds->set);
 
-    rounds->set = sel__own(fcntl(uv_backend_fd(&state->loop.uv), F_DUPFD_CLOEXEC, 0));
-    if (rounds->set < 0)
-        return rounds->set;
-    rounds->empty = sel__set_open();
-    if (rounds->empty >= 0)
-        return 0;
-    sel__close_own(rounds->set);
-    rounds->set = -1;
-    return rounds->empty;
+    if (error < 0)
+        return error;
+    error = sel__set_open(&rounds->empty);
+    if (error < 0)
+        sel__close_own(&rounds->set);
+    return error;
 }
 
 int sel__uv_prepare_rounds(sel__uv_state *state)
@@ -118,8 +117,7 @@ void sel__uv_close_rounds(sel__uv_state *state)
 {
     if (state->rounds.set < 0)
         return;
-    sel__close_own(state->rounds.set);
-    sel__close_own(state->rounds.empty);
-    state->rounds.set = -1;
+    sel__close_own(&state->rounds.set);
+    sel__close_own(&state->rounds.empty);
     state->rounds.over = false;
 }

@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, KEYS = 40 };
+enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, KEYS = 40, HIGHEST = 900 };
 
 /* Half of the keys are ready; both processes have them. */
 typedef struct {
@@ -186,6 +186,50 @@ START_TEST(of_two_selectors_the_second_may_follow_first)
     for (int i = 0; i < 2; i++) {
         assert_whole(&made[i]);
         close_shared(&made[i]);
+    }
+}
+END_TEST
+
+/*
+ * A daemon that closes all it has. The first to follow gets the numbers of the other's
+ * descriptors, which must not take them for its own. `uv` can't follow then.
+ */
+static void close_all_and_follow(shared made[2])
+{
+    sel_selector *first = made[0].sel, *second = made[1].sel;
+    int fd, error;
+
+    for (int number = STDERR_FILENO + 1; number < HIGHEST; number++)
+        close(number);
+    fd = make_eventfd(1);
+    move_descriptor(fd, HIGHEST);
+    assert_ok(sel_after_fork(first));
+    error = sel_after_fork(second);
+    ck_assert(error == 0 || error == -EBADF);
+    assert_ok(sel_register(first, HIGHEST, READ, NULL, NULL));
+    if (error == 0) {
+        assert_ok(sel_register(second, HIGHEST, READ, NULL, NULL));
+        ck_assert_int_eq(look(second, HIGHEST), READ);
+    }
+    ck_assert_int_eq(look(first, HIGHEST), READ);
+    assert_ok(sel_close(second));
+    ck_assert_int_eq(look(first, HIGHEST), READ);
+    assert_ok(sel_unregister(first, HIGHEST));
+    assert_ok(sel_wakeup(first));
+    ck_assert_int_eq(sel_select(first, SEL_FOREVER, NULL), 0);
+    assert_ok(sel_close(first));
+    ck_assert(!is_open(STDERR_FILENO + 1));
+}
+
+START_TEST(of_two_that_lost_their_descriptors_none_takes_the_others)
+{
+    for (int i = first_backend(); i < BACKENDS; i = next_backend(i)) {
+        shared second = open_shared(_i), first = open_shared(i);
+
+        if (backend_at(i) != SEL_BACKEND_UV)
+            in_child(close_all_and_follow, (shared[]){first, second});
+        close_shared(&first);
+        close_shared(&second);
     }
 }
 END_TEST
@@ -423,6 +467,7 @@ int main(void)
     add_backend_test(tcase, a_child_with_a_crowd_closes_it_without_following);
     add_backend_test(tcase, after_after_fork_the_child_has_the_keys_it_had);
     add_backend_test(tcase, of_two_selectors_the_second_may_follow_first);
+    add_backend_test(tcase, of_two_that_lost_their_descriptors_none_takes_the_others);
     add_backend_test(tcase, what_the_child_changes_the_parent_does_not_feel);
     add_backend_test(tcase, keys_whose_descriptors_the_child_closed_do_no_harm);
     add_backend_test(tcase, changes_that_no_wait_has_told_yet_reach_both);
