@@ -185,13 +185,10 @@ int sel_close(sel_selector *sel)
 static int replace_wakeup(sel_selector *sel)
 {
     sel__wakeup fresh;
-    int error = sel__wakeup_open(&fresh);
-    int number, duplicate;
+    int error = sel__wakeup_open(&fresh), duplicate;
+    int number = error == 0 ? sel__free_number(sel, fresh.fd, &duplicate) : error;
 
-    if (error < 0)
-        return error;
-    number = sel__free_number(sel, fresh.fd, &duplicate);
-    if (number != fresh.fd) {
+    if (number >= 0 && number != fresh.fd) {
         sel__close_own(&fresh.fd);
         sel__move_own(&duplicate, &fresh.fd);
     }
