@@ -116,15 +116,17 @@ def hostile(session, directory):
 
 
 def quick(session):
-    directory = session.make('gcc')
+    directory, groups = session.make('gcc'), []
     if directory is not None:
         tests = session.choose(directory) + strangers(session, directory)
-        session.run('the suites', tests, Manner({'MALLOC_PERTURB_': '165'}))
-        session.run('the programs', programs(session, directory))
-        session.run('the documentation', documentation(session, directory))
+        groups += [
+            session.group('the suites', tests, Manner({'MALLOC_PERTURB_': '165'})),
+            session.group('the programs', programs(session, directory)),
+            session.group('the documentation', documentation(session, directory))]
         if session.wanted:
-            session.run('other libraries', libraries(session, directory))
-    session.run('the packaging', packaging(session))
+            groups.append(session.group('other libraries', libraries(session, directory)))
+    session.run_together('the tests', [
+        *groups, session.group('the packaging', packaging(session))])
     if not session.wanted:
         session.make('clang')
 
@@ -234,28 +236,35 @@ def elsewhere(session):
     return groups
 
 
-def covered(session):
-    """The suites in builds that count what runs of lib/, and the count."""
-    directories = []
-    manner = MANNERS['coverage']
-    for name in coverage.BUILDS:
-        directory = session.make(name)
-        if directory is None:
-            return []
+def counted(session):
+    """The builds that count what runs of lib/, none where one fails, and the groups of their
+    suites."""
+    directories = [session.make(name) for name in coverage.BUILDS]
+    if None in directories:
+        return [], []
+    for directory in directories:
         coverage.forget(directory)
-        session.run(f'the suites of {name}', session.choose(directory), manner)
-        directories.append(directory)
+    return directories, [session.group(f'the suites of {directory.name}',
+                                       session.choose(directory), MANNERS['coverage'])
+                         for directory in directories]
+
+
+def judge_counts(session, directories):
+    """What of lib/ the suites have run, as a test, or told where only some were wanted."""
+    if not directories:
+        return
     note, run = coverage.judge(directories, LOGS / 'coverage.log')
     if session.wanted:
         print(f'{note}\n{run.output}')
     else:
         session.add(run)
         session.notes.append(note)
-    return directories
 
 
 def coverage_alone(session):
-    directories = covered(session)
+    directories, groups = counted(session)
+    session.run_together('the suites that count', groups)
+    judge_counts(session, directories)
     if directories:
         page = coverage.write_html(directories, directories[0] / 'html')
         session.notes.append(f'every line is shown in {page}')
@@ -316,9 +325,10 @@ def thorough(session):
     tests = session.choose(directory)
     if session.wanted:
         session.run('other libraries', libraries(session, directory))
+    directories, counting = counted(session)
     session.run_together('under instruments and elsewhere', [
-        *under_instruments(session, tests), *elsewhere(session)])
-    covered(session)
+        *under_instruments(session, tests), *elsewhere(session), *counting])
+    judge_counts(session, directories)
     analysed(session, directory)
     lengthy(session, directory, tests)
     suites_anywhere(session)
