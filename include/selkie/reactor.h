@@ -175,7 +175,7 @@ SEL_API int sel_cancel(sel_selector *sel, sel_timer timer);
  * its task and data; neither the old task nor the new one is called for what the
  * last wait found.  The call is about the file that the number stands for now: a
  * number whose file was closed or replaced is simply taken over.  If the
- * descriptor is already watched, the call makes one system call (fstat).
+ * descriptor is already watched, the call makes one system call (fstat; on `kqueue` two).
  *
  * A hang-up or an error calls both, the reader first.  A task may add, remove and
  * close anything, its own descriptor included; what it removes is not called.

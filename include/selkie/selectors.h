@@ -174,11 +174,11 @@ SEL_API int sel_register(sel_selector *sel, int fd, int events,
  * Change a key's events, callback and data.
  *
  * `events` 0, allowed only here, pauses the key: it stays registered, and nothing is reported
- * for it, not even a hang-up.  Adding events makes one system call (fstat), which shows
- * whether the number still stands for the file that was registered.  Dropping events, or
- * changing only callback and data, makes none and so can't tell, unless a wait has already
- * found out.  The kernel is told the net change just before the next wait, so a change that
- * has been undone by then costs nothing there.
+ * for it, not even a hang-up.  Adding events makes one system call (fstat; on `kqueue` two),
+ * which shows whether the number still stands for the file that was registered.  Dropping
+ * events, or changing only callback and data, makes none and so can't tell, unless a wait has
+ * already found out.  The kernel is told the net change just before the next wait, so a change
+ * that has been undone by then costs nothing there.
  *
  * A pair in the current batch changes with its key.
  *
