@@ -143,9 +143,12 @@ class Waiting:
         self.new_pair()
         name = self.name('reader')
         self.coming += 1
-        other = threading.Thread(target=self.pair[1].send, args=(b'x',))
+        other = threading.Thread(target=self.send)
         self.loop.add_reader(self.pair[0], self.on_sent, name, other)
         other.start()
+
+    def send(self):
+        self.pair[1].send(b'x')
 
     def on_sent(self, name, other):
         other.join()

@@ -8,14 +8,16 @@ The same program runs on CPython's loop and on selkie's: the notes have to be eq
 a program does next is drawn when it is done, so that two runs are the same as long as the
 loops are.  It does nothing whose order asyncio leaves open: no two timers are due at one
 time, what other threads do has ended before the callback goes on, one descriptor is ready
-at a time (or many that only note it, whose notes are sorted), and where time really
-passes, nothing hangs upon what else that time lets happen.
+at a time (or many that only note it, whose notes are sorted), and what comes from outside
+(time, another thread's byte, a signal) is awaited only when nothing else is coming: in
+which pass it comes hangs upon how fast the machine is just then.
 """
 
 import asyncio
 import contextvars
 import faulthandler
 import random
+import select
 import sys
 import threading
 import time
@@ -26,13 +28,20 @@ from asyncio_events import GAP, Waiting, Watching, make_pair
 
 BACKENDS = ['uv', 'epoll', 'poll', 'select']
 LENGTH = 60  # callbacks and waits of a program
-PATIENCE = 20  # seconds, for one program on one loop
+PATIENCE = 60  # seconds, for one program on one loop; a machine may be stalled for some
+HOUR = 3600  # seconds; no stall is as long
 
 level = contextvars.ContextVar('level', default=0)
 
 
 class Program(Watching, Waiting):
     """One program on one loop; `notes` are what it did."""
+
+    acts = {'soon': 8, 'threadsafe': 3, 'thread': 2, 'at_once': 4, 'before_others': 3,
+            'in_the_past': 2, 'due_together': 1, 'cancel': 4, 'stop': 2, 'fail': 1,
+            'interrupt': 1, 'coroutine': 6, 'cancel_task': 2, 'watch': 6,
+            'meddle': 3}  # how often each is done
+    waits = ['wait', 'be_sent', 'work', 'signal', 'crowd', 'more', 'more']
 
     def __init__(self, loop, seed, patience=PATIENCE):
         self.loop = loop
@@ -81,20 +90,30 @@ class Program(Watching, Waiting):
 
     def run_loop(self):
         if self.is_waiting or self.chance.random() < 0.7:
-            self.loop.run_forever()
-            self.note('stopped')
+            self.run_on()
         else:
             self.count_for(self.chance.randrange(4))
 
+    def run_on(self):
+        self.loop.run_forever()
+        self.note('stopped')
+
     def count_for(self, passes):
-        """A run that ends by itself; nothing is waited for meanwhile."""
+        """A run that ends by itself, unless something else ends it.
+
+        Such a run leaves its task to those after it, or the stop that the task's end has
+        queued.  A wait must not meet that stop, which ends a run after one pass, whether
+        or not what is waited for is in that pass.  So the count is coming until its own
+        callback runs, right before the stop.
+        """
         self.coming += 1
-        try:
-            self.note(self.loop.run_until_complete(self.count(passes)))
-        finally:
-            self.coming -= 1
-            if self.coming == 0:
-                self.soon()
+        task = self.loop.create_task(self.count(passes))
+        task.add_done_callback(self.end_count)
+        self.note(self.loop.run_until_complete(task))
+
+    def end_count(self, task):
+        self.coming -= 1
+        self.settle()
 
     async def count(self, passes):
         for _ in range(passes):
@@ -129,7 +148,7 @@ class Program(Watching, Waiting):
         for _ in range(self.chance.choice([0, 1, 1, 2, 2, 3])):
             if self.left > 0:
                 self.left -= 1
-                name, = self.chance.choices(list(ACTS), ACTS.values())
+                name, = self.chance.choices(list(self.acts), self.acts.values())
                 getattr(self, name)()
 
     def settle(self):
@@ -142,7 +161,7 @@ class Program(Watching, Waiting):
             return
         self.left -= 1
         self.is_waiting = True
-        getattr(self, self.chance.choice(WAITS))()
+        getattr(self, self.chance.choice(self.waits))()
 
     # --- what a callback does ---
 
@@ -169,13 +188,13 @@ class Program(Watching, Waiting):
         self.schedule(self.loop.call_later, 0)
 
     def before_others(self):
-        """No two are within seconds of each other, whenever the calls are made."""
-        self.early = self.early - 10 if self.chance.random() < 0.5 else self.early - 1000
-        delay = self.early if self.chance.random() < 0.5 else -1e7 - self.early
+        """No two are within an hour of each other, whenever the calls are made."""
+        self.early -= HOUR if self.chance.random() < 0.5 else 100 * HOUR
+        delay = self.early if self.chance.random() < 0.5 else -1e9 - self.early
         self.schedule(self.loop.call_later, delay)
 
     def in_the_past(self):
-        self.early -= 10
+        self.early -= HOUR
         self.schedule(self.loop.call_at, self.loop.time() + self.early)
 
     def due_together(self):
@@ -249,11 +268,56 @@ class Program(Watching, Waiting):
             self.note(f'cancelling {name}: {self.tasks[name].cancel()}')
 
 
-# How often each is done.
-ACTS = {'soon': 8, 'threadsafe': 3, 'thread': 2, 'at_once': 4, 'before_others': 3,
-        'in_the_past': 2, 'due_together': 1, 'cancel': 4, 'stop': 2, 'fail': 1,
-        'interrupt': 1, 'coroutine': 6, 'cancel_task': 2, 'watch': 6, 'meddle': 3}
-WAITS = ['wait', 'be_sent', 'work', 'signal', 'crowd', 'more', 'more']
+class Leaving(Program):
+    """The first run is over before the stop that its task's end has queued; the second is
+    interrupted before that; what the last callback then waits for must not meet it."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.script = iter([['soon', 'stop'], ['interrupt']])
+        self.left = 1
+
+    def run_loop(self):
+        if self.notes:
+            self.run_on()
+        else:
+            self.count_for(0)
+
+    def act(self):
+        for name in next(self.script, []):
+            getattr(self, name)()
+
+
+class Early(Leaving):
+    """The byte is there before the loop looks."""
+
+    waits = ['be_sent']
+
+    def be_sent(self):
+        super().be_sent()
+        select.select([self.pair[0]], [], [])
+
+
+class Late(Leaving):
+    """It comes when the run with the stop is over."""
+
+    waits = ['be_sent']
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.is_over = threading.Event()
+
+    def run_on(self):
+        super().run_on()
+        self.is_over.set()
+
+    def send(self):
+        self.is_over.wait(PATIENCE)
+        super().send()
+
+
+class Signalled(Leaving):
+    waits = ['signal']
 
 
 def difference(index, seed, backend, theirs, ours):
@@ -269,13 +333,17 @@ def difference(index, seed, backend, theirs, ours):
     return '\n'.join(show)
 
 
-def run(library, programs, seed, base=asyncio_loop.SelkieEventLoop, patience=PATIENCE):
-    """Yield a difference, or None, for each program; the backends take turns."""
+def run(library, programs, seed, base=asyncio_loop.SelkieEventLoop, patience=PATIENCE,
+        kinds=(Program, Program)):
+    """Yield a difference, or None, for each program; the backends take turns.
+
+    `kinds` are how it runs on asyncio's loop and on selkie's.
+    """
     for index in range(programs):
         backend = BACKENDS[index % len(BACKENDS)]
         loop_class = asyncio_loop.make_class(library, backend, base)
-        theirs = Program(asyncio.SelectorEventLoop(), f'{seed} {index}').run()
-        ours = Program(loop_class(), f'{seed} {index}', patience).run()
+        theirs = kinds[0](asyncio.SelectorEventLoop(), f'{seed} {index}').run()
+        ours = kinds[1](loop_class(), f'{seed} {index}', patience).run()
         yield difference(index, seed, backend, theirs, ours)
 
 

@@ -66,6 +66,15 @@ class Programs(unittest.TestCase):
                 self.assertTrue(any(found))
                 gc.collect()
 
+    def test_what_comes_from_outside_meets_no_stop(self):
+        """Else how fast the machine is would decide the order, and neither loop."""
+        early, late = asyncio_programs.Early, asyncio_programs.Late
+        signalled = asyncio_programs.Signalled
+        for kinds in (early, late), (late, early), (signalled, signalled):
+            with self.subTest(' '.join(kind.__name__ for kind in kinds)):
+                count = len(asyncio_programs.BACKENDS)
+                found = asyncio_programs.run(self.library, count, self.seed, kinds=kinds)
+                self.assertEqual(list(found), [None] * count)
 
     def test_an_interruption_ends_a_wait(self):
         """SIGINT, whose handler is Python's, when the loop has nothing to do."""
