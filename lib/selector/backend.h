@@ -75,8 +75,8 @@ typedef struct sel__backend {
     /*
      * In a forked child: replace the kernel's side with one that is not shared, and
      * watch the same descriptors with it. The child may have closed the backend's
-     * descriptors, which sel__is_own() tells, and reused their numbers. After a failure
-     * it is called again.
+     * descriptors and reused their numbers, which sel__close_own() knows. After a
+     * failure it is called again.
      */
     int (*rearm)(void *state);
 

@@ -72,11 +72,15 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Nothing is said."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # more than a browser opens before a busy machine accepts one
+
+
 @contextlib.contextmanager
 def serving(directory):
     """The directory's pages on a port that the kernel picks; yields their address."""
     handler = functools.partial(Quiet, directory=str(directory))
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+    with Server(('127.0.0.1', 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -83,25 +83,14 @@ class Accessible(unittest.TestCase):
         cls.script = axe()
         cls.output = site_support.build()
 
-    def open(self, page, address, name):
-        """A browser on a busy machine may drop a page half-way: that one is asked for again."""
-        for is_last in False, True:
-            page.open(f'{address}/{name}')
-            try:
-                page.wait_for(THERE.format(f'/{name}'))
-                return
-            except TimeoutError:
-                print(f'{name}:', page.evaluate('`${location} is ${document.readyState}`'))
-                if is_last:
-                    raise
-
     def findings(self, names):
         """(page, width, theme, [what is wrong]) of each that has any."""
         with browser.serving(self.output) as address, chromium.Chromium() as page:
             page.call('Page.addScriptToEvaluateOnNewDocument', source=self.script)
             for name in names:
                 page.show(WIDTHS[0], 900)
-                self.open(page, address, name)
+                page.open(f'{address}/{name}')
+                page.wait_for(THERE.format(f'/{name}'))
                 page.evaluate(PREPARE)
                 for width in WIDTHS:
                     for theme, asked in (('light', ''), ('dark', COLOURS)):

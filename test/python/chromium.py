@@ -114,7 +114,8 @@ class Chromium:
         deadline = time.monotonic() + PATIENCE
         while not (value := self.evaluate(expression)):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"it does not come: {expression}")
+                where = self.evaluate("`${location} is ${document.readyState}`")
+                raise TimeoutError(f"it does not come: {expression}; {where}")
             time.sleep(0.05)
         return value
 

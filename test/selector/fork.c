@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, KEYS = 40, HIGHEST = 900 };
+enum { READ = SEL_EVENT_READ, WRITE = SEL_EVENT_WRITE, KEYS = 40, HIGHEST = 240 };
 
 /* Half of the keys are ready; both processes have them. */
 typedef struct {
