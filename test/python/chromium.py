@@ -92,11 +92,16 @@ class Chromium:
             self.call(f"{domain}.enable")
 
     def show(self, width, height, dark=False):
-        """The size of the window, and the colours that its user likes."""
+        """The size of the window, and the colours that its user likes.
+
+        The page has been drawn so when this returns: what observes sizes has been told.
+        """
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", features=[
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.evaluate("new Promise((drawn) => requestAnimationFrame(() =>"
+                      " requestAnimationFrame(() => drawn(true))))")
 
     def open(self, url):
         self.call("Page.navigate", url=url)
