@@ -85,10 +85,12 @@ def build_man(output):
 
 
 def take_words_of_player(template):
-    """The player's words are in the Python sources."""
+    """The words of players and timelines are in the Python sources."""
     subprocess.run(['xgettext', '--language=Python', '--from-code=UTF-8', '--keyword=say',
-                    '--no-location', f'--output={template}', str(SITE / 'steps.py'),
-                    str(SITE / '_ext' / 'player.py')], check=True, timeout=BOUND)
+                    '--keyword=phrase', '--no-location', f'--output={template}',
+                    *(str(SITE / file) for file in
+                      ('steps.py', '_ext/player.py', '_ext/pictures.py'))],
+                   check=True, timeout=BOUND)
 
 
 def update_catalogues(output):

@@ -231,11 +231,12 @@ class Teller:
 
 
 def raw(call, kind):
-    """The call as strace shows it, with what only the kernel reads made short."""
+    """The call as strace shows it, with addresses and what only the kernel reads made short."""
     arguments = list(call.arguments)
     if kind == "sleep" and plain(call.name) == "epoll_wait":
         arguments[1] = "…"
     text = re.sub(r"\{sa_family=[^}]*\}", "{…}", ", ".join(arguments))
+    text = re.sub(r"\b0x[0-9a-f]{8,}", "…", text)
     text = re.sub(r"data=\{u32=\d+, u64=(\d+)\}", short_data, text)
     if kind == "sleep":
         return f"{call.name}({text})"

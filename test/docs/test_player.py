@@ -10,6 +10,7 @@ recordings, and a browser steps through one.
 import ast
 import contextlib
 import copy
+import html
 import json
 import re
 import shutil
@@ -33,6 +34,14 @@ from test_timeline import strace_works  # noqa: E402
 PLAYED = {number: scene for number, scene in SCENES.items() if scene.plays}
 KEYS = {'ArrowRight': 39, 'ArrowLeft': 37, 'Home': 36, 'End': 35, ' ': 32}
 LARGEST = 100_000  # bytes of a page's data
+SCROLLED_INTO = """(() => {
+  document.documentElement.style.scrollBehavior = 'auto';
+  document.querySelector('.player').scrollIntoView();
+  scrollBy(0, 200);
+  return [document.querySelector('.player-bar').getBoundingClientRect().top,
+          document.querySelector('.mobile-header').getBoundingClientRect().bottom];
+})()"""
+TEXT = re.compile(r'<(?:title id="timeline|desc|text)[^>]*>([^<]+)</')
 SHOWN = "getComputedStyle(document.querySelector('%s')).display !== 'none'"
 
 
@@ -227,11 +236,12 @@ class Worlds(unittest.TestCase):
 
 class Words(unittest.TestCase):
     def said(self):
-        """The texts that are given to say()."""
-        for file in (site_support.SITE / 'steps.py', site_support.SITE / '_ext/player.py'):
-            for node in ast.walk(ast.parse(file.read_text())):
+        """The texts that are given to say(), or found by pictures.py in a timeline."""
+        for file, name in (('steps.py', 'say'), ('_ext/player.py', 'say'),
+                           ('_ext/pictures.py', 'phrase')):
+            for node in ast.walk(ast.parse((site_support.SITE / file).read_text())):
                 if isinstance(node, ast.Call) and \
-                        getattr(node.func, 'id', getattr(node.func, 'attr', '')) == 'say':
+                        getattr(node.func, 'id', getattr(node.func, 'attr', '')) == name:
                     self.assertIsInstance(node.args[0], ast.Constant, ast.unparse(node))
                     yield node.args[0].value
 
@@ -310,6 +320,19 @@ class Pages(unittest.TestCase):
             text = page.read_text()
             with self.subTest(page.name):
                 self.assertEqual('player.js' in text, 'class="player"' in text)
+
+    def test_timelines_speak_the_language_of_their_page(self):
+        """What happens and how it ends; calls, and what programs print, are as recorded."""
+        english = r'system calls in time|goes down|exited with| comes$|its handler|killed|→ (?:a|the|nobody|nothing)\b'
+        for number in SCENES:
+            texts = {part: TEXT.findall(page_of(number, part).read_text())
+                     for part in ('en', 'zh_CN')}
+            with self.subTest(number):
+                self.assertEqual([text for text in texts['zh_CN'] if re.search(english, text)
+                                  or recording.act_of(html.unescape(text))], [])
+                for text, said in zip(texts['en'], texts['zh_CN'], strict=True):
+                    self.assertEqual(re.findall(r'\w+\([^)]*\)', text),
+                                     re.findall(r'\w+\([^)]*\)', said))
 
 
 @unittest.skipUnless(site_support.is_thorough, 'only with --thorough')
@@ -418,6 +441,15 @@ class Browser(unittest.TestCase):
                     page.evaluate("document.querySelector('[data-go=next]').click()")
                     self.assertLessEqual(
                         page.evaluate('document.documentElement.scrollWidth'), width)
+
+    def test_its_buttons_stay_below_the_header(self):
+        """While one reads what is further down in it."""
+        with self.opened() as page:
+            for width in 390, 800, 1000:
+                page.show(width, 600)
+                top, header = page.evaluate(SCROLLED_INTO)
+                self.assertGreaterEqual(round(top), round(header) - 1, width)
+                self.assertLess(top, header + 20, width)
 
 
 if __name__ == '__main__':

@@ -11,10 +11,12 @@
 
     .. drawing:: NAME        docs/NAME.svg, the same
 
-A timeline goes into the page itself, where it takes the page's colours; who hears the page
-has its rows as a table.  Where there is no HTML the caption has to do.
+A timeline goes into the page itself, where it takes the page's colours and speaks its
+language (the words are the players', see player.py); who hears the page has its rows as a
+table.  Where there is no HTML the caption has to do.
 """
 import re
+from html import escape, unescape
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -22,10 +24,13 @@ from sphinx.util.docutils import SphinxDirective
 
 import listings
 import player
+import recording  # of docs/site, where player looks, too
 import sources
-from drawing import LABEL  # of docs/site, where player looks, too
+import steps
+from drawing import LABEL
 
 WRITTEN = re.compile(r'<text(?: class="(\w)")? x="(\d+)" y="(\d+)">(.*?)</text>')
+TEXT = re.compile(r'(?<=>)[^<>]+(?=</(?:text|title|desc)>)')
 
 
 def chosen(text, lines):
@@ -77,6 +82,35 @@ def heard(svg):
             f'{lines}</table></div>')
 
 
+def phrase(english):
+    """What a timeline says, and what finds it; build.py puts it into the catalogue."""
+    return english, re.compile('(.*)'.join(map(re.escape, english.split('{}'))))
+
+
+PHRASES = [
+    phrase("Lesson {}: system calls in time"),
+    phrase("C on the left, Python on the right, time goes down. A long pale bar is a call that"
+           " sleeps."),
+    phrase("{}→ nothing"), phrase("{}→ the end"), phrase("{}→ nobody yet"),
+    phrase("{}→ a thread"), phrase("{}→ a child"), phrase("{}: exited with {}"),
+    phrase("{}: killed by{}"), phrase("{} comes"), phrase("its handler is over")]
+
+
+def in_language(svg, say):
+    """A timeline in the words of say(); what calls and programs say stays as it is."""
+    teller = steps.Teller(say)
+
+    def said(found):
+        text = unescape(found[0])
+        if act := recording.act_of(text):
+            return escape(teller.act(act).rstrip('.。'), quote=False)
+        for english, pattern in PHRASES:
+            if match := pattern.fullmatch(text):
+                return escape(say(english, *match.groups()), quote=False)
+        return found[0]
+    return TEXT.sub(said, svg)
+
+
 class Picture(SphinxDirective):
     """An SVG file inside the page, and its caption below."""
 
@@ -89,6 +123,9 @@ class Picture(SphinxDirective):
         """What the picture's title does not say, in HTML."""
         return ''
 
+    def in_language(self, svg):
+        return svg
+
     def run(self):
         name = f'docs/{self.place}{self.arguments[0]}.svg'
         try:
@@ -98,7 +135,7 @@ class Picture(SphinxDirective):
         self.env.note_dependency(str(sources.TOP / name))
         picture = nodes.container(classes=['picture', type(self).__name__.lower()])
         svg = text[text.index('<svg'):]
-        svg = re.sub(r'<!--.*?-->', '', svg, flags=re.DOTALL)
+        svg = self.in_language(re.sub(r'<!--.*?-->', '', svg, flags=re.DOTALL))
         picture += self.node('', svg + self.words(svg), format='html')
         self.set_source_info(picture[0])
         caption = nodes.container(classes=['caption'])
@@ -114,6 +151,12 @@ class Timeline(Picture):
 
     def words(self, svg):
         return heard(svg)
+
+    def in_language(self, svg):
+        if (self.env.config.language or 'en') == 'en':
+            return svg
+        self.env.note_dependency(str(player.CHINESE))
+        return in_language(svg, player.translator(self.env))
 
     def run(self):
         found = super().run()
