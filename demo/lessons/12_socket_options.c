@@ -4,7 +4,7 @@
  * over it, errors.  docs/twins/socket_options.py is the same program in Python's socket
  * module; what both print is the same.
  *
- * Nothing here waits for anybody who is not certain to come.
+ * Nothing here waits for what is not certain to happen.
  */
 #include "kit/command_line.h"
 #include "kit/fail.h"

@@ -4,8 +4,8 @@
  * prints what it saw.  docs/twins/sockets.py is the same program in Python's socket
  * module; what both print is the same.  socket_options has what else one can ask.
  *
- * Everything stays on this machine, and nothing here waits for anybody who is not
- * certain to come.  SOCK_RAW needs a right (CAP_NET_RAW) and says so where it is
+ * Everything stays on this machine, and nothing here waits for what is not certain
+ * to happen.  SOCK_RAW needs a right (CAP_NET_RAW) and says so where it is
  * missing.
  */
 #include "kit/blocking.h"

@@ -5,8 +5,8 @@
  *
  * Data arrives first in the kernel's memory, then in ours, so receiving has two
  * phases: waiting until the data is in the kernel, and copying it out of there.  The
- * five models differ in who spends the first phase how; in all but the last, our own
- * call does the second.
+ * five models differ in who waits during the first phase, and how; in all but the
+ * last, our own call does the second.
  *
  * The peer is a process that takes DELAY_MS to answer, as a distant one would.  Times
  * are in milliseconds since the question; no decision depends on them.

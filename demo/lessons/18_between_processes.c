@@ -141,7 +141,7 @@ static void pair_carries(void)
     waitpid(pid, NULL, 0);
 }
 
-/* In one write(), which no other's comes into: it is not over PIPE_BUF long. */
+/* In one write() of at most PIPE_BUF bytes: nobody else's gets between. */
 static _Noreturn void write_sum(int fd, int first)
 {
     int sum = 0;

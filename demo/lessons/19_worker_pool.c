@@ -31,7 +31,7 @@ static void end_worker(worker_pool *pool, worker *one)
     one->fd = -1;
 }
 
-/* Give the worker what waits; if nothing will ever come, let it end. */
+/* Give the worker the task that waits; if none will ever come, let it end. */
 static void give_task(worker_pool *pool, worker *one)
 {
     one->busy = pool->first < pool->last;
@@ -155,7 +155,7 @@ static void keep_result(task_result result, void *data)
     *(applied_task *)data = (applied_task){result, true};
 }
 
-/* That nothing else happens meanwhile is what makes a row of them serial. */
+/* Nothing else happens meanwhile: that is why several run one after another. */
 task_result pool_apply(worker_pool *pool, int task)
 {
     applied_task applied = {.has_come = false};

@@ -5,7 +5,7 @@
  *
  * A worker has one task at a time; the rest wait in the pool.  close() takes no more
  * tasks, and workers end when nothing is left for them; join() waits until they have.  A
- * worker that dies loses its task, which is told.
+ * worker that dies loses its task, which is reported.
  */
 #ifndef DEMO_WORKER_POOL_H
 #define DEMO_WORKER_POOL_H

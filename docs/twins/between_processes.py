@@ -94,7 +94,7 @@ def pair_carries():
 
 
 def write_sum(fd, first):
-    """In one write(), which no other's comes into: it is not over PIPE_BUF long."""
+    """In one write() of at most PIPE_BUF bytes: nobody else's gets between."""
     os.write(fd, COUNTER.pack(sum(range(first, first + ADDITIONS))))
 
 

@@ -3,12 +3,12 @@
 """A chat room: what one says, all others hear, line by line.
 
 "exit" leaves, "/nick NAME" renames.  Nothing that a client sends can harm another: a
-line longer than LINE_LIMIT is dropped and its sender told, and what is left of others
-is cleaned before anyone sees it.
+line longer than LINE_LIMIT is dropped, and its sender is told; all others are cleaned
+before anyone sees them.
 
-The rule for slow readers: a line that does not fit into what is queued for one,
-QUEUE_LIMIT at most, is skipped for that one alone, and how many were is told once half
-the queue is read.  demo/chat/chat_server.c is the same program in C.
+The rule for slow readers: at most QUEUE_LIMIT is queued for a client.  A line that does
+not fit is skipped, for that client alone; once it has read half the queue, it is told
+how many were.  demo/chat/chat_server.c is the same program in C.
 """
 import contextlib
 import errno
@@ -77,8 +77,8 @@ class ChatServer:
                 del client.queue[:sent]
 
     def say_to(self, client, text):
-        """An error is not looked at here: one who says something must not end others.
-        It comes again in the callback of the client that has it.
+        """Errors are ignored here: whoever speaks must not end another client.  They
+        come again in the callback of the client that has them.
         """
         if client.skipped or len(client.queue) + len(text) > QUEUE_LIMIT:
             client.skipped += 1

@@ -132,8 +132,8 @@ class Child(asyncio.SubprocessProtocol):
             os.killpg(self.pid, signal.SIGCONT)
 
     def time_is_up(self):
-        """Ask, and after a grace kill.  After another one wait no longer: what holds
-        the pipes has left the session, or nobody reads our stdout.
+        """First ask; after the grace period kill; after another one stop waiting:
+        whatever holds the pipes has left the session, or nobody reads our stdout.
         """
         self.timed_out |= not self.exited
         self.steps += 1

@@ -106,7 +106,7 @@ class EpollServer:
             del conn.message_queue[:sent]
 
     def raise_pending(self, conn):
-        """What the connection failed of; asking clears it."""
+        """Raise the error that the connection has; asking clears it."""
         error = conn.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))

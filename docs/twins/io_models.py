@@ -3,12 +3,12 @@
 """Five ways to receive the same answer, and who waits for whom meanwhile.
 demo/lessons/13_io_models.c is the same program in C.
 
-What comes in is first in the kernel's memory, then in ours, so that receiving has two
-phases: waiting until the data is in the kernel, and copying it out of there.  The five
-models differ in who spends the first phase how; in all but the last it is our own call
-that does the second.
+Data arrives first in the kernel's memory, then in ours, so receiving has two phases:
+waiting until the data is in the kernel, and copying it out of there.  The five models
+differ in who waits during the first phase, and how; in all but the last, our own call
+does the second.
 
-The peer is a process that takes DELAY_MS to answer, as a far one would.  Times are in
+The peer is a process that takes DELAY_MS to answer, as a distant one would.  Times are in
 milliseconds since the question; no decision depends on them.
 """
 import ctypes

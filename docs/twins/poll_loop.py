@@ -7,8 +7,8 @@ poll() answers with descriptors, so connections is a table from fd to connection
 is no limit at 1024 as select() has it, but still every call hands all descriptors over
 and the kernel looks through them.
 
-What poll() is asked stands until it is modified; select()'s lists are handed over anew
-each time.  POLLHUP and POLLERR are answered whether asked for or not.  The timeout is
+What poll() watches stays until it is modified; select()'s lists are handed over anew
+each time.  POLLHUP and POLLERR are reported whether asked for or not.  The timeout is
 in milliseconds.
 
 Two things echo_server does better, for which there is no room here: a signal ends this
@@ -95,7 +95,7 @@ class PollServer:
             del conn.message_queue[:sent]
 
     def raise_pending(self, conn):
-        """What the connection failed of; asking clears it."""
+        """Raise the error that the connection has; asking clears it."""
         error = conn.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))

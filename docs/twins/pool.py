@@ -6,7 +6,7 @@ in and goes on; its callback runs here, in the parent, when the result has come.
 A worker has one task at a time; the rest wait in the pool.  close() takes no more tasks,
 and workers end when nothing is left for them; join() waits until they have: without it
 the program would end before its results.  A worker that dies loses its task, which is
-told.  multiprocessing.Pool is the same with a thread where the loop is here.  demo/lessons/19_pool.c
+reported.  multiprocessing.Pool is the same with a thread where the loop is here.  demo/lessons/19_pool.c
 is the same program in C.
 """
 import contextlib
@@ -94,7 +94,7 @@ class Pool:
         worker.sock.close()
 
     def give_task(self, worker):
-        """Give the worker what waits; if nothing will ever come, let it end."""
+        """Give the worker the task that waits; if none will ever come, let it end."""
         worker.task = None
         if self.waiting:
             worker.task, worker.callback = self.waiting.popleft()
@@ -153,8 +153,8 @@ class Pool:
             self.give_task(idle[0])
 
     def apply(self, task):
-        """Nothing else happens in this process until the result has come: that is what
-        makes a row of them serial.
+        """Nothing else happens in this process until the result has come: that is why
+        several run one after another.
         """
         result = []
         self.apply_async(task, lambda *given: result.append(given))

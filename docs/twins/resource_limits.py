@@ -13,7 +13,7 @@ PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 
 
 def need_descriptors(count):
-    """Let this process have so many: raise the soft limit."""
+    """Raise the soft limit, so that this process may have that many."""
     wanted = count + count // OWN_SHARE + OWN_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY

@@ -3,7 +3,7 @@
 """What a key is, and the family of selectors.
 
 A key is a file object, its descriptor, the events it is watched for, and data.  All of
-the family are children of BaseSelector and answer alike: they are told apart by name, by
+the family are subclasses of BaseSelector and answer alike: they are told apart by name, by
 fileno() and by how large a descriptor they take.  demo/lessons/08_selector_key.c is the same
 program in C.
 """

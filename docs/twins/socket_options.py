@@ -4,7 +4,7 @@
 over it, errors.  demo/lessons/12_socket_options.c is the same program in C; what both
 print is the same.
 
-Nothing here waits for anybody who is not certain to come.
+Nothing here waits for what is not certain to happen.
 """
 import os
 import socket

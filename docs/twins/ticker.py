@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """A line every so often: timers, and how they are cancelled.
 
-One timer ticks, another is the deadline, and whichever comes to its end first takes
-everything back: the other one, itself, the signal handlers.  asyncio's loop goes on
+One timer ticks, another is the deadline, and whichever ends first cancels
+everything: the other one, itself, the signal handlers.  asyncio's loop goes on
 with nothing left to wait for and is stopped; sel_run() returns by itself.
 demo/reactor/ticker.c is the same program in C.
 """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Work on other threads, its progress and its results in the loop.
 
-Pool threads count primes.  They touch nothing of the loop's: what they have to tell
+Pool threads count primes.  They touch nothing of the loop's: what they report
 comes as callbacks, which run on the loop's thread, so that nothing here needs a lock.
 (Python's threads compute in turn, one at a time; the loop is served meanwhile all the
 same.)  demo/reactor/workers.c is the same program in C.
