@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What is often written about select, poll and epoll, each put to the test: a claim, and
-what was found by running something.  demo/lessons/all_claims.c is the same program in C; what both
-print is the same.
+"""What is often written about select, poll and epoll, each put to the test: a claim,
+and what was found by running something.  demo/lessons/all_claims.c is the same program
+in C; what both print is the same.
 
 What can be counted is counted.  Only what is a matter of time is timed, and then the
 difference is a hundredfold.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An echo server around epoll itself: create, ctl, wait.  demo/lessons/05_epoll_loop.c is the same
-program in C.
+"""An echo server around epoll itself: create, ctl, wait.  demo/lessons/05_epoll_loop.c
+is the same program in C.
 
 select() and poll() are told everything at every call, and the kernel looks at all of
 it.  epoll keeps what it is told: register() (epoll_ctl, ADD) adds a descriptor once,

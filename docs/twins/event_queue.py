@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """An event queue, as every window system has one: each event carries its handler, and a
-loop takes them out in their order and calls it.  demo/lessons/16_event_queue.c is the same program
-in C.
+loop takes them out in their order and calls it.  demo/lessons/16_event_queue.c is the
+same program in C.
 
 Lines of the standard input play the mouse and the keyboard.  They are handled twice: by
 a queue and a loop written out here, then by asyncio, whose call_soon() is that queue and

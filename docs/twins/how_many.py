@@ -3,9 +3,9 @@
 """What one wait costs, by the number of descriptors watched, while one is ready.
 
 select and poll hand all descriptors to the kernel and look through all of them every
-time; epoll registers them once and returns only ready ones.  The median of many waits is
-shown, because a machine that does other things too makes some of them long.  demo/lessons/20_how_many.c is the same
-program in C.
+time; epoll registers them once and returns only ready ones.  The median of many waits
+is shown, because a machine that does other things too makes some of them long.
+demo/lessons/20_how_many.c is the same program in C.
 """
 import math
 import os

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Level against edge: what epoll tells about data that is left unread, and what that asks
-of a reader.  demo/lessons/06_level_edge.c is the same program in C; what both print is the same.
+"""Level against edge: what epoll tells about data that is left unread, and what that
+asks of a reader.  demo/lessons/06_level_edge.c is the same program in C; what both
+print is the same.
 
 Level-triggered is a state: told for as long as there is something to read.
 Edge-triggered is a change: told when more has come.  So an edge-triggered reader must

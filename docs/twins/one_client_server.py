@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A server that blocks and so serves one client at a time: it reads a line, answers
-good bye and closes.  demo/lessons/01_one_client_server.c is the same program in C; line_client is
-its client.
+good bye and closes.  demo/lessons/01_one_client_server.c is the same program in C;
+line_client is its client.
 
 While it waits for one client's line, all others wait to be accepted, however long that
 takes: that is what the loops of the other lessons are for.  A signal ends it as it

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An echo server around poll() itself.  demo/lessons/04_poll_loop.c is the same program in C,
-which keeps the array that select.poll() keeps here.
+"""An echo server around poll() itself.  demo/lessons/04_poll_loop.c is the same program
+in C, which keeps the array that select.poll() keeps here.
 
 poll() answers with descriptors, so connections is a table from fd to connection.  There
 is no limit at 1024 as select() has it, but still every call hands all descriptors over

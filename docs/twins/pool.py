@@ -3,11 +3,11 @@
 """A pool of worker processes: apply() waits for one result, apply_async() hands a task
 in and goes on; its callback runs here, in the parent, when the result has come.
 
-A worker has one task at a time; the rest wait in the pool.  close() takes no more tasks,
-and workers end when nothing is left for them; join() waits until they have: without it
-the program would end before its results.  A worker that dies loses its task, which is
-reported.  multiprocessing.Pool is the same with a thread where the loop is here.  demo/lessons/19_pool.c
-is the same program in C.
+A worker has one task at a time; the rest wait in the pool.  close() takes no more
+tasks, and workers end when nothing is left for them; join() waits until they have:
+without it the program would end before its results.  A worker that dies loses its task,
+which is reported.  multiprocessing.Pool is the same with a thread where the loop is
+here.  demo/lessons/19_pool.c is the same program in C.
 """
 import contextlib
 import errno

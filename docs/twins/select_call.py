@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""select.select() itself, case by case: what goes in, what comes out, how long it waits,
-what it can't be used on.  demo/lessons/09_select_call.c is the same program in C; what both print is
-the same.
+"""select.select() itself, case by case: what goes in, what comes out, how long it
+waits, what it can't be used on.  demo/lessons/09_select_call.c is the same program in
+C; what both print is the same.
 
 select(2) under it takes three bitmaps of FD_SETSIZE bits, overwrites them with the
 answer and stops at every signal; select.select() makes lists of them and goes on.

@@ -3,9 +3,9 @@
 """What a key is, and the family of selectors.
 
 A key is a file object, its descriptor, the events it is watched for, and data.  All of
-the family are subclasses of BaseSelector and answer alike: they are told apart by name, by
-fileno() and by how large a descriptor they take.  demo/lessons/08_selector_key.c is the same
-program in C.
+the family are subclasses of BaseSelector and answer alike: they are told apart by name,
+by fileno() and by how large a descriptor they take.  demo/lessons/08_selector_key.c is
+the same program in C.
 """
 import errno
 import fcntl

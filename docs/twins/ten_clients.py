@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Ten clients at once in one program that blocks: every one sends a part of the
-message, then every one reads its echo, for three parts.  demo/lessons/03_ten_clients.c is the same
-program in C.
+message, then every one reads its echo, for three parts.  demo/lessons/03_ten_clients.c
+is the same program in C.
 
 send() may take less than it is given and recv() may bring less than was sent: so it is
 sendall(), and an echo is complete when as many bytes are back.  (With one send() and

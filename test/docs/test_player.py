@@ -323,7 +323,8 @@ class Pages(unittest.TestCase):
 
     def test_timelines_speak_the_language_of_their_page(self):
         """What happens and how it ends; calls, and what programs print, are as recorded."""
-        english = r'system calls in time|goes down|exited with| comes$|its handler|killed|→ (?:a|the|nobody|nothing)\b'
+        english = (r'system calls in time|goes down|exited with| comes$|its handler|killed'
+                   r'|→ (?:a|the|nobody|nothing)\b')
         for number in SCENES:
             texts = {part: TEXT.findall(page_of(number, part).read_text())
                      for part in ('en', 'zh_CN')}
