@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Are the library and the programs compiled and linked for macOS, with warnings as errors?
+"""Are the library, the programs and the tests that macOS can have compiled and linked for it,
+with warnings as errors?
 
 Nothing is run: there is no Mac here. The compiler is zig, which brings Apple's headers and
-names of libraries with it; libuv is its own headers and the names that Linux's exports.
+names of libraries with it; libuv and check are their own headers and the names that Linux's
+export.
 """
 
 import base64
@@ -59,13 +61,13 @@ endian = 'little'
 PACKAGE = '''Name: {name}
 Description: for macOS
 Version: {version}
-Cflags: -I{headers}
+Cflags: -isystem {headers}
 Libs: {libraries}
 '''
 NAMES = '''--- !tapi-tbd
 tbd-version: 4
 targets: [ x86_64-macos, arm64-macos ]
-install-name: '/usr/local/lib/libuv.1.dylib'
+install-name: '/usr/local/lib/lib{library}.1.dylib'
 exports:
   - targets: [ x86_64-macos, arm64-macos ]
     symbols: [ {symbols} ]
@@ -105,19 +107,30 @@ def ask(name, *options):
     return tree.run('pkg-config', *options, name).strip()
 
 
-def write_libuv(directory):
-    """Its headers by themselves, for Linux's are beside them, and what it exports."""
-    headers = directory / 'include'
-    found = pathlib.Path(ask('libuv', '--variable=includedir'))
-    shutil.copytree(found / 'uv', headers / 'uv', dirs_exist_ok=True)
-    shutil.copy(found / 'uv.h', headers)
-    library = pathlib.Path(ask('libuv', '--variable=libdir')) / 'libuv.so'
-    listed = tree.run('nm', '-D', '--defined-only', library)
-    symbols = ', '.join('_' + name for name in re.findall(r' T (uv_\w+)', listed))
-    (directory / 'libuv.tbd').write_text(NAMES.format(symbols=symbols))
-    (directory / 'libuv.pc').write_text(PACKAGE.format(
-        name='libuv', version=ask('libuv', '--modversion'), headers=shlex.quote(str(headers)),
-        libraries=f'-L{shlex.quote(str(directory))} -luv'))
+def write_library(directory, package, library, headers, listed):
+    """Its headers by themselves, for Linux's are beside them, and the names that it has."""
+    found = pathlib.Path(ask(package, '--variable=includedir'))
+    copies = directory / package
+    for header in found.glob(headers):
+        if header.is_dir():
+            shutil.copytree(header, copies / header.name, dirs_exist_ok=True)
+        else:
+            copies.mkdir(exist_ok=True)
+            shutil.copy(header, copies)
+    symbols = ', '.join(sorted('_' + name for name in re.findall(r' [TBD] (\w+)', listed)))
+    (directory / f'lib{library}.tbd').write_text(NAMES.format(library=library, symbols=symbols))
+    (directory / f'{package}.pc').write_text(PACKAGE.format(
+        name=package, version=ask(package, '--modversion'), headers=shlex.quote(str(copies)),
+        libraries=f'-L{shlex.quote(str(directory))} -l{library}'))
+
+
+def write_libraries(directory):
+    shared = pathlib.Path(ask('libuv', '--variable=libdir')) / 'libuv.so'
+    archive = pathlib.Path(ask('check', '--variable=libdir')) / 'libcheck.a'
+    write_library(directory, 'libuv', 'uv', 'uv*',
+                  tree.run('nm', '-D', '--defined-only', shared))
+    write_library(directory, 'check', 'check', 'check*.h',
+                  tree.run('nm', '--defined-only', archive))
 
 
 @unittest.skipUnless(tree.is_thorough, 'only with --thorough')
@@ -133,7 +146,7 @@ class Macos(unittest.TestCase):
         (directory / 'cc').write_text(COMPILER.format(**places))
         (directory / 'cc').chmod(0o755)
         (directory / 'cross.ini').write_text(CROSS.format(**places))
-        write_libuv(directory)
+        write_libraries(directory)
         environment = {'ZIG_GLOBAL_CACHE_DIR': str(MACOS / 'cache'),
                        'ZIG_LOCAL_CACHE_DIR': str(MACOS / 'cache')}
         built = directory / 'build'
@@ -146,19 +159,23 @@ class Macos(unittest.TestCase):
         self.assertNotIn('warning:', said)
         return built
 
-    def try_machine(self, machine):
-        built = self.build(machine, '-Dtests=disabled', '-Ddemos=enabled', '-Dbench=disabled',
+    def try_machine(self, machine, tests):
+        """The suites, after a look at all that was linked."""
+        built = self.build(machine, f'-Dtests={tests}', '-Ddemos=enabled', '-Dbench=disabled',
                            '-Ddocs=disabled')
         library, = (path for path in (built / 'lib').glob('libselkie*.dylib')
                     if not path.is_symlink())
-        for made in (library, built / 'demo' / 'echo_server', built / 'demo' / 'chat_server'):
+        suites = [path for path in built.glob('test/test_*') if path.is_file()]
+        for made in (library, built / 'demo' / 'echo_server', built / 'demo' / 'chat_server',
+                     *suites):
             self.assertEqual(made.read_bytes()[:8], MACH_O + MACHINES[machine])
+        return suites
 
     def test_x86_64(self):
-        self.try_machine('x86_64')
+        self.try_machine('x86_64', 'disabled')
 
     def test_aarch64(self):
-        self.try_machine('aarch64')
+        self.assertGreaterEqual(len(self.try_machine('aarch64', 'enabled')), 40)
 
 
 if __name__ == '__main__':

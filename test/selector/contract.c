@@ -4,6 +4,7 @@
  * open, register, modify, unregister, the map and close. Each test is named after the
  * sentence it proves.
  */
+#include "support/os.h"
 #include "support/support.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
  * the number next. CPython, libuv, libevent and Redis's ae burn a core from then on.
  * Here no wait may notice, once the key is gone.
  */
+#include "support/os.h"
 #include "support/support.h"
 
 #include <errno.h>

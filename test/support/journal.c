@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/journal.h"
 
+#include "support/os.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { JOURNAL_SIZE = 4096 };
@@ -196,8 +197,10 @@ bool may_start(int wanted, const char *test)
 
 pid_t this_thread(void)
 {
-    return (pid_t)syscall(SYS_gettid);
+    return THIS_THREAD();
 }
+
+#ifdef __linux__
 
 void wait_until_asleep(pid_t thread)
 {
@@ -214,3 +217,14 @@ void wait_until_asleep(pid_t thread)
         sched_yield();
     }
 }
+
+#else
+
+/* Nobody says: after this long it is, probably. */
+void wait_until_asleep(pid_t thread)
+{
+    (void)thread;
+    usleep(50000);
+}
+
+#endif

@@ -3,6 +3,7 @@
  * What the test programs share. A failure in here ends the test that called it, so no
  * test goes on with half of what it needs.
  */
+#include "support/os.h"
 #include "support/support.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -130,7 +130,7 @@ bool may_open(int descriptors, const char *test)
 
 int count_descriptors(void)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    DIR *dir = opendir(DESCRIPTORS);
     int count = 0;
 
     ck_assert_ptr_nonnull(dir);
