@@ -37,7 +37,7 @@ def forget_if_new(output):
     """Sphinx keeps the pages that it has read, and does not notice a change in an extension or
     in a file that it copies.
     """
-    sources = [*sorted((SITE / '_ext').glob('*.py')), *sorted(SITE.glob('*.py')),
+    sources = [*sorted((SITE / '_ext').glob('*.py')), *sorted(SITE.glob('*.*')),
                *sorted((SITE / '_static').iterdir()),
                *sorted((TOP / 'include').rglob('*.h*'))]
     wanted = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()

@@ -71,6 +71,7 @@ if language.startswith('zh'):
     jieba.setLogLevel('WARNING')
     jieba.dt.tmp_dir = os.environ.get('DOCS_LOCALE')
 
+html_search_scorer = str(HERE / 'scorer.js')
 html_search_language = 'zh' if language.startswith('zh') else 'en'
 pygments_style = 'default'  # each word's contrast is 4.5 or more, in the dark one, too
 pygments_dark_style = 'github-dark'

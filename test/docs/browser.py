@@ -1,75 +1,73 @@
 # SPDX-License-Identifier: MIT
-"""Chromium without a screen, on pages served from this machine alone.
+"""The built site in a browser, served from this machine alone.
 
-All pages are measured in one go for each width: a page of our own has each in a frame of the width that
-is asked for, and writes down how wide its content is, which names are broken at the end of
-a line, and whether the theme's script has run.
+Several suites read the site at once, so nothing is ever written there: a page that a test
+makes up is given to the server, which has it in memory.
 """
 
 import collections
 import contextlib
 import functools
-import html
 import http.server
-import json
-import pathlib
 import re
 import struct
-import subprocess
-import tempfile
+import sys
 import threading
 import urllib.parse
 import zlib
 
-PATIENCE = 240  # seconds for one start of the browser
+import site_support
 
-MEASURE = '''<!doctype html><meta charset="utf-8"><style>iframe {{ border: 0; height: 900px }}</style>
-<pre id="result"></pre>{frames}<script>
-const widest = (page) => {{
-  const limit = page.documentElement.clientWidth + 1;
-  return [...page.body.querySelectorAll('.content *')]
-    .filter(e => e.getBoundingClientRect().right > limit
-                 && !e.closest('.table-wrapper, .visually-hidden'))
-    .map(e => e.tagName + '.' + e.className).slice(0, 3);
-}};
-const broken = (page) => [...page.querySelectorAll('.content code .pre')]
-  .filter(e => e.getClientRects().length > 1).map(e => e.textContent).slice(0, 3);
-const tooWide = (page, tab) => {{
-  for (const tabs of page.querySelectorAll('.tab-set'))
-    tabs.querySelectorAll(':scope > input')[tab].checked = true;
-  return [...page.querySelectorAll('.content :is(pre, .highlight)')]
-    .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 40));
-}};
-addEventListener('load', () => {{
-  const results = [...document.querySelectorAll('iframe')].map(frame => {{
-    const page = frame.contentDocument;
-    page.querySelectorAll('details').forEach(e => e.open = true);
-    return [frame.dataset.page, frame.width, page.documentElement.scrollWidth, widest(page),
-            page.querySelector('h1') ? page.querySelector('h1').innerText : '',
-            broken(page), [...tooWide(page, 1), ...tooWide(page, 0)], !page.documentElement.classList.contains('no-js')];
-  }});
-  document.getElementById('result').textContent = JSON.stringify(results);
-}});
-</script>'''
+sys.path.insert(0, str(site_support.TOP / 'test' / 'python'))
 
+import chromium  # noqa: E402
 
-PRESS = '''<!doctype html><meta charset="utf-8"><pre id="result"></pre>
-<iframe src="{name}" width="1280"></iframe><script>
-addEventListener('load', () => {{
-  const page = document.querySelector('iframe').contentDocument;
-  const before = page.body.dataset.theme;
-  page.querySelector('.theme-toggle').click();
-  document.getElementById('result').textContent = before + ' ' + page.body.dataset.theme;
-}});
-</script>'''
+MEASURE = '''(() => {
+  const limit = document.documentElement.clientWidth + 1;
+  const all = (within, selector) => [...within.querySelectorAll(selector)];
+  const tooWide = (tab) => {
+    for (const tabs of all(document, '.tab-set'))
+      all(tabs, ':scope > input')[tab].checked = true;
+    return all(document, '.content :is(pre, .highlight)')
+      .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 40));
+  };
+  all(document, 'details').forEach(e => e.open = true);
+  return [
+    document.documentElement.scrollWidth,
+    all(document, '.content *')
+      .filter(e => e.getBoundingClientRect().right > limit
+                   && !e.closest('.table-wrapper, .visually-hidden'))
+      .map(e => e.tagName + '.' + e.className).slice(0, 3),
+    document.querySelector('h1')?.innerText ?? '',
+    all(document, '.content code .pre')
+      .filter(e => e.getClientRects().length > 1).map(e => e.textContent).slice(0, 3),
+    [...tooWide(1), ...tooWide(0)],
+    !document.documentElement.classList.contains('no-js'),
+  ];
+})()'''
+FOUND = "[...document.querySelectorAll('#search-results li > a')].map(e => e.getAttribute('href'))"
+ENDED = "document.querySelector('#search-results .search-summary')?.innerText.trim()"
 
 Measured = collections.namedtuple(
-    'Measured', 'name width content sticking title broken too_wide scripted')
+    'Measured', 'path width content sticking title broken too_wide scripted')
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def __init__(self, made_up, *arguments, **options):
+        self.made_up = made_up
+        super().__init__(*arguments, **options)
+
     def log_message(self, *arguments):
         """Nothing is said."""
+
+    def do_GET(self):
+        if self.path != '/made-up.html':
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header('Content-Type', 'text/html; charset=utf-8')
+        self.end_headers()
+        self.wfile.write(self.made_up.encode())
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -77,9 +75,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(directory):
-    """The directory's pages on a port that the kernel picks; yields their address."""
-    handler = functools.partial(Quiet, directory=str(directory))
+def serving(made_up):
+    """The site and a page besides, on a port that the kernel picks; yields its address."""
+    handler = functools.partial(Handler, made_up, directory=str(site_support.OUTPUT))
     with Server(('127.0.0.1', 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -90,70 +88,51 @@ def serving(directory):
             thread.join()
 
 
-def chromium(*options):
-    """One run, with a profile of its own and no other host within reach."""
-    with tempfile.TemporaryDirectory() as profile:
-        return subprocess.run(
-            ['chromium', '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
-             '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-             f'--user-data-dir={profile}', *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            timeout=PATIENCE, text=True, check=True).stdout
+class Browser(chromium.Chromium):
+    """Chromium before the site: what it opens is a path there, as /en/index.html.
+
+    The page that a test makes up is at /made-up.html.
+    """
+
+    def __init__(self, made_up=''):
+        self.site = serving(made_up)
+
+    def __enter__(self):
+        self.address = self.site.__enter__()
+        try:
+            return super().__enter__()
+        except BaseException:
+            self.site.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        self.site.__exit__(*exception)
+
+    def open(self, path):
+        super().open(self.address + path)
 
 
-def ask(directory, text):
-    """What a page of this text, put beside the others, writes into its result."""
-    page = pathlib.Path(directory) / 'measure.html'
-    page.write_text(text)
-    try:
-        with serving(directory) as address:
-            said = chromium('--window-size=1400,1000', '--dump-dom', f'{address}/measure.html')
-    finally:
-        page.unlink()
-    return re.search(r'<pre id="result">(.*?)</pre>', said, re.DOTALL)[1]
+def measure(paths, widths, made_up=''):
+    """A Measured of each page at each width."""
+    with Browser(made_up) as page:
+        for path in paths:
+            page.open(path)
+            for width in widths:
+                page.show(width, 900)
+                yield Measured(path, width, *page.evaluate(MEASURE))
 
 
-def measure(directory, names, widths):
-    """[Measured], each page at each width."""
-    measured = []
-    for width in widths:
-        frames = ''.join(f'<iframe src="{name}" data-page="{name}" width="{width}"></iframe>'
-                         for name in names)
-        found = ask(directory, MEASURE.format(frames=frames))
-        measured += [Measured(name, int(width), *rest)
-                     for name, width, *rest in json.loads(html.unescape(found))]
-    return measured
+def search(page, part, words):
+    """What the pages' own search finds: addresses, the best first."""
+    page.open(f'/{part}/search.html?q={urllib.parse.quote(words)}')
+    page.wait_for(ENDED)
+    return page.evaluate(FOUND)
 
 
-def press_theme(directory, name):
-    """What the page says of its colours before the button is pressed, and after."""
-    return ask(directory, PRESS.format(name=name)).split()
-
-
-def search(directory, words):
-    """What the pages' own search finds: addresses."""
-    with serving(directory) as address:
-        text = chromium('--virtual-time-budget=10000', '--dump-dom',
-                        f'{address}/search.html?q={urllib.parse.quote(words)}')
-    found = text[text.index('id="search-results"'):]
-    return re.findall(r'<li[^>]*><a href="([^"]*)"', found)
-
-
-def picture(directory, name, width, height, *options):
-    """A page's picture: a PNG's bytes."""
-    with serving(directory) as address, tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / 'page.png'
-        chromium(f'--window-size={width},{height}', f'--screenshot={path}', *options,
-                 f'{address}/{name}')
-        return path.read_bytes()
-
-
-def printed_pages(directory, name):
-    """How many sheets of paper a page is."""
-    with serving(directory) as address, tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / 'page.pdf'
-        chromium(f'--print-to-pdf={path}', f'{address}/{name}')
-        return len(re.findall(rb'/Type\s*/Page\b', path.read_bytes()))
+def sheets(pdf):
+    """How many sheets of paper it is."""
+    return len(re.findall(rb'/Type\s*/Page\b', pdf))
 
 
 def drawn_rows(png):

@@ -13,25 +13,17 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import unittest
 
 import browser
 import site_support
 
-sys.path.insert(0, str(site_support.TOP / 'test' / 'python'))
-
-import chromium  # noqa: E402
-
 PACKAGE, VERSION = 'axe-core', '4.14.1'
 SHA512 = ('FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37Og'
           'udVGtQ==')
 FOLDER = site_support.TOP / 'build' / 'axe'
 WIDTHS = 1280, 390
-PATIENCE = 300  # seconds for an answer: the single page is all of them
-THERE = ("document.readyState === 'complete' && location.pathname === '{}'"
-         " && document.querySelector('article') !== null")
 # What depends on the theme is asked in each; of what is said for every word of a listing,
 # one word of each colour is enough.
 PREPARE = '''{
@@ -83,27 +75,26 @@ class Accessible(unittest.TestCase):
         cls.script = axe()
         cls.output = site_support.build()
 
-    def findings(self, names):
+    def findings(self, paths, made_up=''):
         """(page, width, theme, [what is wrong]) of each that has any."""
-        with browser.serving(self.output) as address, chromium.Chromium() as page:
+        with browser.Browser(made_up) as page:
             page.call('Page.addScriptToEvaluateOnNewDocument', source=self.script)
-            for name in names:
+            for path in paths:
                 page.show(WIDTHS[0], 900)
-                page.open(f'{address}/{name}')
-                page.wait_for(THERE.format(f'/{name}'))
+                page.open(path)
                 page.evaluate(PREPARE)
                 for width in WIDTHS:
                     for theme, asked in (('light', ''), ('dark', COLOURS)):
                         page.show(width, 900, theme == 'dark')
                         if found := page.evaluate(LOOK % asked):
-                            yield name, width, theme, found
+                            yield path, width, theme, found
 
     def check(self, part, pages='**/*.html'):
-        names = sorted(str(path.relative_to(self.output))
-                       for path in (self.output / part).glob(pages))
-        self.assertTrue(names)
-        for name, width, theme, found in self.findings(names):
-            with self.subTest(name, width=width, theme=theme):
+        paths = [f'/{path.relative_to(self.output)}'
+                 for path in sorted((self.output / part).glob(pages))]
+        self.assertTrue(paths)
+        for path, width, theme, found in self.findings(paths):
+            with self.subTest(path, width=width, theme=theme):
                 self.assertEqual(found, [])
 
     def test_english(self):
@@ -118,14 +109,12 @@ class Accessible(unittest.TestCase):
         self.check('single')
 
     def test_what_is_wrong_would_be_found(self):
-        page = self.output / 'en' / 'wrong.html'
-        page.write_text('<!doctype html><html lang="en"><title>x</title><main><article><h1>x'
-                        '</h1><style>:root { color-scheme: light dark } @media (prefers-color'
-                        '-scheme: dark) { p { color: #444; background: #222 } }</style><p>A '
-                        'text.</p><div style="width: 40em"><input></div></article></main>')
-        self.addCleanup(page.unlink)
+        text = ('<!doctype html><html lang="en"><title>x</title><main><article><h1>x'
+                '</h1><style>:root { color-scheme: light dark } @media (prefers-color'
+                '-scheme: dark) { p { color: #444; background: #222 } }</style><p>A '
+                'text.</p><div style="width: 40em"><input></div></article></main>')
         found = {(width, theme): sorted({re.match('[-a-z]+', one)[0] for one in said})
-                 for _, width, theme, said in self.findings(['en/wrong.html'])}
+                 for _, width, theme, said in self.findings(['/made-up.html'], text)}
         self.assertEqual(found, {
             (width, theme): wrong for width in WIDTHS
             for theme, wrong in (('light', ['label']), ('dark', ['color-contrast']))})
@@ -140,11 +129,9 @@ class Keys(unittest.TestCase):
 
     @contextlib.contextmanager
     def opened(self, width):
-        name = '/en/lessons/02-select-loop.html'
-        with browser.serving(self.output) as address, chromium.Chromium() as page:
+        with browser.Browser() as page:
             page.show(width, 900)
-            page.open(address + name)
-            page.wait_for(THERE.format(name))
+            page.open('/en/lessons/02-select-loop.html')
             yield page
 
     def press(self, page, key, code, text=''):
@@ -190,8 +177,6 @@ class Keys(unittest.TestCase):
             for wanted, copied in found:
                 self.assertEqual(copied, wanted)
 
-
-chromium.PATIENCE = PATIENCE
 
 if __name__ == '__main__':
     unittest.main()

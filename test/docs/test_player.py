@@ -20,10 +20,7 @@ import unittest
 import site_support
 import test_translation
 
-sys.path.insert(0, str(site_support.TOP / 'test' / 'python'))
-
 import browser  # noqa: E402
-import chromium  # noqa: E402
 import recording  # noqa: E402
 import steps  # noqa: E402
 import timeline  # noqa: E402
@@ -347,13 +344,10 @@ class Browser(unittest.TestCase):
 
     @contextlib.contextmanager
     def opened(self, scripts=True):
-        with browser.serving(site_support.OUTPUT / 'en') as address, \
-                chromium.Chromium() as page:
+        with browser.Browser() as page:
             page.show(1280, 800)
             page.call('Emulation.setScriptExecutionDisabled', value=not scripts)
-            page.open(f'{address}/lessons/{page_of(5).name}')
-            page.wait_for("document.readyState === 'complete'"
-                          " && document.querySelector('.played') !== null")
+            page.open(f'/en/lessons/{page_of(5).name}')
             yield page
 
     def press(self, page, key):

@@ -7,8 +7,10 @@ With --thorough only: all of it is built.
 import collections
 import functools
 import html
+import pathlib
 import re
 import shutil
+import tempfile
 import unittest
 import urllib.parse
 
@@ -19,7 +21,9 @@ import manual  # of docs/
 
 DESK, LAPTOP, TELEPHONE = 1440, 1280, 390
 WIDTHS = [DESK, LAPTOP, TELEPHONE]
-PICTURED = ['index.html', 'start.html', 'reference/selectors.html', 'lessons/07-reactor.html']
+PICTURED = ['/en/index.html', '/en/start.html', '/en/reference/selectors.html',
+            '/en/lessons/07-reactor.html', '/zh_CN/index.html']
+THEME = 'document.body.dataset.theme'
 ASKED = [  # of docs/faq.rst
     'close descriptor in callback', 'register twice', 'which thread', 'stop from a signal',
     'sel_modify cheap', 'EPERM file', 'seconds or milliseconds', 'C++', 'child process',
@@ -30,13 +34,13 @@ TARGET = re.compile(r'<\w+\b[^>]*\s(?:href|src|action)="([^"]*)"')
 BLANK_BELOW = 200  # rows
 
 
-def dead_links(site, pages='*/**/*.html'):
+def dead_links(site):
     """(page, target) of what leads nowhere."""
     @functools.cache
     def places(path):
         return set(re.findall(r'\s(?:id|name)="([^"]+)"', path.read_text()))
 
-    for page in sorted(site.glob(pages)):
+    for page in sorted(site.glob('*/**/*.html')):
         for target in map(html.unescape, TARGET.findall(page.read_text())):
             path, _, place = urllib.parse.unquote(target).partition('#')
             there = page.parent / path.partition('?')[0] if path else page
@@ -54,9 +58,8 @@ class Site(unittest.TestCase):
         cls.output = site_support.build()
 
     def pages(self, part='en'):
-        names = {str(path.relative_to(self.output / part))
-                 for path in (self.output / part).rglob('*.html')}
-        return sorted(names - {'measure.html'})
+        return sorted(str(path.relative_to(self.output / part))
+                      for path in (self.output / part).rglob('*.html'))
 
     def test_every_page_is_there_in_both_languages(self):
         self.assertEqual(self.pages('en'), self.pages('zh_CN'))
@@ -91,13 +94,16 @@ class Site(unittest.TestCase):
         self.assertEqual(found, [])
 
     def test_a_dead_link_would_be_seen(self):
-        page = self.output / 'single' / 'dead.html'
-        page.write_text('<a href="index.html">x</a> <a href="none.html">x</a> <form action='
-                        '"search.html"></form> <a class="a" href="#none">x</a> <p id="here"> '
-                        '<a href="#here">x</a> <a href="index.html#no-such-place">x</a>')
-        self.addCleanup(page.unlink)
-        self.assertEqual([target for _, target in dead_links(self.output, 'single/dead.html')],
-                         ['none.html', 'search.html', '#none', 'index.html#no-such-place'])
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder, 'en', 'page.html')
+            page.parent.mkdir()
+            page.with_name('other.html').write_text('<p id="there">')
+            page.write_text('<a href="other.html">x</a> <a href="none.html">x</a> <form action='
+                            '"search.html"></form> <a class="a" href="#none">x</a> <p id="here"> '
+                            '<a href="#here">x</a> <a href="other.html#there">x</a> '
+                            '<a href="other.html#no-such-place">x</a>')
+            self.assertEqual([target for _, target in dead_links(pathlib.Path(folder))],
+                             ['none.html', 'search.html', '#none', 'other.html#no-such-place'])
 
     def test_the_single_page_has_all(self):
         text = (self.output / 'single' / 'index.html').read_text()
@@ -135,95 +141,93 @@ class Browser(unittest.TestCase):
     def setUpClass(cls):
         cls.output = site_support.build()
 
-    def check_widths(self, part):
-        names = sorted(str(path.relative_to(self.output / part))
-                       for path in (self.output / part).rglob('*.html'))
-        measured = browser.measure(self.output / part, names, WIDTHS)
-        self.assertEqual(len(measured), len(WIDTHS) * len(names))
-        for page in measured:
-            with self.subTest(f'{part}/{page.name}', width=page.width):
+    def test_pages_fit_and_break_no_name(self):
+        paths = [f'/{path.relative_to(self.output)}' for part in ('en', 'zh_CN', 'single')
+                 for path in sorted((self.output / part).rglob('*.html'))]
+        self.assertGreater(len(paths), 60)
+        for page in browser.measure(paths, WIDTHS):
+            with self.subTest(page.path, width=page.width):
                 self.assertTrue(page.title)
                 self.assertLessEqual(page.content, page.width, page.sticking)
                 self.assertEqual(page.broken, [])
                 self.assertEqual(page.too_wide, [])
                 self.assertTrue(page.scripted)
 
-    def test_pages_fit_and_break_no_name(self):
-        for part in ('en', 'zh_CN', 'single'):
-            self.check_widths(part)
+    def made_up(self, text, widths=(TELEPHONE,)):
+        return list(browser.measure(['/made-up.html'], widths, text))
 
     def test_a_page_too_wide_would_be_seen(self):
-        page = self.output / 'en' / 'too-wide.html'
-        page.write_text('<h1>Wide</h1><div class="content"><p style="width: 500px">-</p></div>')
-        self.addCleanup(page.unlink)
-        found = browser.measure(self.output / 'en', ['too-wide.html'], [TELEPHONE])
+        found = self.made_up('<h1>Wide</h1><div class="content"><p style="width: 500px">-</p></div>')
         self.assertGreater(found[0].content, TELEPHONE)
 
     def test_a_listing_too_wide_would_be_seen(self):
         """Also in a tab that is not chosen, and in an answer that is closed."""
-        page = self.output / 'en' / 'too-wide-listing.html'
-        page.write_text('<style>pre { overflow: auto; width: 9em } .tab-content { display: none }'
-                        ' :checked + .tab-content { display: block }</style><div class="content">'
-                        '<pre>short</pre><details><pre>an answer that is too long</pre></details>'
-                        '<div class="tab-set"><input type="radio" name="a"><div class="tab-conten'
-                        't"></div><input type="radio" name="a"><div class="tab-content"><pre>a ta'
-                        'b that is too long</pre></div></div></div>')
-        self.addCleanup(page.unlink)
-        for found in browser.measure(self.output / 'en', ['too-wide-listing.html'], WIDTHS):
+        text = ('<style>pre { overflow: auto; width: 9em } .tab-content { display: none }'
+                ' :checked + .tab-content { display: block }</style><div class="content">'
+                '<pre>short</pre><details><pre>an answer that is too long</pre></details>'
+                '<div class="tab-set"><input type="radio" name="a"><div class="tab-conten'
+                't"></div><input type="radio" name="a"><div class="tab-content"><pre>a ta'
+                'b that is too long</pre></div></div></div>')
+        for found in self.made_up(text, WIDTHS):
             self.assertEqual(sorted({text[:8] for text in found.too_wide}),
                              ['a tab th', 'an answe'])
 
     def test_a_broken_name_would_be_seen(self):
-        page = self.output / 'en' / 'broken.html'
-        page.write_text('<html class="no-js"><div class="content" style="width: 3em"><code>'
-                        '<span class="pre" style="overflow-wrap: anywhere">selectors</span>')
-        self.addCleanup(page.unlink)
-        found = browser.measure(self.output / 'en', ['broken.html'], [TELEPHONE])
+        found = self.made_up('<html class="no-js"><div class="content" style="width: 3em"><code>'
+                             '<span class="pre" style="overflow-wrap: anywhere">selectors</span>')
         self.assertEqual(found[0].broken, ['selectors'])
         self.assertFalse(found[0].scripted)
 
     def test_a_reader_can_choose_the_colours(self):
-        for part in ('en', 'zh_CN', 'single'):
-            before, after = browser.press_theme(self.output / part, 'index.html')
-            with self.subTest(part):
-                self.assertEqual(before, 'auto')
-                self.assertIn(after, ('light', 'dark'))
+        with browser.Browser() as page:
+            for part in ('en', 'zh_CN', 'single'):
+                page.open(f'/{part}/index.html')
+                page.evaluate('localStorage.clear()')
+                page.open(f'/{part}/index.html')
+                with self.subTest(part):
+                    self.assertEqual(page.evaluate(THEME), 'auto')
+                    page.evaluate("document.querySelector('.theme-toggle').click()")
+                    self.assertIn(page.evaluate(THEME), ('light', 'dark'))
 
     def test_search_needs_no_server_of_its_own(self):
-        found = browser.search(self.output / 'en', 'sel_register')
+        with browser.Browser() as page:
+            found = browser.search(page, 'en', 'sel_register')
         self.assertTrue([page for page in found if page.startswith('reference/selectors.html')])
 
     def test_search_finds_what_people_ask(self):
         """The page of questions is among the first three for the words that they use."""
-        for words in ASKED:
-            with self.subTest(words):
-                found = browser.search(self.output / 'en', words)
-                self.assertTrue([page for page in found[:3] if page.startswith('faq.html')],
-                                found[:5])
+        with browser.Browser() as page:
+            for words in ASKED:
+                with self.subTest(words):
+                    found = browser.search(page, 'en', words)
+                    self.assertTrue([page for page in found[:3] if page.startswith('faq.html')],
+                                    found[:5])
 
     def test_the_cheat_sheet_is_one_sheet(self):
-        for part in ('en', 'zh_CN'):
-            with self.subTest(part):
-                self.assertEqual(
-                    browser.printed_pages(self.output / part, 'cheat-sheet.html'), 1)
-        self.assertGreater(browser.printed_pages(self.output / 'en', 'faq.html'), 1)
+        with browser.Browser() as page:
+            for part in ('en', 'zh_CN'):
+                with self.subTest(part):
+                    page.open(f'/{part}/cheat-sheet.html')
+                    self.assertEqual(browser.sheets(page.printed()), 1)
+            page.open('/en/faq.html')
+            self.assertGreater(browser.sheets(page.printed()), 1)
 
     def test_search_in_chinese(self):
         text = (self.output / 'zh_CN' / 'index.html').read_text()
         paragraphs = ' '.join(re.findall(r'<p>([^<]*)', text))
         phrases = re.findall(r'[\u4e00-\u9fff]{4,}', paragraphs)
-        if not phrases:
-            self.skipTest('the home page is not translated yet')
-        found = browser.search(self.output / 'zh_CN', max(phrases, key=len))
+        with browser.Browser() as page:
+            found = browser.search(page, 'zh_CN', max(phrases, key=len))
         self.assertTrue([page for page in found if page.startswith('index.html')])
 
     def test_pages_are_drawn(self):
-        for part, names in (('en', PICTURED), ('zh_CN', ['index.html'])):
-            for name in names:
+        with browser.Browser() as page:
+            for path in PICTURED:
+                page.open(path)
                 for width in (LAPTOP, TELEPHONE):
-                    png = browser.picture(self.output / part, name, width, 900)
-                    with self.subTest(f'{part}/{name}', width=width):
-                        got, rows = browser.drawn_rows(png)
+                    page.show(width, 900)
+                    with self.subTest(path, width=width):
+                        got, rows = browser.drawn_rows(page.picture())
                         self.assertEqual(got, width)
                         self.assertGreater(rows, BLANK_BELOW)
 

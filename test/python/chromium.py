@@ -15,7 +15,7 @@ import tempfile
 import time
 
 PROGRAM = shutil.which("chromium")
-PATIENCE = 60  # seconds for an answer of a browser that starts on a busy machine
+PATIENCE = 300  # seconds for an answer: there are large pages and busy machines
 
 
 class Chromium:
@@ -28,7 +28,8 @@ class Chromium:
         self.process = subprocess.Popen(
             ["sh", "-c", 'exec "$@" 3<&%d 4>&%d' % (there, here), "sh", PROGRAM,
              "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             "--disable-background-networking", "--no-first-run",
+             "--disable-background-networking", "--no-first-run", "--hide-scrollbars",
+             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
              f"--user-data-dir={self.profile.name}", "--remote-debugging-pipe",
              "about:blank"],
             pass_fds=[there, here], stdin=subprocess.DEVNULL,
@@ -104,7 +105,11 @@ class Chromium:
                       " requestAnimationFrame(() => drawn(true))))")
 
     def open(self, url):
-        self.call("Page.navigate", url=url)
+        """Go there; all that the page names has been loaded when this returns."""
+        if error := self.call("Page.navigate", url=url).get("errorText"):
+            raise RuntimeError(f"{url}: {error}")
+        self.wait_for("document.readyState === 'complete'"
+                      f" && location.href === {json.dumps(url)}")
 
     def evaluate(self, expression):
         """The value of a JavaScript expression."""
@@ -129,6 +134,10 @@ class Chromium:
         answer = self.call("Page.captureScreenshot", format="png",
                            captureBeyondViewport=True)
         return base64.b64decode(answer["data"])
+
+    def printed(self):
+        """The page on paper, as PDF."""
+        return base64.b64decode(self.call("Page.printToPDF")["data"])
 
     def requested(self):
         """The addresses it has asked for."""
