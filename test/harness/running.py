@@ -149,18 +149,23 @@ def longest(records):
     return took
 
 
+def about(test, group):
+    """About how many seconds a test will take.
+
+    What a shorter run of the same took says nothing of one that TEST_LEVEL makes longer.
+    """
+    own = read_seconds(group.logs / 'seconds.json')
+    leveled = 'TEST_LEVEL' in {**group.manner.environment, **test['env']}
+    elsewhere = {} if leveled else longest(group.logs.parent.glob('*/seconds.json'))
+    return own.get(test['name'], elsewhere.get(test['name'], test['timeout'] or BOUND))
+
+
 def in_order(groups):
     """[(test, group)]: those that took long last time, or may, where that is not known, first:
     a long one that begins last has the machine to itself and leaves the most of it idle.
     """
-    found = []
-    for group in groups:
-        took = {**longest(group.logs.parent.glob('*/seconds.json')),
-                **read_seconds(group.logs / 'seconds.json')}
-        found += [(took.get(test['name'], test['timeout'] or BOUND), test, group)
-                  for test in group.tests]
-    found.sort(key=lambda one: -one[0])
-    return [(test, group) for _, test, group in found]
+    found = [(test, group) for group in groups for test in group.tests]
+    return sorted(found, key=lambda one: -about(*one))
 
 
 def run_in_pool(jobs, wanted, columns):
