@@ -375,6 +375,34 @@ START_TEST(a_call_beside_a_wait_is_named)
 }
 END_TEST
 
+typedef struct {
+    sel_selector *sel;
+    pid_t sleeper;
+} second_waiter;
+
+static void *wait_beside(void *data)
+{
+    second_waiter *second = data;
+
+    wait_until_asleep(second->sleeper);
+    sel_select(second->sel, 0, NULL);
+    sel_wakeup(second->sel);
+    return NULL;
+}
+
+START_TEST(a_wait_beside_a_wait_is_named)
+{
+    second_waiter second = {open_debugged(_i, "1e9"), this_thread()};
+    pthread_t thread;
+
+    start_thread(&thread, wait_beside, &second);
+    ck_assert_int_eq(sel_select(second.sel, SEL_FOREVER, NULL), 0);
+    join_thread(thread);
+    assert_says("calls sel_select", "while thread", number(this_thread()), "sel_select");
+    assert_ok(sel_close(second.sel));
+}
+END_TEST
+
 static void use_everything(sel_selector *sel, void *data)
 {
     intruder own = {.sel = sel, .fd = *(int *)data};
@@ -437,6 +465,7 @@ int main(void)
     add_backend_test(tcase, a_descriptor_found_closed_or_replaced_is_named_once);
     add_backend_test(tcase, two_calls_that_overlap_in_two_threads_are_named);
     add_backend_test(tcase, a_call_beside_a_wait_is_named);
+    add_backend_test(tcase, a_wait_beside_a_wait_is_named);
     add_backend_test(tcase, what_is_allowed_in_threads_and_callbacks_is_not_named);
     add_backend_test(tcase, a_selector_that_threads_use_one_after_another_is_not_named);
     suite_add_tcase(suite, tcase);

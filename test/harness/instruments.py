@@ -74,6 +74,7 @@ UNFIT = [
      'gcov writes its own file under the limit'),
     ('coverage', 'trace_files no_room_at_all_is_no_trace_and_no_harm *',
      'gcov writes its own file under the limit'),
+    ('tsan', 'debug a_wait_beside_a_wait_is_named *', 'its mistake is a race'),
     ('tsan', 'interrupts', 'TSan holds signals back while select(2) waits'),
     ('valgrind', 'alarms * select', PSELECT),
     ('valgrind', 'interrupts * select', PSELECT),

@@ -60,6 +60,15 @@ static void assert_hears_nothing(sel_selector *sel)
     assert_noted("");
 }
 
+/* Nothing that is left to do ends a wait. */
+static void assert_waits(sel_selector *sel)
+{
+    int64_t begin = now_ns();
+
+    ck_assert_int_eq(sel_select(sel, 0.01, NULL), 0);
+    ck_assert_int_ge(now_ns() - begin, 10000000);
+}
+
 /* Nothing arrived from the child, and the parent's handler works as before. */
 static void assert_unharmed(sel_selector *sel, const char *letter)
 {
@@ -204,6 +213,36 @@ static void follow_with_one(sel_selector *const sels[2], int follower, int closi
     ck_assert_int_eq(caught, 0);
 }
 
+/* What a wait has taken in, and no dispatch has called yet. */
+START_TEST(a_signal_that_a_wait_took_in_before_the_fork_is_the_parents)
+{
+    for (int removed = 0; removed < 2; removed++) {
+        sel_selector *sel = open_listening(_i, "p");
+        pid_t pid;
+
+        raise(SIGUSR1);
+        ck_assert_int_eq(sel_select(sel, 10, NULL), 0);
+        if (removed)
+            assert_ok(sel_remove_signal_handler(sel, SIGUSR1));
+        pid = fork_child();
+        if (pid == 0) {
+            assert_ok(sel_after_fork(sel));
+            assert_hears_nothing(sel);
+            assert_waits(sel);
+            if (!removed)
+                assert_hears(sel, "p");
+            assert_ok(sel_close(sel));
+            _exit(0);
+        }
+        assert_child_succeeds(pid);
+        ck_assert_int_eq(sel_dispatch(sel), !removed);
+        assert_noted(removed ? "" : "p");
+        assert_waits(sel);
+        assert_ok(sel_close(sel));
+    }
+}
+END_TEST
+
 START_TEST(of_two_selectors_one_may_follow_the_fork)
 {
     sel_selector *sels[2] = {open_listening(_i, "0"), open_selector(_i)};
@@ -315,6 +354,7 @@ int main(void)
     add_backend_test(tcase, a_signal_that_ends_processes_ends_the_child_alone);
     add_backend_test(tcase, after_sel_after_fork_each_process_hears_its_own_signals);
     add_backend_test(tcase, a_signal_before_the_fork_is_the_parents);
+    add_backend_test(tcase, a_signal_that_a_wait_took_in_before_the_fork_is_the_parents);
     add_backend_test(tcase, of_two_selectors_one_may_follow_the_fork);
     add_backend_test(tcase, a_selector_opened_in_the_child_hears_signals);
     add_backend_test(tcase, a_grandchild_hears_its_own_signals_too);
