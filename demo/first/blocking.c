@@ -2,7 +2,7 @@
 /*
  * An echo server for one client at a time: every call waits.
  * cc blocking.c && ./a.out
- * What it leaves out is in ../lessons/01_one_client_server.c.
+ * What it leaves out is in ../lessons/01_one_client_server.c, the queue in ../select_loop.c.
  */
 #include <arpa/inet.h>
 #include <stdbool.h>

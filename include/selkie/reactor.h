@@ -75,7 +75,7 @@ SEL_API void sel_stop(sel_selector *sel);
  *
  * Errors: -EINVAL  sel is NULL; -ECHILD
  * Thread: call only from the selector's thread.
- * Python: no counterpart; libuv's uv_loop_alive().  Since 0.1.0.
+ * Python: no counterpart; libuv's uv_loop_alive().  Since 0.2.0.
  */
 SEL_API int sel_is_alive(sel_selector *sel);
 
@@ -152,7 +152,7 @@ SEL_API int sel_call_every(sel_selector *sel, double interval, sel_task *task,
  * Arguments: `delay` in seconds, as for sel_call_later().
  * Errors: -EINVAL  NaN; -ENOENT  it has run or has been cancelled
  * Thread: call only from the selector's thread.
- * Python: `asyncio.Timeout.reschedule(when)`.  Since 0.1.0.
+ * Python: `asyncio.Timeout.reschedule(when)`.  Since 0.2.0.
  */
 SEL_API int sel_reschedule(sel_selector *sel, sel_timer timer, double delay);
 
@@ -193,7 +193,7 @@ SEL_API int sel_cancel(sel_selector *sel, sel_timer timer);
  * Owner: the descriptor and `data` stay the caller's.
  * Thread: call only from the selector's thread.
  * Python: `loop.add_reader(fd, callback)`, `loop.add_writer(fd, callback)`.
- * Since 0.1.0.
+ * Since 0.2.0.
  */
 SEL_API int sel_add_reader(sel_selector *sel, int fd, sel_task *task, void *data);
 SEL_API int sel_add_writer(sel_selector *sel, int fd, sel_task *task, void *data);
@@ -204,7 +204,7 @@ SEL_API int sel_add_writer(sel_selector *sel, int fd, sel_task *task, void *data
  *
  * Errors: -EINVAL  fd is negative; -ENOENT  there is none
  * Thread: call only from the selector's thread.
- * Python: `loop.remove_reader(fd)`, `loop.remove_writer(fd)`.  Since 0.1.0.
+ * Python: `loop.remove_reader(fd)`, `loop.remove_writer(fd)`.  Since 0.2.0.
  */
 SEL_API int sel_remove_reader(sel_selector *sel, int fd);
 SEL_API int sel_remove_writer(sel_selector *sel, int fd);
