@@ -90,11 +90,14 @@ static void start_another(int backend, rlim_t limit, int tasks)
 /* Two selectors, one after the other; check, which writes files too, is not used. */
 static int be_another(char **words)
 {
-    struct rlimit limit = {.rlim_cur = strtoull(words[1], NULL, 10),
-                           .rlim_max = RLIM_INFINITY};
+    struct rlimit limit;
     int tasks = atoi(words[2]);
 
-    setrlimit(RLIMIT_FSIZE, &limit);
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return 4;
+    limit.rlim_cur = strtoull(words[1], NULL, 10); /* the hard one may be low already */
+    if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return 4;
     for (int i = 0; i < 2; i++) {
         sel_selector *sel;
 

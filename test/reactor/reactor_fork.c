@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <selkie/uv.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static pid_t fork_child(void)
@@ -306,6 +307,76 @@ START_TEST(a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs)
 }
 END_TEST
 
+/* --- a thread that posts, also while its process forks --- */
+
+enum { FORKS = 30, MOST_POSTED = 1000 };
+
+typedef struct {
+    sel_selector *sel;
+    atomic_int posted; /* and not run yet */
+    atomic_bool refused, over;
+} poster;
+
+static void take_in(sel_selector *sel, void *data)
+{
+    (void)sel;
+    atomic_fetch_sub(&((poster *)data)->posted, 1);
+}
+
+/* Asserts nothing: libcheck has a lock, too. */
+static void *post_and_post(void *data)
+{
+    poster *self = data;
+
+    while (!atomic_load(&self->over))
+        if (atomic_load(&self->posted) < MOST_POSTED) {
+            atomic_fetch_add(&self->posted, 1);
+            if (sel_call_soon_threadsafe(self->sel, take_in, self) < 0)
+                atomic_store(&self->refused, true);
+        }
+    return NULL;
+}
+
+/* So that no post allocates: sanitizers have a lock for that, which no fork lets go. */
+static void make_room(poster *other)
+{
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MOST_POSTED; i++)
+            assert_ok(sel_call_soon_threadsafe(other->sel, take_in, other));
+        pass(other->sel);
+    }
+    atomic_store(&other->posted, 0);
+}
+
+/* The thread may have been in the middle of it: its lock must not be held in the child. */
+START_TEST(a_fork_while_another_thread_posts_holds_up_no_post_in_the_child)
+{
+    poster other = {.sel = open_selector(_i)};
+    pthread_t thread;
+
+    make_room(&other);
+    start_thread(&thread, post_and_post, &other);
+    for (int i = 0; i < FORKS; i++) {
+        pid_t pid;
+
+        pass(other.sel);
+        pid = fork_child();
+        if (pid == 0) {
+            assert_ok(sel_after_fork(other.sel));
+            assert_ok(sel_call_soon_threadsafe(other.sel, stop, NULL));
+            assert_ok(sel_run(other.sel));
+            assert_ok(sel_close(other.sel));
+            _exit(0);
+        }
+        assert_child_succeeds(pid);
+    }
+    atomic_store(&other.over, true);
+    join_thread(thread);
+    ck_assert(!atomic_load(&other.refused));
+    assert_ok(sel_close(other.sel));
+}
+END_TEST
+
 /* Work of the program's own on sel_loop(): waiting for a byte, and for a reader. */
 typedef struct {
     uv_work_t work;
@@ -436,6 +507,7 @@ int main(void)
     if (may_start(3 * (1 + 4), "the pools of three generations"))
         add_backend_test(tcase, the_pool_serves_children_and_grandchildren);
     add_backend_test(tcase, a_wakeup_on_its_way_at_the_fork_holds_up_none_of_the_childs);
+    add_backend_test(tcase, a_fork_while_another_thread_posts_holds_up_no_post_in_the_child);
     add_backend_test(tcase, requests_on_the_loop_hold_up_no_close_in_a_child);
     add_backend_test(tcase, a_selector_with_everything_follows_the_fork);
     suite_add_tcase(suite, tcase);
