@@ -240,6 +240,8 @@ int sel_after_fork(sel_selector *sel)
         error = replace_wakeup(sel);
     if (error == 0 && sel->services != NULL)
         error = sel->services->table->after_fork(sel->services);
+    if (error == 0 && sel->observer != NULL)
+        sel__observe_fork(sel->observer);
     if (error == 0)
         sel->mark = atomic_load(&sel__forks_mark);
     return error;

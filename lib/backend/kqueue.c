@@ -172,13 +172,15 @@ static int wait_for_knotes(struct state *state, int64_t deadline)
     int count = kevent(state->queue, NULL, 0, state->events, state->capacity,
                        deadline == SEL__FOREVER ? NULL : &left);
 
+    if (count < 0)
+        return -errno;
     for (const struct kevent *event = state->events; event < state->events + count; event++) {
         int fd = (int)event->ident;
         sel__entry *entry = sel__entry_at(sel, fd);
 
         sel__report_entry(sel, entry, fd, from_kevent(event, entry, fd));
     }
-    return count < 0 ? -errno : 0;
+    return 0;
 }
 
 static int wait_kqueue(void *data, int64_t deadline)

@@ -72,8 +72,10 @@ static inline int64_t sel__left(int64_t deadline)
 {
     int64_t now;
 
-    if (deadline <= 0 || deadline == INT64_MAX)
-        return deadline <= 0 ? 0 : deadline;
+    if (deadline <= 0)
+        return 0;
+    if (deadline == INT64_MAX)
+        return deadline;
     now = sel__now();
     return now < deadline ? deadline - now : 0;
 }

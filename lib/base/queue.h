@@ -27,10 +27,13 @@ static inline void sel__queue_push(sel__queue *queue, sel__item *item)
     queue->last = item;
 }
 
-/* Put back the items that were taken, from `first` on. Nothing may have been queued since. */
-static inline void sel__queue_put_back(sel__queue *queue, sel__item *first)
+/* Take the first item of a queue that has one. */
+static inline sel__item *sel__queue_pop(sel__queue *queue)
 {
-    queue->first = first;
+    sel__item *first = queue->first;
+
+    queue->first = first->next;
+    return first;
 }
 
 /* Empty the queue. Returns the first of its items, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Epoll sets as plain descriptors: a set is readable while a descriptor in it is. This
- * is all that the library needs of them apart from waiting for events.
+ * A set of descriptors that is itself one, readable while any in it is: an epoll set or a
+ * kqueue. This is all that the library needs of them apart from waiting for events.
  */
 #ifndef SEL_SET_H
 #define SEL_SET_H

@@ -2,6 +2,7 @@
 #include <selkie/compat.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 
 #include <errno.h>
 #include <math.h>
@@ -137,6 +138,9 @@ int sel_compat_select(const int *rlist, size_t nr, int *ret_r, size_t *ret_nr,
 
     for (int i = 0; i < 3 && error == 0; i++)
         error = fill(&lists[i], &limit);
+    /* Linux passes over numbers beyond its table, and leaves their bits set. */
+    if (error == 0 && limit > 0 && !sel__is_open(limit - 1))
+        error = -EBADF;
     if (error == 0)
         error = wait_until(lists, limit, sel__to_ns(timeout));
     if (error < 0)

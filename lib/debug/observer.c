@@ -139,6 +139,11 @@ static void enter(sel__observer *observer, const char *doing)
     atomic_store(&observer->inside, gettid());
 }
 
+void sel__observe_fork(sel__observer *observer)
+{
+    atomic_store(&observer->inside, 0);
+}
+
 /* --- descriptors that nobody reads --- */
 
 static int bytes_to_read(int fd)

@@ -58,4 +58,7 @@ void sel__observe_gone(sel__observer *observer, int fd);
 /* A call begins that must not run while another thread is inside the selector. */
 void sel__observe_thread(sel__observer *observer, const char *call);
 
+/* In a child that follows its parent: whoever is inside is the parent's thread. */
+void sel__observe_fork(sel__observer *observer);
+
 #endif

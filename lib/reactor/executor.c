@@ -78,13 +78,16 @@ int sel_run_in_executor(sel_selector *sel, void (*work)(void *data), sel_done *d
 
 int sel__jobs_dispatch(sel__reactor *reactor)
 {
-    sel__item *finished = sel__queue_take(&reactor->jobs.finished);
+    sel__queue *finished = &reactor->jobs.finished;
+    const sel__item *last = finished->last; /* as with signals */
+    bool more = finished->first != NULL;
     int called = 0;
 
-    while (finished != NULL && !sel__is_foreign(reactor->sel)) {
-        sel__job *job = (sel__job *)finished;
+    while (more && !sel__is_foreign(reactor->sel)) {
+        sel__item *item = sel__queue_pop(finished);
+        sel__job *job = (sel__job *)item;
 
-        finished = finished->next;
+        more = item != last;
         reactor->sel->recorded--;
         if (job->done != NULL) {
             sel__call_done(reactor->sel, job->done, job->data, job->status);
@@ -92,7 +95,6 @@ int sel__jobs_dispatch(sel__reactor *reactor)
         }
         free(job);
     }
-    sel__queue_put_back(&reactor->jobs.finished, finished);
     return called;
 }
 

@@ -70,7 +70,7 @@ void sel__unwatch_nested(sel__nested *nested);
 
 /*
  * Close it, after the selector's backend. `forked`: in a child that has not followed.
- * Returns false if it was left behind.
+ * Returns false if its handles could not be closed: libuv may still use their memory.
  */
 bool sel__end_nested(sel__nested *nested, bool forked);
 

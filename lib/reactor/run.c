@@ -29,7 +29,7 @@ int sel_run(sel_selector *sel)
 
 int sel_is_alive(sel_selector *sel)
 {
-    int error = sel__usable(sel);
+    int error = sel__enter(sel, __func__);
 
     return error < 0 ? error : sel__is_alive(sel);
 }

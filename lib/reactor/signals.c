@@ -129,13 +129,16 @@ int sel_remove_signal_handler(sel_selector *sel, int signum)
 
 int sel__signals_dispatch(sel__reactor *reactor)
 {
-    sel__item *come = sel__queue_take(&reactor->signals.come);
+    sel__queue *come = &reactor->signals.come;
+    const sel__item *last = come->last; /* what is queued meanwhile runs in the next pass */
+    bool more = come->first != NULL;
     int called = 0;
 
-    while (come != NULL && !sel__is_foreign(reactor->sel)) {
-        sel__handler *handler = (sel__handler *)come;
+    while (more && !sel__is_foreign(reactor->sel)) {
+        sel__item *item = sel__queue_pop(come);
+        sel__handler *handler = (sel__handler *)item;
 
-        come = come->next;
+        more = item != last;
         handler->come = false;
         if (handler->task != NULL) {
             reactor->sel->recorded--;
@@ -145,7 +148,6 @@ int sel__signals_dispatch(sel__reactor *reactor)
             free(handler);
         }
     }
-    sel__queue_put_back(&reactor->signals.come, come);
     return called;
 }
 

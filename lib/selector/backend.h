@@ -87,8 +87,8 @@ typedef struct sel__backend {
     int (*fileno)(void *state);
 
     /*
-     * Does the number still mean what was added, as far as this engine knows more than
-     * the file's device and inode say? NULL: it does not.
+     * For an engine that knows more than the file's device and inode say: does the
+     * number still mean what was added? NULL: it knows no more.
      */
     bool (*knows)(void *state, int fd);
 } sel__backend;

@@ -8,7 +8,7 @@
 
 int sel_get_stats(sel_selector *sel, sel_stats *ret_stats, size_t size)
 {
-    int error = sel__usable(sel);
+    int error = sel__enter(sel, __func__);
     sel_stats stats;
 
     if (error == 0 && (ret_stats == NULL || size == 0))

@@ -214,7 +214,7 @@ double sel_get_timeout(sel_selector *sel)
 {
     int64_t sleep;
 
-    if (sel__usable(sel) < 0)
+    if (sel__enter(sel, __func__) < 0)
         return SEL_FOREVER;
     sleep = sel__left(get_end(sel, SEL__FOREVER));
     return sleep == SEL__FOREVER ? SEL_FOREVER : sel__to_seconds(sleep);
@@ -243,7 +243,7 @@ void sel__close_outer(sel_selector *sel)
 
 int sel_fileno(sel_selector *sel)
 {
-    int error = sel__usable(sel);
+    int error = sel__enter(sel, __func__);
 
     if (error < 0)
         return error;

@@ -49,8 +49,7 @@ static void at_exit(void)
         sel__loop_open(&loop, NULL) < 0)
         return;
     uv_queue_work(&loop.uv, &request, do_nothing, have_done_nothing);
-    uv_run(&loop.uv, UV_RUN_DEFAULT);
-    uv_loop_close(&loop.uv);
+    sel__loop_close(&loop, NULL); /* it has no handle, and waits for the job */
 }
 
 /* Two threads may get there at once: doing it twice does no harm. */

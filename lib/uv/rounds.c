@@ -66,6 +66,8 @@ static void take_rest(sel__uv_state *state)
     struct epoll_event *event = (struct epoll_event *)end - capacity;
     int count = sel__epoll_wait_ms(state->rounds.set, event, capacity, 0);
 
+    if (count < 0)
+        return;
     for (end = event + count; event < end; event++) {
         int fd = event->data.fd;
 

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <selkie/debug.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -281,11 +282,25 @@ END_TEST
 /* --- two threads --- */
 
 /* What the other thread calls while this one is inside a callback. */
-enum { REGISTER, MODIFY, UNREGISTER, CALL_SOON, CALL_LATER, CANCEL, GET_MAP, MISTAKES };
+enum {
+    REGISTER,
+    MODIFY,
+    UNREGISTER,
+    CALL_SOON,
+    CALL_LATER,
+    CANCEL,
+    GET_MAP,
+    GET_TIMEOUT,
+    FILENO,
+    IS_ALIVE,
+    GET_STATS,
+    MISTAKES
+};
 
 static const char *const mistake_names[MISTAKES] = {
-    "sel_register", "sel_modify", "sel_unregister", "sel_call_soon",
-    "sel_call_later", "sel_cancel", "sel_get_map",
+    "sel_register", "sel_modify", "sel_unregister", "sel_call_soon", "sel_call_later",
+    "sel_cancel", "sel_get_map", "sel_get_timeout", "sel_fileno", "sel_is_alive",
+    "sel_get_stats",
 };
 
 typedef struct {
@@ -299,6 +314,7 @@ static void *intrude(void *data)
     intruder *other = data;
     sel_selector *sel = other->sel;
     sel_timer timer = {.id = 1};
+    sel_stats stats;
     sel_key key;
 
     if (other->mistake == REGISTER)
@@ -315,6 +331,14 @@ static void *intrude(void *data)
         sel_cancel(sel, timer);
     else if (other->mistake == GET_MAP)
         sel_get_map(sel, &key, 1);
+    else if (other->mistake == GET_TIMEOUT)
+        sel_get_timeout(sel);
+    else if (other->mistake == FILENO)
+        sel_fileno(sel);
+    else if (other->mistake == IS_ALIVE)
+        sel_is_alive(sel);
+    else if (other->mistake == GET_STATS)
+        sel_get_stats(sel, &stats, sizeof stats);
     else {
         sel_wakeup(sel);
         sel_call_soon_threadsafe(sel, note, "");
@@ -403,6 +427,39 @@ START_TEST(a_wait_beside_a_wait_is_named)
 }
 END_TEST
 
+/* Its child has no other thread, though there was one inside. */
+static void *fork_beside(void *data)
+{
+    second_waiter *second = data;
+    pid_t pid;
+
+    wait_until_asleep(second->sleeper);
+    pid = fork();
+    if (pid == 0) {
+        int error = sel_after_fork(second->sel);
+
+        if (error == 0)
+            error = sel_register(second->sel, said, READ, NULL, NULL);
+        _exit(error == -EPERM && lseek(said, 0, SEEK_END) == 0 ? 0 : 1);
+    }
+    assert_child_succeeds(pid);
+    sel_wakeup(second->sel);
+    return NULL;
+}
+
+START_TEST(a_child_of_another_thread_than_the_one_inside_hears_nothing_of_it)
+{
+    second_waiter second = {open_debugged(_i, "1e9"), this_thread()};
+    pthread_t thread;
+
+    start_thread(&thread, fork_beside, &second);
+    ck_assert_int_eq(sel_select(second.sel, SEL_FOREVER, NULL), 0);
+    join_thread(thread);
+    assert_silence();
+    assert_ok(sel_close(second.sel));
+}
+END_TEST
+
 static void use_everything(sel_selector *sel, void *data)
 {
     intruder own = {.sel = sel, .fd = *(int *)data};
@@ -466,6 +523,8 @@ int main(void)
     add_backend_test(tcase, two_calls_that_overlap_in_two_threads_are_named);
     add_backend_test(tcase, a_call_beside_a_wait_is_named);
     add_backend_test(tcase, a_wait_beside_a_wait_is_named);
+    add_backend_test(tcase,
+                     a_child_of_another_thread_than_the_one_inside_hears_nothing_of_it);
     add_backend_test(tcase, what_is_allowed_in_threads_and_callbacks_is_not_named);
     add_backend_test(tcase, a_selector_that_threads_use_one_after_another_is_not_named);
     suite_add_tcase(suite, tcase);

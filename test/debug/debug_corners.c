@@ -73,6 +73,28 @@ START_TEST(without_a_limit_a_tenth_of_a_second_is_slow)
 }
 END_TEST
 
+/* Signals that a write may raise are kept away while it is made. */
+START_TEST(a_line_leaves_the_mask_of_signals_as_it_was)
+{
+    sel_selector *sel = open_debugged(_i);
+    sigset_t mask;
+
+    for (int blocked = 0; blocked < 2; blocked++) {
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGPIPE);
+        sigaddset(&mask, SIGXFSZ);
+        ck_assert_int_eq(sigprocmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &mask, NULL), 0);
+        assert_ok(sel_call_soon(sel, work_101_ms, NULL));
+        pass(sel);
+        ck_assert_int_eq(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+        ck_assert_int_eq(sigismember(&mask, SIGPIPE), blocked);
+        ck_assert_int_eq(sigismember(&mask, SIGXFSZ), blocked);
+    }
+    ck_assert_ptr_nonnull(strstr(listen_once(), " ms"));
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 /* The program takes the pairs itself; what it reads is seen before the next wait. */
 START_TEST(who_reads_without_a_callback_is_not_named)
 {
@@ -233,6 +255,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, listen_to_stderr, leave_stderr);
     add_backend_test(tcase, without_a_limit_a_tenth_of_a_second_is_slow);
+    add_backend_test(tcase, a_line_leaves_the_mask_of_signals_as_it_was);
     add_backend_test(tcase, who_reads_without_a_callback_is_not_named);
     add_backend_test(tcase, a_closed_or_replaced_descriptor_is_named_in_the_next_wait);
     add_backend_test(tcase, statistics_alone_say_nothing_of_a_closed_descriptor);

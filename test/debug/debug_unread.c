@@ -60,6 +60,12 @@ static void make_passes(sel_selector *sel)
         pass(sel);
 }
 
+static void forget_lines(void)
+{
+    ck_assert_int_eq(ftruncate(said, 0), 0);
+    ck_assert_int_eq(lseek(said, 0, SEEK_SET), 0);
+}
+
 static void assert_one_line(int backend, const int ends[2], sel_callback *callback)
 {
     sel_selector *sel = open_selector(backend);
@@ -69,8 +75,7 @@ static void assert_one_line(int backend, const int ends[2], sel_callback *callba
     make_passes(sel);
     ck_assert_int_eq(count_lines(ends[0]), 1);
     assert_ok(sel_close(sel));
-    ck_assert_int_eq(ftruncate(said, 0), 0);
-    ck_assert_int_eq(lseek(said, 0, SEEK_SET), 0);
+    forget_lines();
 }
 
 START_TEST(a_descriptor_that_nobody_reads_is_named_once)
@@ -86,6 +91,36 @@ START_TEST(a_descriptor_that_nobody_reads_is_named_once)
         assert_one_line(_i, ends, note_ready);
         close_pair(ends);
     }
+}
+END_TEST
+
+static int passes_until_named(sel_selector *sel, int fd)
+{
+    int passes = 0;
+
+    while (passes < PASSES && count_lines(fd) == 0) {
+        pass(sel);
+        passes++;
+    }
+    forget_lines();
+    return passes;
+}
+
+START_TEST(whoever_reads_a_part_has_as_many_passes_again)
+{
+    sel_selector *sel = open_selector(_i);
+    int ends[2], passes;
+
+    make_pipe(ends);
+    put_byte(ends[1]);
+    put_byte(ends[1]);
+    assert_ok(sel_register(sel, ends[0], READ, NULL, NULL));
+    passes = passes_until_named(sel, ends[0]);
+    ck_assert_int_lt(passes, PASSES);
+    take_byte(ends[0]);
+    ck_assert_int_eq(passes_until_named(sel, ends[0]), passes);
+    assert_ok(sel_close(sel));
+    close_pair(ends);
 }
 END_TEST
 
@@ -345,6 +380,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, listen_to_stderr, leave_stderr);
     add_backend_test(tcase, a_descriptor_that_nobody_reads_is_named_once);
+    add_backend_test(tcase, whoever_reads_a_part_has_as_many_passes_again);
     add_backend_test(tcase, a_descriptor_that_is_read_and_refilled_is_not_named);
     add_backend_test(tcase, two_that_answer_each_other_are_not_named);
     add_backend_test(tcase,

@@ -6,6 +6,7 @@
 #include "support/dispositions.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -423,6 +424,20 @@ START_TEST(what_the_program_sets_meanwhile_stays)
 }
 END_TEST
 
+/* The library may have needed a process for it. */
+START_TEST(a_disposition_that_comes_back_leaves_no_process_behind)
+{
+    sel_selector *sel = open_selector(_i);
+
+    install(SIGUSR1, IGNORED);
+    assert_ok(sel_add_signal_handler(sel, SIGUSR1, never, NULL));
+    assert_ok(sel_remove_signal_handler(sel, SIGUSR1));
+    ck_assert_int_eq(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+    ck_assert_int_eq(errno, ECHILD);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 /* The child's libuv has a handle for the signal that is not ours, and its own handler. */
 START_TEST(a_child_hears_its_signals_beside_a_handle_of_the_programs)
 {
@@ -459,6 +474,7 @@ int main(void)
     add_backend_test(tcase, nor_does_a_storm_that_another_thread_gets);
     add_backend_test(tcase, handlers_come_and_go_beside_the_programs_and_another_copys);
     add_backend_test(tcase, what_the_program_sets_meanwhile_stays);
+    add_backend_test(tcase, a_disposition_that_comes_back_leaves_no_process_behind);
     add_backend_test(tcase, a_child_hears_its_signals_beside_a_handle_of_the_programs);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

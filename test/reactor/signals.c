@@ -207,6 +207,32 @@ START_TEST(a_handler_can_remove_another_whose_signal_has_come)
 }
 END_TEST
 
+static void remove_and_look(sel_selector *sel, void *unused)
+{
+    (void)unused;
+    assert_ok(sel_remove_signal_handler(sel, SIGUSR1));
+    raise(SIGUSR2);
+    sel_get_timeout(sel);
+    sel_is_alive(sel);
+}
+
+/* The loop runs for the handle that closes, and takes in the other signal. */
+START_TEST(a_signal_that_comes_while_a_handler_runs_is_not_lost)
+{
+    sel_selector *sel = open_selector(_i);
+
+    assert_ok(sel_add_signal_handler(sel, SIGUSR1, remove_and_look, NULL));
+    assert_ok(sel_add_signal_handler(sel, SIGUSR2, note, "2"));
+    raise(SIGUSR1);
+    ck_assert_int_eq(wait_and_pass(sel), 1);
+    assert_noted("");
+    ck_assert_int_eq(wait_and_pass(sel), 1);
+    assert_noted("2");
+    assert_quiet(sel, 0.01);
+    assert_ok(sel_close(sel));
+}
+END_TEST
+
 START_TEST(a_stop_in_a_handler_ends_the_run)
 {
     sel_selector *sel = open_selector(_i);
@@ -262,6 +288,7 @@ int main(void)
     add_backend_test(tcase, every_signal_that_can_be_caught_has_a_handler);
     add_backend_test(tcase, a_handler_can_replace_and_remove_itself);
     add_backend_test(tcase, a_handler_can_remove_another_whose_signal_has_come);
+    add_backend_test(tcase, a_signal_that_comes_while_a_handler_runs_is_not_lost);
     add_backend_test(tcase, a_stop_in_a_handler_ends_the_run);
     add_backend_test(tcase, two_selectors_on_one_thread_are_both_told);
     suite_add_tcase(suite, tcase);

@@ -288,6 +288,7 @@ START_TEST(what_is_refused_leaves_every_output_alone)
     assert_refused((int[]){fd, FD_SETSIZE}, 2, 0, ERANGE);
     assert_refused((int[]){fd, FD_SETSIZE + 1}, 2, 0, ERANGE);
     assert_refused((int[]){fd, closed}, 2, SEL_FOREVER, EBADF);
+    assert_refused((int[]){fd, FD_SETSIZE - 1}, 2, SEL_FOREVER, EBADF); /* beyond the table */
     close(fd);
 }
 END_TEST
