@@ -11,9 +11,9 @@
 
     .. drawing:: NAME        docs/NAME.svg, the same
 
-A timeline goes into the page itself, where it takes the page's colours and speaks its
-language (the words are the players', see player.py); who hears the page has its rows as a
-table.  Where there is no HTML the caption has to do.
+A picture goes into the page itself, where it takes the page's colours and speaks its
+language (the words are the players', see player.py); who hears the page has a timeline's
+rows as a table.  Where there is no HTML the caption has to do.
 """
 import re
 from html import escape, unescape
@@ -83,7 +83,7 @@ def heard(svg):
 
 
 def phrase(english):
-    """What a timeline says, and what finds it; build.py puts it into the catalogue."""
+    """What a picture says, and what finds it; build.py puts it into the catalogue."""
     return english, re.compile('(.*)'.join(map(re.escape, english.split('{}'))))
 
 
@@ -93,11 +93,21 @@ PHRASES = [
            " sleeps."),
     phrase("{}→ nothing"), phrase("{}→ the end"), phrase("{}→ nobody yet"),
     phrase("{}→ a thread"), phrase("{}→ a child"), phrase("{}: exited with {}"),
-    phrase("{}: killed by{}"), phrase("{} comes"), phrase("its handler is over")]
+    phrase("{}: killed by{}"), phrase("{} comes"), phrase("its handler is over"),
+    # of docs/pictures/chain.svg
+    phrase("From socket to accept"),
+    phrase("The server calls socket, bind, listen and accept; a client calls socket and"
+           " connect. The client waits in the kernel's queue, the backlog, until accept takes"
+           " it out as a new descriptor. Both send and receive, both close, and the server goes"
+           " back to accept."),
+    phrase("server"), phrase("client"), phrase("a descriptor, the listener"),
+    phrase("its address: port 1234"), phrase("now clients may queue"), phrase("the backlog"),
+    phrase("the first in the queue,"), phrase("as a new descriptor"),
+    phrase("and back to accept(), for the next client")]
 
 
 def in_language(svg, say):
-    """A timeline in the words of say(); what calls and programs say stays as it is."""
+    """A picture in the words of say(); what calls and programs say stays as it is."""
     teller = steps.Teller(say)
 
     def said(found):
@@ -124,7 +134,10 @@ class Picture(SphinxDirective):
         return ''
 
     def in_language(self, svg):
-        return svg
+        if (self.env.config.language or 'en') == 'en':
+            return svg
+        self.env.note_dependency(str(player.CHINESE))
+        return in_language(svg, player.translator(self.env))
 
     def run(self):
         name = f'docs/{self.place}{self.arguments[0]}.svg'
@@ -151,12 +164,6 @@ class Timeline(Picture):
 
     def words(self, svg):
         return heard(svg)
-
-    def in_language(self, svg):
-        if (self.env.config.language or 'en') == 'en':
-            return svg
-        self.env.note_dependency(str(player.CHINESE))
-        return in_language(svg, player.translator(self.env))
 
     def run(self):
         found = super().run()
