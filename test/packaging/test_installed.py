@@ -153,10 +153,10 @@ class WithCMake(Installed):
                      PKG_CONFIG_PATH=str(self.prefix / 'lib' / 'pkgconfig'))
 
     def test_versions(self):
-        """A minor version is another ABI while the major one is 0."""
+        """One that was written for an earlier version with this ABI may have this one."""
         major, minor, patch = map(int, tree.version(self.prefix).split('.'))
         for asked, is_right in [
-                ('', True), (f'{major}.{minor}', True), (f'{major}.{minor}.{patch}', True),
+                ('', True), ('0.0.9', False), ('0.1', True), (f'{major}.{minor}', True), (f'{major}.{minor}.{patch}', True),
                 (f'{major}.{minor}.{patch + 1}', False), (f'{major}.{minor + 1}', False),
                 (f'{major + 1}', False), (f'{major}.{minor + 1}.{patch}', False)]:
             with self.subTest(asked), tempfile.TemporaryDirectory() as source:
