@@ -156,7 +156,8 @@ class WithCMake(Installed):
         """One that was written for an earlier version with this ABI may have this one."""
         major, minor, patch = map(int, tree.version(self.prefix).split('.'))
         for asked, is_right in [
-                ('', True), ('0.0.9', False), ('0.1', True), (f'{major}.{minor}', True), (f'{major}.{minor}.{patch}', True),
+                ('', True), ('0.0.9', False), ('0.1', True), (f'{major}.{minor}', True),
+                (f'{major}.{minor}.{patch}', True),
                 (f'{major}.{minor}.{patch + 1}', False), (f'{major}.{minor + 1}', False),
                 (f'{major + 1}', False), (f'{major}.{minor + 1}.{patch}', False)]:
             with self.subTest(asked), tempfile.TemporaryDirectory() as source:
